@@ -1,0 +1,1 @@
+"""Text to program: grammar, syntax tree, types and units, diagnostics, elaboration, formatter."""

@@ -1,0 +1,1 @@
+"""Adapters to the world: data files that fill params, batteries, price series."""

@@ -1,0 +1,1 @@
+"""Methods, one per word after `by`: equilibrium, dynamic programming, ..."""

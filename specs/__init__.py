@@ -1,0 +1,1 @@
+"""Shipped `.game` programs: the textbook, the reservation exchange, the battery."""

@@ -37,7 +37,7 @@ class RealType:
 
     unit: str | None
     at: Span = Place
-    unit_at: Span | None = Place
+    unit_at: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ class Binary:
     left: Expr
     right: Expr
     at: Span = Place
-    op_at: Span | None = Place
+    op_at: Span | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

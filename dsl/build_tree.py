@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
-from opengames.diagnostics import Diagnostic, Window
 from opengames.dsl import syntax as s
+
+from opengames.diagnostics import Diagnostic, Window
 from opengames.spans import Span
 
 LONGEST_NUMBER = 100

@@ -15,14 +15,17 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from lark import Lark
+from lark import Lark, TextSlice
 from lark import __version__ as lark_version
 from lark.exceptions import UnexpectedInput
-
-from opengames.diagnostics import Diagnostic, errors
 from opengames.dsl import syntax
 from opengames.dsl.build_tree import TreeBuilder
 from opengames.dsl.comments import attach
+from opengames.dsl.source import check_depth, check_text, read_text
+
+from opengames.diagnostics import Diagnostic, errors
+
+__all__ = ["ParseResult", "parse", "parses", "read_text"]
 
 GRAMMAR = Path(__file__).with_name("game.lark")
 
@@ -41,18 +44,42 @@ class ParseResult:
 
 def parse(text: str, name: str) -> ParseResult:
     """The syntax tree of `text`, which is called `name` in every span, and what is wrong with it."""
-    lark, builder = _machine()
+    refused = check_text(text, name)
+    if refused:
+        return ParseResult(None, refused)
+    begin = 1 if text.startswith("\ufeff") else 0
+    lark, builder = machine()
     builder.begin(name)
+    diagnostics: list[Diagnostic] = []
     try:
-        declarations = lark.parse(text)
-    except UnexpectedInput as error:
-        return ParseResult(None, (Diagnostic("unexpected-token", str(error)),))
+        declarations = lark.parse(TextSlice(text, begin, len(text)))
+    except UnexpectedInput:
+        # loaded only now: a sound text pays nothing for the messages about broken ones
+        from opengames.dsl.piecewise import piecewise
+
+        declarations, diagnostics = piecewise(text, name)
+    diagnostics += builder.found
+    deep = check_depth(text, declarations)
+    if deep:
+        return ParseResult(None, (*deep, *diagnostics))
     head, declarations = attach(text, declarations)
-    return ParseResult(syntax.File(name, text, declarations, head), tuple(builder.found))
+    diagnostics.sort(key=lambda d: d.span.start if d.span else 0)
+    return ParseResult(syntax.File(name, text, declarations, head), tuple(diagnostics))
+
+
+def parses(text: str) -> bool:
+    """Whether `text` follows the grammar."""
+    lark, builder = machine()
+    builder.begin("")
+    try:
+        lark.parse(text)
+    except UnexpectedInput:
+        return False
+    return not builder.found
 
 
 @cache
-def _machine() -> tuple[Lark, TreeBuilder]:
+def machine() -> tuple[Lark, TreeBuilder]:
     """The parser and the builder it calls, made once per process."""
     builder = TreeBuilder()
     grammar = GRAMMAR.read_text(encoding="utf-8")

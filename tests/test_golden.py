@@ -1,0 +1,212 @@
+"""Golden diagnostics: one small broken program per code, its full report kept beside it and read like prose.
+
+`tests/golden/CODE.game` or `CODE-VARIANT.game` yields exactly `CODE.txt`. A program whose first line is
+`# $ opengames ...` shows a mistake of a run: that command is run in the folder, and what it prints is kept.
+`pytest tests/test_golden.py --update-golden` rewrites the reports.
+"""
+
+import ast
+import contextlib
+import io
+import shlex
+from functools import cache
+from pathlib import Path
+
+import pytest
+from opengames.cli import main
+from opengames.dsl.check import check
+from opengames.dsl.excerpt import apply_edit
+from opengames.dsl.explain import codes, explain, opening, programs
+from opengames.dsl.parser import parses
+from opengames.dsl.render import render
+from opengames.dsl.source import LONGEST_TEXT, read_text
+
+from opengames.diagnostics import Diagnostic, Refusal
+
+ROOT = Path(__file__).parents[1]
+GOLDEN = Path(__file__).with_name("golden")
+
+#: Broken texts that would be too long or too odd to keep as a file.
+MADE = {
+    "text-too-large": "#" * (LONGEST_TEXT + 1),
+    "too-deep": "query x = " + "(" * 101 + "1" + ")" * 101 + "\n",
+}
+
+FOLDERS = ("dsl", "models", "opengames", "solvers")
+
+
+# --------------------------------------------------------------- the codes that the source can give
+
+
+@cache
+def used_codes() -> dict[str, str]:
+    """Every code that the source can give, with one place that gives it.
+
+    A code is the constant argument of a parameter called `code`, in `Diagnostic(...)`, `refuse(...)` and in
+    every function of the project that passes its own `code` on.
+    """
+    trees = {
+        path: ast.parse(path.read_text(encoding="utf-8"))
+        for folder in FOLDERS
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    }
+    places: dict[str, int] = {"Diagnostic": 0}
+    for tree in trees.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                names = [a.arg for a in node.args.posonlyargs + node.args.args]
+                names = names[1:] if names[:1] == ["self"] else names
+                if "code" in names:
+                    places[node.name] = names.index("code")
+            elif isinstance(node, ast.ClassDef):
+                fields = [x.target.id for x in node.body if isinstance(x, ast.AnnAssign) and isinstance(x.target, ast.Name)]
+                if "code" in fields:
+                    places[node.name] = fields.index("code")
+    found: dict[str, str] = {}
+    for path, tree in trees.items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.Call):
+                continue
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if name not in places:
+                continue
+            given = [k.value for k in node.keywords if k.arg == "code"] or node.args[places[name] : places[name] + 1]
+            for each in given:
+                for constant in ast.walk(each):
+                    if isinstance(constant, ast.Constant) and isinstance(constant.value, str) and is_code(constant.value):
+                        found.setdefault(constant.value, f"{path.relative_to(ROOT)}:{node.lineno}")
+    return found
+
+
+def is_code(word: str) -> bool:
+    return word.replace("-", "").isalnum() and word == word.lower() and not word.startswith("-")
+
+
+def code_of(stem: str) -> str:
+    """The code that a golden file is about: the longest one that its name begins with."""
+    known = [c for c in set(codes()) | set(used_codes()) if stem == c or stem.startswith(f"{c}-")]
+    return max(known, key=len, default="")
+
+
+# ------------------------------------------------------------------------------- running one
+
+
+def command(text: str) -> str | None:
+    """The command in a program's first line, if it shows a mistake of a run."""
+    first = text.split("\n", 1)[0]
+    return first.removeprefix("# $ opengames ") if first.startswith("# $ opengames ") else None
+
+
+def run(words: str, folder: Path) -> str:
+    """What the command prints, to both streams."""
+    out = io.StringIO()
+    with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
+        status = main(shlex.split(words))
+    return f"{out.getvalue()}(exit status {status})\n"
+
+
+def found_in(text: str, name: str) -> tuple[Diagnostic, ...]:
+    return tuple(check(text, name).diagnostics)
+
+
+def report(path: Path) -> str:
+    if path.stem in MADE:
+        text = MADE[path.stem]
+        return render(found_in(text, path.name), {path.name: text})
+    try:
+        text = read_text(path)
+    except Refusal as refused:
+        return render(refused.diagnostics, {})
+    words = command(text)
+    if words is not None:
+        return run(words, path.parent)
+    return render(found_in(text, path.name), {path.name: text})
+
+
+GAMES = sorted({p.stem for p in GOLDEN.glob("*.game")} | set(MADE))
+
+
+@pytest.mark.parametrize("stem", GAMES)
+def test_a_broken_program_gives_exactly_its_report(stem, request):
+    said = report(GOLDEN / f"{stem}.game")
+    kept = GOLDEN / f"{stem}.txt"
+    if request.config.getoption("--update-golden"):
+        kept.write_text(said, encoding="utf-8")
+    assert f"[{code_of(stem)}]" in said
+    assert said == kept.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("stem", GAMES)
+def test_every_suggested_edit_parses_once_applied(stem):
+    path = GOLDEN / f"{stem}.game"
+    try:
+        text = MADE.get(stem) or read_text(path)
+    except Refusal:
+        return
+    if command(text) is not None:
+        return
+    diagnostics = found_in(text, path.name)
+    for d in diagnostics:
+        if d.edit is None:
+            continue
+        mended = apply_edit(text, d.edit)
+        assert mended != text
+        others = sum(other is not d and other.span is not None for other in diagnostics)
+        assert parses(mended) or others, f"{stem}: {d.edit}"
+        assert d.code not in {x.code for x in found_in(mended, path.name)} or others, f"{stem}: the edit mends nothing"
+
+
+def test_no_report_is_left_over_from_a_program_that_is_gone():
+    assert {p.stem for p in GOLDEN.glob("*.txt")} == set(GAMES)
+
+
+# ------------------------------------------------------------------------------------- pages
+
+
+def test_every_code_of_the_source_has_a_page():
+    missing = {code: place for code, place in used_codes().items() if code not in codes()}
+    assert not missing
+
+
+def test_every_page_is_about_a_code_of_the_source():
+    assert set(codes()) - set(used_codes()) == set()
+
+
+def test_every_code_has_a_golden_program():
+    shown = {code_of(stem) for stem in GAMES}
+    assert {code: place for code, place in used_codes().items() if code not in shown} == {}
+
+
+def test_there_are_at_least_forty_five_codes():
+    assert len(used_codes()) >= 45
+
+
+@pytest.mark.parametrize("code", codes())
+def test_a_page_opens_with_its_code_and_shows_a_wrong_program_and_a_mended_one(code, tmp_path):
+    page = explain(code)
+    assert page.startswith(f"# {code}\n")
+    assert opening(code)
+    blocks = programs(page)
+    if not blocks:
+        assert "```" in page, "a page without a program shows a command"
+        return
+    wrong, *mended = blocks
+    words = command(wrong)
+    if words is not None:
+        (tmp_path / "page.game").write_text(wrong, encoding="utf-8")
+        assert f"[{code}]" in run(words, tmp_path)
+    else:
+        assert code in {d.code for d in found_in(wrong, "page.game")}
+    assert mended, "a page shows how to mend the program"
+    for text in mended:
+        again = command(text)
+        (tmp_path / "page.game").write_text(text, encoding="utf-8")
+        assert [d.headline for d in found_in(text, "page.game")] == []
+        if again is not None:
+            assert f"[{code}]" not in run(again, tmp_path)
+
+
+def test_an_unknown_code_names_the_nearest():
+    with pytest.raises(Refusal) as refused:
+        explain("unit-mismach")
+    assert refused.value.diagnostics[0].help == "did you mean `unit-mismatch`?"

@@ -1,0 +1,29 @@
+"""The exact reading: what a finite diagram means, by merged histories or by variable elimination.
+
+`answer` puts a question; `marginals`, `distribution`, `expectations` and `support` are the pieces it is made of;
+`compile_query` prepares one question about a network for many sets of evidence. The names load on first use.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from opengames.exact.answer import answer, distribution, expectations, marginals, support
+    from opengames.exact.query import compile_query
+
+_HOMES = {
+    "answer": "answer", "distribution": "answer", "expectations": "answer",
+    "marginals": "answer", "support": "answer", "compile_query": "query",
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    from importlib import import_module
+
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+__all__ = ["answer", "compile_query", "distribution", "expectations", "marginals", "support"]

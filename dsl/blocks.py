@@ -1,0 +1,190 @@
+"""Blocks: statements to boxes.
+
+A block is read in the order in which its wires depend on each other, not in the order of its lines. What is
+earned or paid is read last (`Level.later`), when every wire of the whole game has its type.
+"""
+
+from __future__ import annotations
+
+from opengames.diagnostics import Window
+from opengames.dsl import syntax as s
+from opengames.dsl import types as t
+
+from opengames.dsl.levels import Level, LevelScope
+from opengames.dsl.names_used import bound, forward, mentions
+from opengames.dsl.statements import elaborate
+
+
+def build(level: Level, scope: LevelScope, block: s.Block, expected: dict[str, tuple[t.Type, s.Span]]) -> None:
+    """Elaborate every statement of `block` into `level`. expected: declared types of some of its wires (outputs)."""
+    owner = _owners(level, block)
+    order = _order(level, block, owner)
+    for number in order:
+        elaborate(scope, block.statements[number], expected)
+
+
+def _owners(level: Level, block: s.Block) -> dict[str, int]:
+    """Which statement binds each name; reports names bound twice."""
+    owner: dict[str, int] = {}
+    first: dict[str, s.Span] = {}
+    for number, statement in enumerate(block.statements):
+        for name in bound(statement):
+            if name.text in owner or (name.text in level.wires and not name.text.startswith("next ")):
+                already = first.get(name.text) or level.place(name.text)
+                level.context.report(
+                    "duplicate-name",
+                    f"two wires are called `{name.text.removeprefix('next ')}`",
+                    name.at,
+                    "again here",
+                    windows=(Window(already, "first here"),) if already is not None else (),
+                    help="a wire is bound once; give the second another name",
+                )
+                continue
+            if level.parent is not None and not name.text.startswith("next ") and name.text in level.carried:
+                continue
+            _no_shadow(level, name)
+            owner[name.text] = number
+            first[name.text] = name.at
+    for number, statement in enumerate(block.statements):
+        if isinstance(statement, s.ForStmt):
+            for each in statement.carries:
+                if each.name.text not in owner and level.place(each.name.text) is None:
+                    owner[each.name.text] = number
+                    level.carry_owner[each.name.text] = statement
+    return owner
+
+
+def _no_shadow(level: Level, name: s.Name) -> None:
+    outer = level.parent
+    while outer is not None:
+        place = outer.wires.get(name.text)
+        if place is not None and name.text not in outer.hidden:
+            level.context.report(
+                "shadowed-name",
+                f"`{name.text}` is already a wire further out",
+                name.at,
+                "hides the other one",
+                windows=(Window(place[1], "the other one"),) if place[1] is not None else (),
+                help="give one of them another name",
+            )
+            return
+        outer = outer.parent
+
+
+def _order(level: Level, block: s.Block, owner: dict[str, int]) -> list[int]:
+    """The statements in an order in which each comes after those it waits for; reports cycles."""
+    rules = {
+        rule.name.text: number
+        for number, statement in enumerate(block.statements)
+        if isinstance(statement, s.DecideStmt)
+        for rule in statement.rules
+    }
+    waits: list[set[int]] = []
+    for number, statement in enumerate(block.statements):
+        names = forward(statement)
+        mine = {owner[n] for n in names if n in owner} | {rules[n] for n in names if n in rules and n not in owner}
+        if not isinstance(statement, (s.ForStmt, s.IfStmt, s.MatchStmt)):
+            waits.append(mine)
+        else:
+            waits.append(mine - {number})
+    _add_rule_needs(block, owner, waits)
+    for number, statement in enumerate(block.statements):
+        for name in bound(statement):
+            level.waits[name.text] = {b.text for w in waits[number] for b in bound(block.statements[w])}
+    for text, number in owner.items():
+        if text not in level.waits:
+            level.waits[text] = {b.text for b in bound(block.statements[number])}
+    order, stuck = _sort(waits)
+    if stuck:
+        _report_cycle(level, block, waits, stuck)
+    return order + sorted(stuck)
+
+
+def _add_rule_needs(block: s.Block, owner: dict[str, int], waits: list[set[int]]) -> None:
+    """A decision also waits for what its rules mention, as far as that does not depend on the decision."""
+    for number, statement in enumerate(block.statements):
+        if isinstance(statement, s.DecideStmt) and statement.rules:
+            for name in mentions(tuple(r.condition for r in statement.rules)):
+                other = owner.get(name)
+                if other is not None and other != number and not _reaches(waits, other, number):
+                    waits[number].add(other)
+
+
+def _reaches(waits: list[set[int]], start: int, goal: int) -> bool:
+    seen: set[int] = set()
+    stack = [start]
+    while stack:
+        each = stack.pop()
+        if each == goal:
+            return True
+        if each not in seen:
+            seen.add(each)
+            stack.extend(waits[each])
+    return False
+
+
+def _sort(waits: list[set[int]]) -> tuple[list[int], set[int]]:
+    """Depth-first, so that the author's order is kept where dependence allows; what is in or behind a cycle is stuck."""
+    order: list[int] = []
+    done: set[int] = set()
+    remaining = {n: len(w) for n, w in enumerate(waits)}
+    behind: dict[int, list[int]] = {}
+    for n, each in enumerate(waits):
+        for w in each:
+            behind.setdefault(w, []).append(n)
+    from heapq import heapify, heappop, heappush
+
+    ready = [n for n, count in remaining.items() if count == 0]
+    heapify(ready)
+    while ready:
+        number = heappop(ready)
+        order.append(number)
+        done.add(number)
+        for next_one in behind.get(number, ()):
+            remaining[next_one] -= 1
+            if remaining[next_one] == 0:
+                heappush(ready, next_one)
+    return order, set(range(len(waits))) - done
+
+
+def _report_cycle(level: Level, block: s.Block, waits: list[set[int]], stuck: set[int]) -> None:
+    """One diagnostic for each separate cycle, as the path of wires that wait for each other."""
+    told: set[int] = set()
+    for start in sorted(stuck):
+        path = _cycle_from(start, waits, stuck)
+        if path is None or told & set(path):
+            continue
+        told |= set(path)
+        names = [next(bound(block.statements[n])).text for n in path]
+        at = next(bound(block.statements[path[0]])).at
+        lines = ", ".join(str(x) for x in sorted({block.statements[n].at.line for n in path}))
+        trail = " -> ".join([*names, names[0]])
+        level.context.report(
+            "cycle",
+            "these wires wait for each other" if len(path) > 1 else f"`{names[0]}` waits for itself",
+            at,
+            trail,
+            windows=tuple(Window(next(bound(block.statements[n])).at, "waits for the next") for n in path[1:]),
+            notes=(f"{trail} (line{'s' if ',' in lines else ''} {lines})",),
+            help=f"if one is yesterday's value, carry it: `for t in Hour carrying {names[0]} = ...`",
+        )
+    for number in stuck:
+        for name in bound(block.statements[number]):
+            level.bind(name.text, t.WRONG, name.at)
+
+
+def _cycle_from(start: int, waits: list[set[int]], stuck: set[int]) -> list[int] | None:
+    """A cycle through `start`, following what each statement waits for."""
+    stack: list[tuple[int, list[int]]] = [(start, [start])]
+    seen: set[int] = set()
+    while stack:
+        here, path = stack.pop()
+        for following in sorted(waits[here] & stuck, reverse=True):
+            if following == start:
+                return path
+            if following not in seen:
+                seen.add(following)
+                stack.append((following, [*path, following]))
+    return None
+
+

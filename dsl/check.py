@@ -1,0 +1,290 @@
+"""From text to program: `check(text, name, params)` parses, resolves, checks and elaborates.
+
+This is the whole way of the language layer. It loads nothing but the standard library and lark, reports
+as many independent mistakes as it finds, and gives a program only if there are none.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from opengames import program as p
+from opengames.diagnostics import Diagnostic, errors
+from opengames.dsl import calls, expressions, literals, matching, quantities  # noqa: F401  they register their rules
+from opengames.dsl import syntax as s
+from opengames.dsl import types as t
+from opengames.dsl.context import Context, nearest
+from opengames.dsl.declarations import Declarer, check_recursion, collect, declare_units, define
+from opengames.dsl.instances import instance
+from opengames.dsl.names_used import mentions
+from opengames.dsl.parser import parse
+from opengames.dsl.questions import question
+from opengames.dsl.strategies import recognition, strategy
+
+#: Texts that `use` may name, below `std`.
+LIBRARY = Path(__file__).with_name("std")
+
+#: Python frames that one elaboration may use; the parser bounds nesting well below this.
+DEEPEST = 12_000
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """program: `None` if there are errors. diagnostics: errors and warnings, in the order of the text.
+
+    units: the units that the text knows, by symbol; wires: the types of each diagram's wires.
+    """
+
+    program: p.Program | None
+    diagnostics: tuple[Diagnostic, ...]
+    context: Context | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.program is not None
+
+
+def check(
+    text: str, name: str, params: Mapping[str, Any] | None = None, file: s.File | None = None
+) -> Checked:
+    """The program that `text` (called `name` in every place) describes, or what is wrong with it.
+
+    params: values for params, in the form of `spaces`. file: the syntax tree, if it is already at hand.
+    """
+    found: tuple[Diagnostic, ...] = ()
+    if file is None:
+        parsed = parse(text, name)
+        file, found = parsed.file, parsed.diagnostics
+        if file is None:
+            return Checked(None, found)
+    context = Context(text, dict(params or {}))
+    broken_syntax = bool(errors(found))
+    try:
+        with _deep():
+            program = _elaborate(context, file, broken_syntax)
+    except RecursionError:
+        context.report("too-deep", "this text is nested too deeply to be checked", None, help="name some of its parts")
+        program = None
+    everything = _in_order((*found, *_quiet(context.diagnostics, broken_syntax)))
+    return Checked(program if not errors(everything) else None, everything, context)
+
+
+@contextmanager
+def _deep() -> Iterator[None]:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(max(limit, DEEPEST))
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+_FOLLOW_FROM_BROKEN = {
+    "unknown-name", "unknown-function", "unknown-type", "unknown-player", "unknown-game", "unknown-strategy",
+    "no-such-unit", "unknown-recognition", "incomplete-strategy", "unknown-decision", "missing-output",
+    "unknown-rule", "family-needs-type",
+}  # fmt: skip
+
+
+def _quiet(found: list[Diagnostic], broken_syntax: bool) -> list[Diagnostic]:
+    """After a syntax error, what is missing may stand in the part that could not be read: say nothing of it."""
+    return [d for d in found if not (broken_syntax and d.code in _FOLLOW_FROM_BROKEN)]
+
+
+def _in_order(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+    return tuple(sorted(found, key=lambda d: (d.span is None, d.span.start if d.span is not None else 0)))
+
+
+def _elaborate(context: Context, file: s.File, broken_syntax: bool) -> p.Program:
+    declarations = (*_used(context, file), *file.declarations)
+    declare_units(context, declarations)
+    named = collect(context, declarations)
+    _check_supplied(context, named)
+    for name, decl in named.items():
+        if isinstance(decl, (s.ChannelDecl, s.GameDecl)):
+            context.boxes[name] = decl
+        elif isinstance(decl, s.RecognitionDecl):
+            context.recognitions[name] = decl
+        elif isinstance(decl, s.StrategyDecl):
+            context.strategies[name] = decl
+    declarer = Declarer(context, named)
+    declarer.labels()
+    funs = {n: d for n, d in named.items() if isinstance(d, s.FunDecl)}
+    guilty = check_recursion(context, funs)
+    for name in named:
+        declarer.need(name)
+    for name, fun in _callees_first(funs, guilty):
+        define(context, fun)
+    kinds = _make_boxes(context)
+    recognitions = {n: recognition(context, d) for n, d in context.recognitions.items()}
+    strategies = {n: strategy(context, d) for n, d in context.strategies.items()}
+    questions = [question(context, d) for d in declarations if isinstance(d, s.QuestionDecl)]
+    if broken_syntax:
+        return p.Program()
+    made = {i.name: i for i in context.instances.values()}
+    return p.Program(
+        name=Path(file.name).stem,
+        doc=file.doc,
+        types={n: t.space(k) for n, k in context.types.items() if not t.is_wrong(k)},
+        params={n: replace(d, static=n in context.static_params) for n, d in context.params.items()},
+        players={n: tuple(t.space(k) for k in ks) for n, ks in context.players.items() if not t.is_wrong(*ks)},
+        funs=dict(context.funs),
+        diagrams={n: i.diagram for n, i in made.items() if not i.broken},
+        kinds={n: kinds.get(n, i.kind) for n, i in made.items() if not i.broken},
+        strategies={n: x for n, x in strategies.items() if x is not None},
+        recognitions={n: r for n, r in recognitions.items() if r is not None},
+        questions=tuple(q for q in questions if q is not None),
+        docs={d.name.text: d.doc for d in declarations if hasattr(d, "name") and d.doc},
+    )
+
+
+def _callees_first(funs: dict[str, s.FunDecl], guilty: set[str]) -> list[tuple[str, s.FunDecl]]:
+    """Funs so that each comes after those it calls, so that sizes may be computed with them."""
+    order: list[tuple[str, s.FunDecl]] = []
+    done: set[str] = set(guilty)
+    for start in funs:
+        stack = [(start, False)]
+        while stack:
+            name, ready = stack.pop()
+            if ready:
+                order.append((name, funs[name]))
+            elif name not in done:
+                done.add(name)
+                stack.append((name, True))
+                stack.extend((n, False) for n in mentions(funs[name].body) if n in funs and n not in done)
+    return order
+
+
+def _check_supplied(context: Context, named: dict[str, s.Decl]) -> None:
+    params = [n for n, d in named.items() if isinstance(d, s.ParamDecl)]
+    for name in context.supplied:
+        if name not in params:
+            close = nearest(name, params)
+            context.report(
+                "unknown-param",
+                f"there is no param `{name}`",
+                None,
+                help=f"did you mean `{close}`?" if close else "the params are " + (", ".join(f"`{x}`" for x in params) or "none"),
+            )
+
+
+def _make_boxes(context: Context) -> dict[str, str]:
+    """Every channel and game that needs no statics built in, and a trial of those that do and were never used."""
+    from opengames.diagram import Seat
+    from opengames.dsl.context import Scope
+    from opengames.dsl.names_used import type_mentions
+    from opengames.dsl.type_expressions import resolve
+
+    kinds = {}
+    for decl in list(context.boxes.values()):
+        scope = Scope(context)
+        built_in: dict[str, Any] = {}
+        extra: list[tuple[str, t.Type]] = []
+        needed = type_mentions(decl)
+        wrong = False
+        for static in decl.statics:
+            kind = resolve(scope, static.type)
+            wrong = wrong or t.is_wrong(kind)
+            if isinstance(kind, t.Player):
+                built_in[static.name.text] = Seat(static.name.text)
+            elif static.name.text in needed:
+                wrong = True
+            else:
+                extra.append((static.name.text, kind))
+        if wrong:
+            continue
+        if built_in:
+            if any(key[0] == decl.name.text for key in context.instances):
+                continue
+            made = instance(context, decl, built_in, tuple(extra))
+            for key in [k for k, v in context.instances.items() if v is made]:
+                del context.instances[key]
+        else:
+            made = instance(context, decl, {}, tuple(extra))
+            kinds[made.name] = made.kind
+    return kinds
+
+
+# ----------------------------------------------------------------------------- use
+
+
+def _used(context: Context, file: s.File) -> tuple[s.Decl, ...]:
+    """The declarations that `use` brings in: those named, and whatever they need."""
+    found: list[s.Decl] = []
+    seen: set[tuple[str, str]] = set()
+    for use in file.declarations:
+        if not isinstance(use, s.UseDecl):
+            continue
+        for decl in _library(context, use):
+            key = (type(decl).__name__, _name(decl))
+            if key not in seen:
+                seen.add(key)
+                found.append(decl)
+    return tuple(found)
+
+
+def _name(decl: s.Decl) -> str:
+    return ",".join(x.name.text for x in decl.seats) if isinstance(decl, s.PlayerDecl) else getattr(decl, "name").text  # noqa: B009
+
+
+def _library(context: Context, use: s.UseDecl) -> list[s.Decl]:
+    words = [n.text for n in use.path]
+    modules = {f"std.{f.stem}": f for f in sorted(LIBRARY.glob("*.game"))}
+    wanted = ".".join(words)
+    if wanted not in modules:
+        close = nearest(wanted, modules)
+        context.report(
+            "unknown-library",
+            f"there is no library `{wanted}`",
+            use.path[0].at.to(use.path[-1].at),
+            "the libraries are " + ", ".join(f"`{m}`" for m in modules),
+            help=f"did you mean `{close}`?" if close else "",
+        )
+        return []
+    path = modules[wanted]
+    parsed = parse(path.read_text(encoding="utf-8"), f"{wanted}")
+    assert parsed.file is not None and not errors(parsed.diagnostics), f"the library {wanted} does not parse"
+    every = [d for d in parsed.file.declarations if not isinstance(d, (s.UseDecl, s.QuestionDecl))]
+    if not use.names:
+        return every
+    by_name = {(_name(d)): d for d in every}
+    chosen: dict[str, s.Decl] = {}
+    stack: list[str] = []
+    for name in use.names:
+        if name.text not in by_name:
+            close = nearest(name.text, by_name)
+            context.report(
+                "unknown-library",
+                f"`{wanted}` has nothing called `{name.text}`",
+                name.at,
+                "it has " + ", ".join(f"`{n}`" for n in list(by_name)[:8]),
+                help=f"did you mean `{close}`?" if close else "",
+            )
+            continue
+        stack.append(name.text)
+    while stack:
+        name_text = stack.pop()
+        if name_text in chosen:
+            continue
+        chosen[name_text] = by_name[name_text]
+        stack.extend(n for n in _needs(by_name[name_text]) if n in by_name)
+    return [d for n, d in by_name.items() if n in chosen]
+
+
+def _needs(decl: s.Decl) -> set[str]:
+    found = mentions(decl)
+    if isinstance(decl, s.UnitDecl) and decl.definition is not None and decl.definition.unit:
+        found |= {part for part in _unit_parts(decl.definition.unit)}
+    return found
+
+
+def _unit_parts(written: str) -> list[str]:
+    import re
+
+    return re.findall(r"[A-Za-z]+", written)
+

@@ -1,0 +1,215 @@
+"""What the checker knows: declarations by name, and the scope in which an expression stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fractions import Fraction
+from itertools import count
+from typing import Any
+
+from opengames.dsl import syntax as s
+from opengames.dsl import types as t
+from opengames.dsl.units import BUILTIN, Unit
+
+from opengames import program as p
+from opengames.diagnostics import Diagnostic, Edit, Refusal, Window
+from opengames.spans import Span
+from opengames.terms import FALSE, Const, Term
+
+#: A text may hold this many diagnostics before the checker stops looking.
+MAX_DIAGNOSTICS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A term and its type. kernel: the term is of distribution kind, over values of `type`."""
+
+    term: Term
+    type: t.Type
+    kernel: bool = False
+
+
+WRONG = Typed(FALSE, t.WRONG)
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """inputs of a fun, its statics first."""
+
+    inputs: tuple[tuple[str, t.Type], ...]
+    output: t.Type
+    statics: int = 0
+
+
+@dataclass(slots=True)
+class Context:
+    """One elaboration of one text (and of the library texts it uses)."""
+
+    text: str
+    supplied: Mapping[str, Any] = field(default_factory=dict)
+    units: dict[str, Unit] = field(default_factory=lambda: dict(BUILTIN))
+    types: dict[str, t.Type] = field(default_factory=dict)
+    labels: dict[str, list[t.Enum]] = field(default_factory=dict)
+    params: dict[str, p.ParamDecl] = field(default_factory=dict)
+    param_types: dict[str, t.Type] = field(default_factory=dict)
+    static_params: set[str] = field(default_factory=set)
+    players: dict[str, tuple[t.Type, ...]] = field(default_factory=dict)
+    signatures: dict[str, Signature] = field(default_factory=dict)
+    funs: dict[str, p.Fun] = field(default_factory=dict)
+    boxes: dict[str, s.ChannelDecl | s.GameDecl] = field(default_factory=dict)
+    recognitions: dict[str, s.RecognitionDecl] = field(default_factory=dict)
+    strategies: dict[str, s.StrategyDecl] = field(default_factory=dict)
+    declared: dict[str, tuple[str, Span]] = field(default_factory=dict)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    instances: dict[Any, Any] = field(default_factory=dict)
+    making: list[str] = field(default_factory=list)
+    told: set[Any] = field(default_factory=set)
+    demand: Callable[[str], None] = lambda name: None
+    _fresh: count[int] = field(default_factory=count)
+
+    def report(self, code: str, headline: str, at: Span | None, label: str = "", **more: Any) -> None:
+        """Note a mistake and go on. The same mistake at the same place is noted once."""
+        found = Diagnostic(code, headline, at, label, **more)
+        key = (code, at, headline)
+        if len(self.diagnostics) < MAX_DIAGNOSTICS and key not in self.told:
+            self.told.add(key)
+            self.diagnostics.append(found)
+
+    def wrong(self, code: str, headline: str, at: Span | None, label: str = "", **more: Any) -> Typed:
+        """`report`, as the value of an expression."""
+        self.report(code, headline, at, label, **more)
+        return WRONG
+
+    def fresh(self, name: str) -> str:
+        """A name for a bound variable that no other has; `#` cannot occur in a text's names."""
+        return f"{name}#{next(self._fresh)}"
+
+    def constant(self, term: Term) -> Any:
+        """The value of a closed term with the params' present values, which become static; raises `Refusal`."""
+        from opengames.evaluate import evaluate
+
+        values = {}
+        for name in _params_of(term, self.funs):
+            decl = self.params.get(name)
+            if decl is None or decl.value is None:
+                raise Refusal(
+                    Diagnostic(
+                        "param-needs-value",
+                        f"`{name}` has no value, and a size or bound depends on it",
+                        getattr(term, "at", None),
+                        help=f"give it one: `param {name}: ... = 4`, or supply it with the run",
+                    )
+                )
+            self.static_params.add(name)
+            values[name] = decl.value
+        return evaluate(term, {}, self.funs, values)
+
+
+def _params_of(term: Term, funs: Mapping[str, p.Fun], seen: frozenset[str] = frozenset()) -> set[str]:
+    from opengames.terms import Apply, Param, children
+
+    found: set[str] = set()
+    done = set(seen)
+    stack = [term]
+    while stack:
+        each = stack.pop()
+        if isinstance(each, Param):
+            found.add(each.name)
+        if isinstance(each, Apply) and each.fun not in done and each.fun in funs:
+            done.add(each.fun)
+            stack.append(funs[each.fun].body)
+        stack.extend(children(each))
+    return found
+
+
+class Scope:
+    """Where an expression stands: which names it may use.
+
+    questions: `E`, `P`, `equilibrium` and the like may be asked here.
+    """
+
+    def __init__(self, context: Context, parent: Scope | None = None, *, questions: bool = False) -> None:
+        self.context = context
+        self.parent = parent
+        self.questions = questions or (parent is not None and parent.questions)
+        self.locals: dict[str, Typed] = {}
+        self.places: dict[str, Span] = {}
+        self.seats: dict[str, Any] = {}
+
+    def bind(self, name: s.Name, value: Typed) -> None:
+        self.locals[name.text] = value
+        self.places[name.text] = name.at
+
+    def lookup(self, name: str) -> Typed | None:
+        """The local called `name`, here or further out."""
+        found = self.locals.get(name)
+        if found is not None:
+            return found
+        return None if self.parent is None else self.parent.lookup(name)
+
+    def seat(self, name: str) -> Any:
+        """The seat that the static player `name` stands for here, if it is one."""
+        if name in self.seats:
+            return self.seats[name]
+        return None if self.parent is None else self.parent.seat(name)
+
+    def place(self, name: str) -> Span | None:
+        """Where `name` was introduced."""
+        if name in self.places:
+            return self.places[name]
+        if self.parent is not None:
+            return self.parent.place(name)
+        known = self.context.declared.get(name)
+        return known[1] if known is not None else None
+
+    def names(self) -> list[str]:
+        """The local names visible here, inner first."""
+        return list(self.locals) + ([] if self.parent is None else self.parent.names())
+
+    def inner(self) -> Scope:
+        return Scope(self.context, self)
+
+    def dual(self, rule: str) -> Typed | None:
+        """The wire of the multiplier of a rule called `rule`, where one is in scope."""
+        return None if self.parent is None else self.parent.dual(rule)
+
+    def unknown(self, name: str) -> str:
+        """Why `name` may be missing here, in words, if the scope knows more than its absence."""
+        return "" if self.parent is None else self.parent.unknown(name)
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The known name most like `name`."""
+    names = [k for k in known if not k.startswith("_")]
+    close = get_close_matches(name, names, 1, 0.7)
+    if close:
+        return close[0]
+    lower = {k.lower(): k for k in names}
+    return lower.get(name.lower())
+
+
+def rename(at: Span, to: str) -> Edit:
+    return Edit(at, to)
+
+
+def origin(scope: Scope, expr: Any, words: str) -> tuple[Window, ...]:
+    """A window on the declaration of a name used as an expression."""
+    if isinstance(expr, s.Ident):
+        place = scope.place(expr.name)
+        if place is not None and place != expr.at:
+            return (Window(place, words),)
+    return ()
+
+
+def rational(value: Any) -> Fraction | None:
+    """An exact number, if that is what a constant is."""
+    if isinstance(value, bool) or not isinstance(value, (int, Fraction)):
+        return None
+    return Fraction(value)
+
+
+def as_constant(typed: Typed) -> Any:
+    """The value of a literal constant term, else `None`."""
+    return typed.term.value if isinstance(typed.term, Const) else None

@@ -94,7 +94,7 @@ def _slots(layout: Layout, line: Line) -> tuple[str, list[int]]:
         return next((i for i in top if layout.pieces[i].is_word(*signs)), -1)
 
     def behind(i: int) -> int:
-        return i + 1 if 0 <= i and i + 1 < line.last else -1
+        return i + 1 if i >= 0 and i + 1 < line.last else -1
 
     if kind == "param":
         return kind, [line.first, behind(sign(":")), sign("=")]

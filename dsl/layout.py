@@ -26,7 +26,7 @@ WIDTH = 100
 STEP = 4
 
 CLAUSES = frozenset(
-    "BY SEEING EARNING SUBJECT OF UNDER EXPECTS REPORTS PAYING CARRYING REVERSED WHERE".split()
+    ["BY", "SEEING", "EARNING", "SUBJECT", "OF", "UNDER", "EXPECTS", "REPORTS", "PAYING", "CARRYING", "REVERSED", "WHERE"]
 )
 LISTS = frozenset({"decide", "carrying", "seeing", "player", "for", "forall", "exists", "use"})
 OPERATORS = frozenset({"+", "-", "*", "/", "^", "@", ">>", "and", "or", "implies", "in"})

@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opengames.diagnostics import refuse
 from opengames.diagram import Diagram
 from opengames.exact.forward import Run, run
 from opengames.exact.linear import gather
+from opengames.exact.order import frontier, order
 from opengames.exact.scope import Plan, Scope
-from opengames.exact.steps import Calc, Region
+from opengames.exact.steps import Calc, Region, Repeat, Switch
 from opengames.program import Program
 from opengames.show import show_space
 from opengames.terms import Ask, Prim, Term, Var
 
+if TYPE_CHECKING:
+    from opengames.exact.network import Network
+
 #: How many states the exact reading may visit, over all steps.
 STATES = 5_000_000
+
+_NARROW = 10.0
+_MOST_EXACT = 1 << 20
+_MOST_FLOAT = 1 << 27
 
 Distribution = tuple[tuple[Any, Any], ...]
 
@@ -131,11 +139,16 @@ def variance(pairs: Distribution) -> Any:
 
 
 class _Asker:
-    """One diagram with its params, ready to be asked. last: how the latest question ran."""
+    """One diagram with its params, ready to be asked.
+
+    engine: "forward" or "factors" to have only that one, `None` to choose. last: how the latest histories ran.
+    """
 
     def __init__(
-        self, program: Program, diagram: Diagram, params: Mapping[str, Any], budget: int, number: type, inputs: Mapping[str, Any]
-    ) -> None:
+        self, program: Program, diagram: Diagram, params: Mapping[str, Any], budget: int, number: type,
+        inputs: Mapping[str, Any], engine: str | None = None,
+    ) -> None:  # fmt: skip
+        self.engine = engine
         self.program, self.diagram, self.params = program, diagram, params
         self.budget, self.number, self.inputs = budget, number, inputs
         self.last: Run | None = None
@@ -144,45 +157,90 @@ class _Asker:
         return Plan(self.program.funs, self.params, self.number, self.budget)
 
     def expectations(self, terms: Sequence[Term], evidence: Sequence[Term]) -> list[Any]:
-        plan, scope = self._open()
+        plan, scope, region = self._open()
         for i, term in enumerate(terms):
             gather(scope, term, plan.demand(i))
         for term in evidence:
             scope.keep(term)
-        mass, self.last = run(plan, scope.region, (), len(terms), self.number is Fraction, self.budget)
-        chance, *gathered = mass.totals()
+        network = self._network(plan, region, ())
+        if network is not None:
+            chance, *gathered = network.gathered(len(terms))
+        else:
+            mass, self.last = run(plan, region, (), len(terms), self.exact, self.budget)
+            chance, *gathered = mass.totals()
         _possible(chance, evidence)
         return [a / chance for a in gathered]
 
     def distribution(self, term: Term, evidence: Sequence[Term]) -> Distribution:
-        plan, scope = self._open()
+        plan, scope, region = self._open()
         slot = scope.solid(term.name) if isinstance(term, Var) else scope.calc(term, "answer")
         for each in evidence:
             scope.keep(each)
-        mass, self.last = run(plan, scope.region, (slot,), 0, self.number is Fraction, self.budget)
-        total = mass.totals()[0]
+        network = self._network(plan, region, (slot,))
+        if network is not None:
+            pairs = [(v, c) for v, c in zip(network.supports[slot], network.joint((slot,)), strict=True) if c]
+        else:
+            mass, self.last = run(plan, region, (slot,), 0, self.exact, self.budget)
+            values = self.last.values.values
+            pairs = [(values[key[0]], chance) for key, chance in mass.chances() if chance]
+        total = sum(chance for _, chance in pairs)
         _possible(total, evidence)
-        return tuple((self.last.values.values[key[0]], chance / total) for key, chance in mass.chances())
+        return tuple((value, chance / total) for value, chance in pairs)
 
-    def _open(self) -> tuple[Plan, Scope]:
-        plan, region = self.plan(), Region()
-        spaces = {p.name: p for p in self.diagram.inputs}
+    @property
+    def exact(self) -> bool:
+        return self.number is Fraction
 
-        def source(wire: str) -> str:
-            if wire not in spaces:
-                raise KeyError(f"`{wire}` is not a wire of {self.diagram.name}")
-            if wire not in self.inputs:
-                port = spaces[wire]
-                raise refuse(
-                    "needs-inputs",
-                    f"`{self.diagram.name}` needs a value for its input `{wire}`: {show_space(port.space)}",
-                    span=port.at,
-                    help="ask about a diagram that supplies it",
-                )
-            region.steps.append(Calc(wire, _always(self.inputs[wire]), ()))
-            return wire
+    def _open(self) -> tuple[Plan, Scope, Region]:
+        return open_scope(self.program, self.diagram, self.params, self.budget, self.number, self.inputs)
 
-        return plan, Scope(plan, self.diagram, region, "", source)
+    def _network(self, plan: Plan, region: Region, wanted: tuple[str, ...]) -> Network | None:
+        """The network to answer from, where eliminating wires is expected to beat merging histories."""
+        if self.engine == "forward" or any(isinstance(s, (Repeat, Switch)) for s in region.steps):
+            return None
+        keep = frozenset(wanted)
+        width = frontier(order(region.steps, keep, plan.spaces), keep, plan.spaces)
+        if width <= _NARROW and self.engine is None:
+            return None
+        from opengames.exact.elimination import best_order
+        from opengames.exact.network import build
+
+        network = build(plan, region, wanted, self.exact)
+        if network is None:
+            return None
+        scopes = [f.names for f in network.factors] + [f.names for _, f in network.gains]
+        _, cost = best_order(scopes, network.sizes, wanted)
+        too_much = cost > (_MOST_EXACT if self.exact else _MOST_FLOAT) or (self.engine is None and cost > 2**width)
+        return None if too_much else network
+
+
+def open_scope(
+    program: Program,
+    diagram: Diagram,
+    params: Mapping[str, Any] | None,
+    budget: int,
+    number: type,
+    inputs: Mapping[str, Any],
+) -> tuple[Plan, Scope, Region]:
+    """An empty plan for questions about a diagram, the scope of its top level, and the region for its steps."""
+    plan, region = Plan(program.funs, _params(program, params), number, budget), Region()
+    ports = {p.name: p for p in diagram.inputs}
+
+    def source(wire: str) -> str:
+        if wire not in ports:
+            raise KeyError(f"`{wire}` is not a wire of {diagram.name}")
+        port = ports[wire]
+        if wire not in inputs:
+            raise refuse(
+                "needs-inputs",
+                f"`{diagram.name}` needs a value for its input `{wire}`: {show_space(port.space)}",
+                span=port.at,
+                help="ask about a diagram that supplies it",
+            )
+        region.steps.append(Calc(wire, _always(inputs[wire]), ()))
+        return wire
+
+    return plan, Scope(plan, diagram, region, "", source), region
 
 
 def _always(value: Any) -> Callable[[Any], Any]:

@@ -73,9 +73,9 @@ class Mass:
         if self.exact and any(isinstance(w, float) for w in (coefficient, *worth.values())):
             self.to_floats()
         if not self.exact:
-            factor = float(coefficient)
+            scale = float(coefficient)
             for key, vector in self.states.items():
-                vector[component] += vector[0] * (factor * float(worth[key]))
+                vector[component] += vector[0] * (scale * float(worth[key]))
             return
         exact, factor = {key: Fraction(w) for key, w in worth.items()}, Fraction(coefficient)
         parts = lcm(*{w.denominator for w in exact.values()})

@@ -50,8 +50,7 @@ def order(steps: list[Step], wanted: frozenset[str], spaces: Mapping[str, Space]
 
     def weight(slot: str) -> float:
         if slot not in weights:
-            count = size(spaces[slot]) if slot in spaces else None
-            weights[slot] = _UNKNOWN if count is None else log2(min(max(count, 1), 1 << 20))
+            weights[slot] = _bits(slot, spaces)
         return weights[slot]
 
     while ready:
@@ -69,3 +68,17 @@ def order(steps: list[Step], wanted: frozenset[str], spaces: Mapping[str, Space]
     if len(done) != len(steps):
         raise ValueError("the steps wait for one another")
     return done
+
+
+def frontier(steps: list[Step], wanted: frozenset[str], spaces: Mapping[str, Space]) -> float:
+    """The binary logarithm of how many states the order may have alive at once, wires over the reals guessed."""
+    alive, most = wanted, 0.0
+    for step in reversed(steps):
+        alive = (alive - set(writes(step))) | reads(step)
+        most = max(most, sum(_bits(s, spaces) for s in (*alive, *writes(step))))
+    return most
+
+
+def _bits(slot: str, spaces: Mapping[str, Space]) -> float:
+    count = size(spaces[slot]) if slot in spaces else None
+    return _UNKNOWN if count is None else log2(min(max(count, 1), 1 << 20))

@@ -72,7 +72,7 @@ def _carry(layout: Layout, line: Line) -> bool:
 
 
 def _slots(layout: Layout, line: Line) -> tuple[str, list[int]]:
-    """The kind of run this line may belong to, and its pieces to put under one another: -1 where it has none."""
+    """The kind of run this line may belong to, and its pieces to put under one another (-1: it has none)."""
     span = range(line.first, line.last)
     if not line.unit:
         if _carry(layout, line):

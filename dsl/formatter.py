@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 from lark import TextSlice
-from opengames.dsl.comments import comments
+from opengames.dsl.comments import Comment, comments
 from opengames.dsl.layout import Layout, Piece
 from opengames.dsl.parser import machine, parse
 from opengames.dsl.syntax import File
@@ -74,8 +74,13 @@ def _pieces(text: str) -> list[Piece]:
     return found
 
 
-def _comments_between(text, notes, first, place, start, found, piece) -> int:  # type: ignore[no-untyped-def]
-    """Hang the comments between two tokens on the one before (same line) or the one after; the next comment's number."""
+def _comments_between(
+    text: str, notes: list[Comment], first: int, place: int, start: int, found: list[Piece], piece: Piece
+) -> int:
+    """Hang the comments between two tokens on the one before (same line) or the one after.
+
+    Returns the number of the next comment.
+    """
     here = place
     while first < len(notes) and notes[first].start < start:
         note = notes[first]

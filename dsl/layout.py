@@ -26,8 +26,11 @@ WIDTH = 100
 STEP = 4
 
 CLAUSES = frozenset(
-    ["BY", "SEEING", "EARNING", "SUBJECT", "OF", "UNDER", "EXPECTS", "REPORTS", "PAYING", "CARRYING", "REVERSED", "WHERE"]
-)
+    {
+        "BY", "SEEING", "EARNING", "SUBJECT", "OF", "UNDER", "EXPECTS", "REPORTS", "PAYING", "CARRYING", "REVERSED",
+        "WHERE",
+    }
+)  # fmt: skip
 LISTS = frozenset({"decide", "carrying", "seeing", "player", "for", "forall", "exists", "use"})
 OPERATORS = frozenset({"+", "-", "*", "/", "^", "@", ">>", "and", "or", "implies", "in"})
 OPERANDS = frozenset({"NAME", "NUMBER", "QUANTITY", "UNIT"})
@@ -59,7 +62,10 @@ class Piece:
 
 @dataclass(slots=True)
 class Line:
-    """Pieces `first` to `last` (exclusive) on one line, `indent` columns in. unit: the kind that begins here, if any."""
+    """Pieces `first` to `last` (exclusive) on one line, `indent` columns in.
+
+    unit: the kind of unit that begins here, empty for a continuation; base: the indent of its unit.
+    """
 
     first: int
     last: int
@@ -204,10 +210,11 @@ class Layout:
             units = sum(1 for k in inside if self.unit_at(k))
             quiet = not any(self.pieces[k].above or self.pieces[k - 1].behind for k in inside)
             written = sum(len(self.pieces[k].text) + 1 for k in inside)
-            if units <= 1 + 2 * (kind == "list") and quiet and written < WIDTH - 30:
-                if not any(self.pieces[k].broken or self.brace(k) == "block" for k in inside if k != j):
-                    if not self.pieces[j].broken:
-                        flat.add(i)
+            unbroken = not any(self.pieces[k].broken for k in inside)
+            shallow = not any(self.brace(k) == "block" for k in inside if k != j)
+            few = units <= (3 if kind == "list" else 1) and written < WIDTH - 30
+            if few and quiet and unbroken and shallow:
+                flat.add(i)
         return flat
 
     def _sensible(self, i: int) -> bool:
@@ -289,9 +296,8 @@ class Layout:
             lines[-1].base = state.base
             if p.kind not in OPERANDS:
                 if p.text in CLOSES:
-                    opens.append(
-                        _Open(self.brace(i), lines[-1].indent, column + 1, i + 1 in self.breaks, state.base, column)
-                    )
+                    hangs = i + 1 in self.breaks
+                    opens.append(_Open(self.brace(i), lines[-1].indent, column + 1, hangs, state.base, column))
                     if self.brace(i):
                         outer.append(state)
                 elif p.text in CLOSES.values():
@@ -347,7 +353,8 @@ class Layout:
             return self.column[roots.get(chosen[-1], chosen[-1])] + 2
         if inside is None and (p.kind in CLAUSES or sign in ("->", "=")):
             return state.base + STEP
-        if before.is_word(":", "=", "~", "=>", "earning", "paying") and not (inside and not inside.hanging and before.text != ":"):
+        joined = inside is None or inside.hanging or before.text == ":"
+        if joined and before.is_word(":", "=", "~", "=>", "earning", "paying"):
             if inside and before.text == ":" and inside.body < 0:
                 return inside.line_indent + STEP if inside.hanging else inside.inside
             return lines[-1].indent + STEP

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
-from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
-from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin
-from opengames.dsl.expressions import DISTRIBUTIONS, FUNCTIONS, QUESTIONS, bind_iters, both, source, unify
+from opengames.dsl.choices import unify
+from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin, source
 from opengames.dsl.infer import infer, rule, value, want
+from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
+from opengames.dsl.ranges import bind_iters, both
 from opengames.dsl.type_expressions import resolve
+
+from opengames.diagnostics import Edit, Window
 from opengames.spaces import is_finite
 from opengames.terms import Apply, At, Fold, Normal, Prim, Term, Uniform, Var, Weighted
 
@@ -346,7 +349,7 @@ def aggregate(
                 t.unit_words(kind),
                 help="its unit would depend on how many factors there are",
             )
-        unit_interval = kind.lower is not None and kind.upper is not None and -1 <= kind.lower and kind.upper <= 1
+        unit_interval = kind.lower is not None and kind.upper is not None and kind.lower >= -1 and kind.upper <= 1
         found = t.Num(lower=Fraction(-1) if (kind.lower or 0) < 0 else Fraction(0), upper=Fraction(1)) if unit_interval else t.Num()
     elif op == "sum":
         low = Fraction(0) if kind.lower is not None and kind.lower >= 0 else None

@@ -13,9 +13,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from opengames import program as p
-from opengames.diagnostics import Diagnostic, errors
-from opengames.dsl import calls, expressions, literals, matching, quantities  # noqa: F401  they register their rules
+from opengames.dsl import (  # noqa: F401  they register their rules
+    calls,
+    choices,
+    comparisons,
+    literals,
+    matching,
+    names,
+    operators,
+    quantities,
+    ranges,
+)
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, nearest
@@ -25,6 +33,9 @@ from opengames.dsl.names_used import mentions
 from opengames.dsl.parser import parse
 from opengames.dsl.questions import question
 from opengames.dsl.strategies import recognition, strategy
+
+from opengames import program as p
+from opengames.diagnostics import Diagnostic, errors
 
 #: Texts that `use` may name, below `std`.
 LIBRARY = Path(__file__).with_name("std")
@@ -118,7 +129,7 @@ def _elaborate(context: Context, file: s.File, broken_syntax: bool) -> p.Program
     guilty = check_recursion(context, funs)
     for name in named:
         declarer.need(name)
-    for name, fun in _callees_first(funs, guilty):
+    for _, fun in _callees_first(funs, guilty):
         define(context, fun)
     kinds = _make_boxes(context)
     recognitions = {n: recognition(context, d) for n, d in context.recognitions.items()}
@@ -175,10 +186,11 @@ def _check_supplied(context: Context, named: dict[str, s.Decl]) -> None:
 
 def _make_boxes(context: Context) -> dict[str, str]:
     """Every channel and game that needs no statics built in, and a trial of those that do and were never used."""
-    from opengames.diagram import Seat
     from opengames.dsl.context import Scope
     from opengames.dsl.names_used import type_mentions
     from opengames.dsl.type_expressions import resolve
+
+    from opengames.diagram import Seat
 
     kinds = {}
     for decl in list(context.boxes.values()):
@@ -279,7 +291,7 @@ def _library(context: Context, use: s.UseDecl) -> list[s.Decl]:
 def _needs(decl: s.Decl) -> set[str]:
     found = mentions(decl)
     if isinstance(decl, s.UnitDecl) and decl.definition is not None and decl.definition.unit:
-        found |= {part for part in _unit_parts(decl.definition.unit)}
+        found |= set(_unit_parts(decl.definition.unit))
     return found
 
 

@@ -213,3 +213,9 @@ def rational(value: Any) -> Fraction | None:
 def as_constant(typed: Typed) -> Any:
     """The value of a literal constant term, else `None`."""
     return typed.term.value if isinstance(typed.term, Const) else None
+
+
+def source(scope: Scope, node: s.Expr, limit: int = 48) -> str:
+    """The author's own words for an expression, cut to one short line."""
+    text = " ".join(scope.context.text[node.at.start : node.at.end].split()) if node.at is not None else ""
+    return text if len(text) <= limit else text[: limit - 1] + "…"

@@ -8,19 +8,20 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from opengames import program as p
-from opengames.diagnostics import Window
-from opengames.diagram import Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Signature, Typed
-from opengames.dsl.expressions import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
 from opengames.dsl.infer import constant, want
 from opengames.dsl.names_used import mentions
+from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
 from opengames.dsl.tables import Shape, family, select
 from opengames.dsl.type_expressions import BUILTIN, resolve
 from opengames.dsl.units import BUILTIN as BUILTIN_UNITS
 from opengames.dsl.units import Unit, UnknownUnit, read_unit
+
+from opengames import program as p
+from opengames.diagnostics import Window
+from opengames.diagram import Port
 from opengames.spaces import contains, size
 from opengames.terms import Const, Var
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Scope
-from opengames.dsl.expressions import bind_iters
 from opengames.dsl.infer import value
+from opengames.dsl.ranges import bind_iters
 from opengames.dsl.units import name_of, over
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
-from opengames import spaces
-from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
+from opengames.dsl.choices import unify
 from opengames.dsl.context import WRONG, Scope, Typed, as_constant, nearest
-from opengames.dsl.expressions import unify
 from opengames.dsl.infer import constant, rule, value, want
 from opengames.dsl.quantities import cover, covered
+
+from opengames import spaces
+from opengames.diagnostics import Window
 from opengames.terms import Const, Pack, Tabulate, Term, Weighted, free
 
 
@@ -150,8 +151,9 @@ def check_chances(
     percent = any(isinstance(e, s.Number) and e.unit == "%" for _, e in chances)
     words = _chance_words(total, percent)
     parts = " + ".join(_chance_words(n, percent) for n in numbers)
+    from opengames.dsl.context import source
+
     from opengames.diagnostics import Edit
-    from opengames.dsl.expressions import source
 
     help_text, edit = "", None
     if 0 <= last <= 1:

@@ -7,14 +7,15 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, TypeVar
 
-from opengames import spaces
-from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
+from opengames.dsl.choices import as_kernel, choose, unify
 from opengames.dsl.context import WRONG, Scope, Typed, nearest
-from opengames.dsl.expressions import as_kernel, choose, unify
 from opengames.dsl.infer import infer, rule, value
 from opengames.dsl.literals import value_words
+
+from opengames import spaces
+from opengames.diagnostics import Edit, Window
 from opengames.spaces import size
 from opengames.terms import Const, Prim, Select, Term
 

@@ -14,14 +14,15 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
-from opengames import spaces
-from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Scope, nearest
 from opengames.dsl.infer import constant, want
 from opengames.dsl.literals import check_chances, value_words
 from opengames.dsl.quantities import cover
+
+from opengames import spaces
+from opengames.diagnostics import Window
 from opengames.spaces import size
 from opengames.terms import Const, Pack, Select, Tabulate, Term, Var, Weighted
 
@@ -337,6 +338,6 @@ def _row(
 
 
 def _cell_words(scope: Scope, cell: s.Expr | s.Cross) -> str:
-    from opengames.dsl.expressions import source
+    from opengames.dsl.context import source
 
     return "" if isinstance(cell, s.Cross) else source(scope, cell)

@@ -135,7 +135,7 @@ class Compiler:
 
         def run(env: Env) -> Any:
             try:
-                return inner(dict(env) if binds else env)
+                return inner(env.copy() if binds else env)
             except RecursionError:
                 raise _too_deep(term.at) from None
 

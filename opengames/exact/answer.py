@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
-from opengames.diagnostics import refuse
+from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Diagram
 from opengames.exact.forward import Run, run
 from opengames.exact.linear import gather
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from opengames.exact.network import Network
 
 #: How many states the exact reading may visit, over all steps.
-STATES = 5_000_000
+STATES = 2_000_000
 
+_FINAL = ("over-budget", "impossible-evidence", "needs-strategy", "needs-sampling", "needs-inputs", "not-yet")
 _NARROW = 10.0
 _MOST_EXACT = 1 << 20
 _MOST_FLOAT = 1 << 27
@@ -157,12 +158,33 @@ class _Asker:
         return Plan(self.program.funs, self.params, self.number, self.budget)
 
     def expectations(self, terms: Sequence[Term], evidence: Sequence[Term]) -> list[Any]:
+        return self._careful(self._expectations, terms, evidence)
+
+    def distribution(self, term: Term, evidence: Sequence[Term]) -> Distribution:
+        return self._careful(self._distribution, term, evidence)
+
+    def _careful(self, ask: Callable[[Any, Sequence[Term], bool], Any], what: Any, evidence: Sequence[Term]) -> Any:
+        """Ask in the quickest order; if something fails, once more with nothing computed where the evidence is false."""
+        try:
+            try:
+                return ask(what, evidence, False)
+            except Refusal as refusal:
+                if not evidence or any(d.code in _FINAL for d in refusal.diagnostics):
+                    raise
+                return ask(what, evidence, True)
+        except RecursionError:
+            raise refuse(
+                "over-budget", f"`{self.diagram.name}` is nested too deeply for the exact reading", span=self.diagram.at
+            ) from None
+
+    def _expectations(self, terms: Sequence[Term], evidence: Sequence[Term], strict: bool) -> list[Any]:
         plan, scope, region = self._open()
+        plan.last = frozenset() if strict else None
         for i, term in enumerate(terms):
             gather(scope, term, plan.demand(i))
         for term in evidence:
             scope.keep(term)
-        network = self._network(plan, region, ())
+        network = None if strict else self._network(plan, region, ())
         if network is not None:
             chance, *gathered = network.gathered(len(terms))
         else:
@@ -171,12 +193,13 @@ class _Asker:
         _possible(chance, evidence)
         return [a / chance for a in gathered]
 
-    def distribution(self, term: Term, evidence: Sequence[Term]) -> Distribution:
+    def _distribution(self, term: Term, evidence: Sequence[Term], strict: bool) -> Distribution:
         plan, scope, region = self._open()
         slot = scope.solid(term.name) if isinstance(term, Var) else scope.calc(term, "answer")
+        plan.last = frozenset((slot,)) if strict and slot == "answer" else None
         for each in evidence:
             scope.keep(each)
-        network = self._network(plan, region, (slot,))
+        network = None if strict else self._network(plan, region, (slot,))
         if network is not None:
             pairs = [(v, c) for v, c in zip(network.supports[slot], network.joint((slot,)), strict=True) if c]
         else:

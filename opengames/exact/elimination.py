@@ -60,7 +60,7 @@ def multiply(factors: Sequence[Factor], names: tuple[str, ...], sizes: Mapping[s
     exact = any(f.table.dtype == object for f in factors)
     total: Table = np.ones([sizes[n] for n in names], dtype=object if exact else float)
     for factor in factors:
-        total = total * align(factor, names)  # type: ignore[operator]
+        total = np.asarray(total * align(factor, names), dtype=total.dtype)  # type: ignore[operator]
     return total
 
 

@@ -17,6 +17,8 @@ from opengames.exact.order import order
 from opengames.exact.scope import Plan
 from opengames.exact.steps import (
     Calc,
+    Fault,
+    Faulty,
     Gain,
     Keep,
     Reads,
@@ -28,7 +30,7 @@ from opengames.exact.steps import (
     is_fixed,
     reads,
     writes,
-)
+)  # fmt: skip
 from opengames.spans import Span
 
 Layout = tuple[str, ...]
@@ -49,7 +51,10 @@ class Run:
 
     def visit(self, mass: Mass, at: Span | None) -> None:
         """Count the states; refuse when there have been too many."""
-        n = len(mass.states)
+        self.add(len(mass.states), at)
+
+    def add(self, n: int, at: Span | None) -> None:
+        """Count `n` states that are there at once."""
         self.work += n
         self.peak = max(self.peak, n)
         if self.work > self.budget:
@@ -73,7 +78,7 @@ def run(plan: Plan, region: Region, wanted: tuple[str, ...], components: int, ex
 
 def compile_region(plan: Plan, region: Region, layout: Layout, wanted: frozenset[str]) -> tuple[Op, Layout]:
     """The region as one operation on measures, and the layout of the states it leaves."""
-    steps = order(region.steps, wanted, plan.spaces)
+    steps = order(region.steps, wanted, plan.spaces, plan.last)
     alive: list[frozenset[str]] = [wanted]
     for step in reversed(steps):
         alive.append((alive[-1] - set(writes(step))) | reads(step))
@@ -146,6 +151,9 @@ class _Reader:
                 env = dict(known)
                 for n, number in zip(names, pick(key), strict=True):
                     env[n] = values.values[number]
+                faults = {n: v for n, v in env.items() if isinstance(v, Fault)}
+                if faults:
+                    env = Faulty({n: v for n, v in env.items() if n not in faults}, faults)
                 found = memo[mine] = (finish(code(env)),)
             return found[0]
 
@@ -181,9 +189,9 @@ def _sample(step: Sample, layout: Layout, alive: frozenset[str]) -> tuple[Op, La
         def outcomes(pairs: Any) -> Outcomes:
             return Outcomes([(number(v if snap is None else snap(v)), c) for v, c in pairs])
 
-        result = mass.branch(reader.on(machine, outcomes), lambda key, v: (*keep(key), v))
-        machine.visit(result, step.at)
-        return result
+        kernel = reader.on(machine, outcomes)
+        machine.add(sum(len(kernel(key).pairs) for key in mass.states), step.at)
+        return mass.branch(kernel, lambda key, v: (*keep(key), v))
 
     return op, (*kept, step.out)
 

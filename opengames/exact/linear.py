@@ -262,7 +262,7 @@ class Linear:
         match base:
             case Var(name=name):
                 return self._wire(name, tuple(path), k)
-            case Pack(items=items) if path and isinstance(path[0], Get):
+            case Pack(items=items) if path and isinstance(path[0], Get) and not any(isinstance(i, Check) for i in items):
                 self.add(_along(items[path[0].position], tuple(path[1:])), k)
                 return True
             case Tabulate(iters=iters, body=body) if path and isinstance(path[0], At):

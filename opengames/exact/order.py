@@ -16,12 +16,22 @@ _LARGE = 600
 _UNKNOWN = 3.0
 
 
-def order(steps: list[Step], wanted: frozenset[str], spaces: Mapping[str, Space]) -> list[Step]:
-    """The steps in an order in which each follows what it reads; `wanted` slots stay alive to the end."""
+def order(
+    steps: list[Step], wanted: frozenset[str], spaces: Mapping[str, Space], last: frozenset[str] | None = None
+) -> list[Step]:
+    """The steps in an order in which each follows what it reads; `wanted` slots stay alive to the end.
+
+    last: slots that, like all expectations, are computed only where the evidence holds; `None` for any order.
+    """
     needs = [reads(s) for s in steps]
     makes = [writes(s) for s in steps]
     maker = {slot: i for i, out in enumerate(makes) for slot in out}
     waiting = [{maker[r] for r in need if r in maker} - {i} for i, need in enumerate(needs)]
+    if last is not None:
+        kept = {i for i, step in enumerate(steps) if isinstance(step, Keep)}
+        for i, step in enumerate(steps):
+            if isinstance(step, Gain) or last & set(makes[i]):
+                waiting[i] |= kept
     followers: dict[int, list[int]] = {}
     for i, before in enumerate(waiting):
         for b in before:

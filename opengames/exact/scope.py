@@ -15,7 +15,19 @@ from typing import Any
 from opengames.diagnostics import refuse
 from opengames.diagram import Box, Branch, Call, Compute, Decide, Diagram, Draw, Loop, binds, needs
 from opengames.evaluate import Compiler
-from opengames.exact.steps import Calc, Gain, Keep, Region, Repeat, Running, Sample, Switch, is_fixed
+from opengames.exact.steps import (
+    Calc,
+    Fault,
+    Gain,
+    Keep,
+    Region,
+    Repeat,
+    Running,
+    Sample,
+    Switch,
+    is_fixed,
+    late,
+)
 from opengames.program import Fun
 from opengames.spaces import Family, Space, index_points, index_size, points
 from opengames.terms import (
@@ -48,7 +60,7 @@ _ADD: dict[str, Callable[[Any, Any], Any]] = {
 
 
 class Plan:
-    """What all scopes of one question share. component: of each demand."""
+    """What all scopes of one question share. component: of each demand. last: see `order.order`."""
 
     def __init__(self, funs: Mapping[str, Fun], params: Mapping[str, Any], number: type, budget: int) -> None:
         self.compiler = Compiler(funs, params, number, budget)
@@ -56,6 +68,7 @@ class Plan:
         self.fresh = count()
         self.spaces: dict[str, Space] = {}
         self.component: dict[int, int] = {}
+        self.last: frozenset[str] | None = None
         self.made = 0
 
     def demand(self, component: int) -> int:
@@ -127,14 +140,16 @@ class Scope:
                 )
         raise TypeError(f"not a box: {box!r}")
 
-    def calc(self, term: Term, out: str, snap: Callable[[Any], Any] | None = None, at: Any = None) -> str:
-        """A deterministic step for `term`; a bare wire is its own slot."""
+    def calc(
+        self, term: Term, out: str, snap: Callable[[Any], Any] | None = None, at: Any = None, ahead: bool = False
+    ) -> str:
+        """A deterministic step for `term`; a bare wire is its own slot. ahead: it may turn out not to be needed."""
         if isinstance(term, Var) and snap is None and term.name in self.types:
             return self.slot(term.name)
         self.plan.count()
         term = self.fuse(term)
         code = self.plan.compiler.compile(term, self.types)
-        self.region.steps.append(Calc(out, code, self.reads(term), snap, at))
+        self.region.steps.append(Calc(out, late(code) if ahead else code, self.reads(term), snap, at))
         return out
 
     def reads(self, term: Term) -> tuple[tuple[str, str], ...]:
@@ -403,10 +418,10 @@ class LoopBuilder:
         if out is None:
             out = self._outs[op, inner] = f"{self.prefix}{op}#{next(self.parent.plan.fresh)}"
             start = _NEUTRAL.get(op)
-            part = self.body.calc(inner, f"{out}.part")
+            part = self.body.calc(inner, f"{out}.part", ahead=True)
             if is_fixed(part):
                 part = self.body.solid(inner.name)  # type: ignore[union-attr]
-            self.step.running.append(Running(out, part, start, _ADD[op]))
+            self.step.running.append(Running(out, part, start, _faultless(_ADD[op], op)))
         return out
 
     def pick(self, inner: str, key: tuple[Any, ...]) -> str:
@@ -454,6 +469,17 @@ def _closure(loops: frozenset[LoopBuilder]) -> frozenset[LoopBuilder]:
             found.add(each)
             open_.append(each)
     return frozenset(found)
+
+
+def _faultless(add: Callable[[Any, Any], Any], op: str) -> Callable[[Any, Any], Any]:
+    """`add`, where a fault makes the result one, unless a connective has been decided before."""
+
+    def careful(a: Any, b: Any) -> Any:
+        if isinstance(a, Fault) or (op == "and" and a is False) or (op == "or" and a is True):
+            return a
+        return b if isinstance(b, Fault) else add(a, b)
+
+    return careful
 
 
 def _collect(nested: bool, backwards: bool) -> Callable[[Any, Any], Any]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagnostics import Refusal
 from opengames.spans import Span
 
 Code = Callable[[dict[str, Any]], Any]
@@ -104,6 +105,39 @@ class Switch:
     arms: list[tuple[tuple[Any, ...], Region, list[str]]]
     outs: list[str] = field(default_factory=list)
     at: Span | None = None
+
+
+class Fault:
+    """Stands for a value that could not be computed, until somebody needs it."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+
+
+class Faulty(dict[str, Any]):
+    """An environment in which some values could not be computed: reading one raises its refusal."""
+
+    def __init__(self, values: dict[str, Any], faults: dict[str, Fault]) -> None:
+        super().__init__(values)
+        self.faults = faults
+
+    def __missing__(self, name: str) -> Any:
+        raise self.faults[name].refusal
+
+    def copy(self) -> Faulty:
+        return Faulty(self, self.faults)
+
+
+def late(code: Code) -> Code:
+    """`code`, with a refusal made into a `Fault`: what runs ahead of its turn may turn out not to be needed."""
+
+    def careful(env: dict[str, Any]) -> Any:
+        try:
+            return code(env)
+        except Refusal as refusal:
+            return Fault(refusal)
+
+    return careful
 
 
 Step = Calc | Sample | Gain | Keep | Repeat | Switch

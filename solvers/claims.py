@@ -1,0 +1,286 @@
+"""Claims about a strategy, decided exactly: equilibrium, best responses, exploitability, values, reach.
+
+`equilibrium` is Nash by seat: no seat gains by changing all of its own decisions at once, the others fixed;
+ties are allowed. The certificate is the largest gain, an exact rational.
+
+Source: Nash, Non-cooperative games (1951); Osborne and Rubinstein (1994), section 11.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from opengames.solvers import slicing
+from opengames.solvers.answers import Claim, Policy, Values, brief, deviation, unit
+from opengames.solvers.code import Choose, Code, Mark, Split
+from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, reach, totals
+from opengames.solvers.policies import behaviour
+from opengames.solvers.respond import PURE, Response, player_name, respond
+from opengames.solvers.unroll import not_finite, unroll
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.diagram import Decide, Diagram, walk
+from opengames.program import Program, Strategy
+from opengames.show import digits
+from opengames.tree import Player
+
+#: A first attempt with this many nodes comes before slicing; slicing comes before the full budget.
+QUICK = 100_000
+
+
+def accepts(diagram: Diagram) -> str | None:
+    """Why exact solving cannot treat a game; `None` if it can (budgets aside)."""
+    if diagram.inputs or diagram.expects:
+        return f"`{diagram.name}` is open: it has inputs or expectations that nobody supplies"
+    for path, box in walk(diagram):
+        if isinstance(box, Decide):
+            reason = not_finite(box)
+            if reason is not None:
+                return f"`{'.'.join((*path, box.outs[0].name))}`: {reason}"
+    return None
+
+
+def diagram_of(program: Program, game: str | Diagram) -> Diagram:
+    return program.diagrams[game] if isinstance(game, str) else game
+
+
+def strategy_name(strategy: Any) -> str:
+    if isinstance(strategy, str):
+        return strategy
+    return strategy.name if isinstance(strategy, Strategy) else "strategy"
+
+
+def value(
+    program: Program, game: str | Diagram, strategy: Any, params: Mapping[str, Any] | None = None, limit: int = NODES
+) -> Values:
+    """Each player's expected payoff under a strategy: the sum of its distinct earnings."""
+    code = unroll(program, diagram_of(program, game), params)
+    graph = build(code, behaviour(program, strategy, params), (), limit=limit)
+    found = totals(graph, reach(graph))
+    return Values(tuple(found.items()), tuple(units(code)[p] for p in found), graph.exact)
+
+
+def units(code: Code) -> dict[Player, Any]:
+    found: dict[Player, Any] = dict.fromkeys(code.players)
+    for step in code.choices():
+        if found[step.player] is None:
+            found[step.player] = unit(step)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How likely each decision and each arm of a branch is reached: (place, loop indices, chance)."""
+
+    decisions: tuple[tuple[str, tuple[Any, ...], Fraction], ...]
+    arms: tuple[tuple[str, tuple[Any, ...], Fraction], ...]
+    verdict: str = "computed"
+    certificate: Fraction = Fraction(0)
+
+    def of(self, place: str, index: tuple[Any, ...] = ()) -> Fraction:
+        """The chance of coming to a decision or an arm; 0 for one that is never come to."""
+        for where, at, chance in self.decisions + self.arms:
+            if (where, at) == (place, index):
+                return chance
+        return Fraction(0)
+
+    def lines(self) -> list[str]:
+        found = []
+        for place, index, chance in self.decisions + self.arms:
+            at = f" at {', '.join(digits(i) if isinstance(i, Fraction) else str(i) for i in index)}" if index else ""
+            found.append(f"`{place}`{at} is reached with chance {brief(chance)}")
+        return found
+
+
+def reached(
+    program: Program, game: str | Diagram, strategy: Any, params: Mapping[str, Any] | None = None, limit: int = NODES
+) -> Reach:
+    """The reach probability of every decision and every branch arm under a strategy."""
+    code = unroll(program, diagram_of(program, game), params)
+    graph = build(code, behaviour(program, strategy, params), (), limit=limit)
+    weights = reach(graph)
+    decisions, arms = [], []
+    for pc, step in enumerate(code.steps):
+        here = weights.get(pc, Scaled([]))
+        chance = Fraction(sum(here.nums), here.den)
+        if isinstance(step, Choose):
+            decisions.append((step.place, step.index, chance))
+        elif isinstance(step, Mark):
+            arms.append((step.place, step.index, chance))
+        elif isinstance(step, Split):
+            edges = graph.edges.get(pc, [])
+            for label, values, _ in step.arms:
+                nums = (n for n, es in zip(here.nums, edges, strict=True) if es[0][0] in values)
+                arms.append((label, step.index, Fraction(sum(nums), here.den)))
+    return Reach(tuple(decisions), tuple(arms))
+
+
+def equilibrium(
+    program: Program,
+    game: str | Diagram,
+    strategy: Any,
+    params: Mapping[str, Any] | None = None,
+    limit: int = NODES,
+    pure: int = PURE,
+) -> Claim:
+    """Whether no seat gains by changing all of its decisions at once.
+
+    A game too large to unfold is decided by `slicing` where that applies; otherwise `over-budget` is raised.
+    """
+    diagram = diagram_of(program, game)
+    try:
+        return _equilibrium(program, diagram, strategy, params, min(limit, QUICK), pure)
+    except Refusal as refusal:
+        if not is_over_budget(refusal):
+            raise
+    if isinstance(strategy, str | Strategy) and slicing.accepts(diagram) is None:
+        found = slicing.equilibrium(program, diagram, strategy, params)
+        if found.verdict != "undecided":
+            return found
+    return _equilibrium(program, diagram, strategy, params, limit, pure)
+
+
+def is_over_budget(refusal: Refusal) -> bool:
+    return any(d.code == "over-budget" for d in refusal.diagnostics)
+
+
+def _equilibrium(
+    program: Program, diagram: Diagram, strategy: Any, params: Mapping[str, Any] | None, limit: int, pure: int
+) -> Claim:
+    code = unroll(program, diagram, params, limit=20 * limit)
+    plan = behaviour(program, strategy, params)
+    base = build(code, plan, (), limit=limit)
+    values = totals(base, reach(base))
+    gains: list[tuple[Player, Fraction]] = []
+    worst: tuple[Fraction, Graph, Response] | None = None
+    exact, methods, left = base.exact, set(), limit
+    for player in code.players:
+        graph = build(code, plan, (player,), limit=left)
+        # The budget is for the whole claim, with a floor so that a late seat is not refused for its place.
+        left = max(left - graph.size, limit // 4)
+        response = respond(graph, player, pure=pure)
+        gain = response.value + code.base[player] - values[player]
+        exact &= graph.exact
+        methods.add(response.method)
+        gains.append((player, gain))
+        if gain > 0 and (worst is None or gain > worst[0]):
+            worst = (gain, graph, response)
+    found = None if worst is None else first_deviation(worst[1], worst[2], worst[0])
+    notes = () if exact else ("numbers that are not rational were computed as floats",)
+    how = ", ".join(sorted(methods)) or "no decisions"
+    verdict = "holds" if worst is None else "fails"
+    if not exact and worst is not None and worst[0] < Fraction(1, 10**9):
+        verdict, found, notes = "undecided", None, ("the gain is within the rounding of floats",)
+    return Claim("equilibrium", strategy_name(strategy), verdict, tuple(gains), found, f"exact, {how}", notes)
+
+
+def first_deviation(graph: Graph, response: Response, gain: Fraction) -> Any:
+    """The first information set, reached under the strategy, where its move is not the best one."""
+    weights = reach(graph)
+    for (pc, seen), worse in sorted(response.worse.items(), key=lambda item: item[0][0]):
+        nodes = graph.sets(pc)[seen]
+        if worse and any(weights[pc].nums[n] for n in nodes):
+            step = graph.code.steps[pc]
+            assert isinstance(step, Choose)
+            return deviation(step, seen, worse[0], response.moves[pc, seen], gain)
+    return None
+
+
+def best_response(
+    program: Program,
+    game: str | Diagram,
+    player: Player | str,
+    strategy: Any = None,
+    params: Mapping[str, Any] | None = None,
+    limit: int = NODES,
+    pure: int = PURE,
+) -> Policy:
+    """The best that one seat can do against what the others do under `strategy`.
+
+    strategy: may be left out when the seat is the only one; need not have plans for the seat itself.
+    """
+    diagram = diagram_of(program, game)
+    code = unroll(program, diagram, params)
+    seat = seat_of(code, player)
+    plan: Behaviour = behaviour(program, strategy, params) if strategy is not None else _nothing
+    graph = build(code, plan, (seat,), limit=limit)
+    response = respond(graph, seat, pure=pure)
+    rows = policy_rows(graph, response)
+    total = response.value + code.base[seat]
+    gain = None
+    if all(chance is not None for es in graph.edges.values() for e in es for _, chance, _, _ in e):
+        gain = total - totals(graph, reach(graph))[seat]
+    return Policy(diagram.name, seat, total, rows, gain, method=response.method, shown=units(code)[seat])
+
+
+def _nothing(step: Choose, seen: tuple[Any, ...]) -> None:
+    return
+
+
+def policy_rows(graph: Graph, response: Response) -> tuple[Any, ...]:
+    rows = []
+    for (pc, seen), move in sorted(response.moves.items(), key=lambda item: item[0][0]):
+        step = graph.code.steps[pc]
+        assert isinstance(step, Choose)
+        rows.append((step, seen, ((move, Fraction(1)),)))
+    return tuple(rows)
+
+
+def seat_of(code: Code, player: Player | str) -> Player:
+    """The seat called `player`; a bare name stands for the only seat of that name."""
+    if not isinstance(player, str):
+        if player in code.players:
+            return player
+        raise refuse("unknown-name", f"nobody called `{player_name(player)}` decides here")
+    found = [p for p in code.players if p[0] == player]
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise refuse("unknown-name", f"nobody called `{player}` decides here")
+    raise refuse(
+        "ambiguous-seat",
+        f"`{player}` has {len(found):,} seats, each a player of its own",
+        help=f"name one of them, such as `{player_name(found[0])}`",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Exploitability:
+    """How much there is to gain from deviating: the sum over seats, and for each seat."""
+
+    strategy: str
+    total: Fraction
+    gains: tuple[tuple[Player, Fraction], ...]
+    units: tuple[Any, ...] = ()
+    verdict: str = "computed"
+
+    @property
+    def largest(self) -> Fraction:
+        return max((g for _, g in self.gains), default=Fraction(0))
+
+    @property
+    def certificate(self) -> Fraction:
+        return self.total
+
+    def lines(self) -> list[str]:
+        units = self.units or (None,) * len(self.gains)
+        each = [f"{player_name(p)} could gain {brief(g, u)}" for (p, g), u in zip(self.gains, units, strict=True)]
+        return [f"exploitability({self.strategy}) = {brief(self.total)}", *each]
+
+
+def exploitability(
+    program: Program,
+    game: str | Diagram,
+    strategy: Any,
+    params: Mapping[str, Any] | None = None,
+    limit: int = NODES,
+    pure: int = PURE,
+) -> Exploitability:
+    """The sum over seats of what each gains by its best deviation; 0 exactly at an equilibrium."""
+    claim = _equilibrium(program, diagram_of(program, game), strategy, params, limit, pure)
+    code_units = units(unroll(program, diagram_of(program, game), params))
+    total = sum((g for _, g in claim.gains), Fraction(0))
+    return Exploitability(claim.strategy, total, claim.gains, tuple(code_units[p] for p, _ in claim.gains))

@@ -1,4 +1,6 @@
-"""Composition of diagrams without names: `then` (`>>`) and `beside` (`@`).
+"""Composition of diagrams without names: `then` (`>>`), `beside` (`@`), and the small diagrams they start from.
+
+`f >> g` and `f @ g` on diagrams are these; a text's `>>` and `@` build the same diagrams.
 
 Laws (tested): `then` is associative with unit `id`, `beside` is associative with the empty diagram as
 unit, and they interchange: `(f >> g) @ (h >> k)` equals `(f @ h) >> (g @ k)`. Equality is of meaning, in
@@ -10,9 +12,11 @@ Source: Fritz, A synthetic approach to Markov kernels (2020); Ghani et al., Comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from opengames.diagram import Call, Diagram, Port
+from opengames.diagram import Call, Compute, Decide, Diagram, Draw, Port, Seat
+from opengames.spaces import Space
+from opengames.terms import Term, Var
 
 
 class Mismatch(ValueError):
@@ -79,11 +83,15 @@ def _count(ports: tuple[Port, ...]) -> str:
 
 def _namer() -> Callable[[str], str]:
     """Names that do not repeat: `x`, `x'2`, `x'3`."""
-    used: dict[str, int] = {}
+    used: set[str] = set()
 
     def fresh(name: str) -> str:
-        used[name] = used.get(name, 0) + 1
-        return name if used[name] == 1 else f"{name}'{used[name]}"
+        stem, n, found = name.split("'")[0], 1, name
+        while found in used:
+            n += 1
+            found = f"{stem}'{n}"
+        used.add(found)
+        return found
 
     return fresh
 
@@ -94,3 +102,55 @@ def _ports(ports: tuple[Port, ...], fresh: Callable[[str], str]) -> tuple[Port, 
 
 def _names(ports: tuple[Port, ...]) -> tuple[str, ...]:
     return tuple(p.name for p in ports)
+
+
+# ------------------------------------------------------------------ small diagrams
+
+
+def identity(*spaces: Space) -> Diagram:
+    """The diagram that passes its wires on."""
+    ports = _numbered("x", spaces)
+    return Diagram("id", ports, ports)
+
+
+def copy(space: Space) -> Diagram:
+    """One wire, twice. With `discard`, a commutative comonoid on every object."""
+    outs = _numbered("copy", (space, space))
+    boxes = tuple(Compute(out, Var("x")) for out in outs)
+    return Diagram("copy", (Port("x", space),), outs, boxes)
+
+
+def discard(*spaces: Space) -> Diagram:
+    """Wires that end here. Natural: `f >> discard == discard` for every channel `f`."""
+    return Diagram("discard", _numbered("x", spaces))
+
+
+def swap(first: Space, second: Space) -> Diagram:
+    """Two wires, crossing."""
+    a, b = _numbered("x", (first, second))
+    return Diagram("swap", (a, b), (b, a))
+
+
+def pure(name: str, inputs: Sequence[Port], output: Port, term: Term) -> Diagram:
+    """A deterministic channel: `term` over variables named as the inputs. Commutes with `copy`."""
+    return Diagram(name, tuple(inputs), (output,), (Compute(output, term),))
+
+
+def random(name: str, inputs: Sequence[Port], output: Port, kernel: Term) -> Diagram:
+    """A channel with one draw: `kernel` is a term of distribution kind over variables named as the inputs."""
+    return Diagram(name, tuple(inputs), (output,), (Draw(output, kernel),))
+
+
+def decision(player: str, sees: Sequence[Port], move: Port, gain: Port) -> Diagram:
+    """The game of one decision: it sees some wires, moves, and is told what that earned.
+
+    `(X, 1) -> (Y, R)`: strategies are channels from `sees` to `move`, the selection is argmax of expected `gain`.
+    """
+    box = Decide((move,), Seat(player), tuple(p.name for p in sees), gain.name)
+    return Diagram(f"{player}.{move.name}", tuple(sees), (move,), (box,), (gain,))
+
+
+def _numbered(stem: str, spaces: Sequence[Space]) -> tuple[Port, ...]:
+    if len(spaces) == 1:
+        return (Port(stem, spaces[0]),)
+    return tuple(Port(f"{stem}{i + 1}", space) for i, space in enumerate(spaces))

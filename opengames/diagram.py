@@ -27,9 +27,9 @@ representation is ours.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
+from opengames.plain import dataclass, field
 from opengames.spaces import UNIT, Family, Record, Space, family
 from opengames.spans import Span
 from opengames.terms import Term, free
@@ -210,6 +210,16 @@ class Diagram:
     @property
     def codomain(self) -> Space:
         return bundle(self.outputs)
+
+    def __rshift__(self, other: Diagram) -> Diagram:
+        from opengames.compose import then
+
+        return then(self, other)
+
+    def __matmul__(self, other: Diagram) -> Diagram:
+        from opengames.compose import beside
+
+        return beside(self, other)
 
 
 def bundle(ports: tuple[Port, ...]) -> Space:

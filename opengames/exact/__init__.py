@@ -9,12 +9,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opengames.exact.answer import answer, distribution, expectations, marginals, support
-    from opengames.exact.query import compile_query
+    from opengames.exact.asking import answer, distribution, expectations, marginals, reach, support
+    from opengames.exact.prepared import compile_query
 
 _HOMES = {
-    "answer": "answer", "distribution": "answer", "expectations": "answer",
-    "marginals": "answer", "support": "answer", "compile_query": "query",
+    "answer": "asking", "distribution": "asking", "expectations": "asking", "marginals": "asking",
+    "reach": "asking", "support": "asking", "compile_query": "prepared",
 }  # fmt: skip
 
 
@@ -26,4 +26,4 @@ def __getattr__(name: str) -> Any:
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
-__all__ = ["answer", "compile_query", "distribution", "expectations", "marginals", "support"]
+__all__ = ["answer", "compile_query", "distribution", "expectations", "marginals", "reach", "support"]

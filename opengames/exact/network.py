@@ -22,8 +22,9 @@ from opengames.exact.order import order
 from opengames.exact.scope import Plan
 from opengames.exact.steps import Calc, Gain, Keep, Region, Sample
 
-#: The most entries that the tables of one step may have.
+#: The most entries that one table may have, and all of them together.
 CELLS = 50_000
+_ALL_CELLS = 200_000
 
 
 @dataclass
@@ -34,6 +35,7 @@ class Network:
     supports: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     factors: list[Factor] = field(default_factory=list)
     gains: list[tuple[int, Factor]] = field(default_factory=list)
+    cells: int = 0
 
     @property
     def sizes(self) -> Mapping[str, int]:
@@ -72,7 +74,8 @@ def _add(plan: Plan, network: Network, step: Calc | Sample | Gain | Keep, exact:
     slots = tuple(dict.fromkeys(slot for _, slot in step.reads))
     supports = [network.supports[s] for s in slots]
     shape = tuple(len(s) for s in supports)
-    if prod(shape) > cells:
+    network.cells += prod(shape)
+    if prod(shape) > cells or network.cells > _ALL_CELLS:
         return False
     place = {s: i for i, s in enumerate(slots)}
     names = [(name, place[slot]) for name, slot in step.reads]

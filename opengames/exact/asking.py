@@ -13,6 +13,7 @@ from opengames.exact.linear import gather
 from opengames.exact.order import frontier, order
 from opengames.exact.scope import Plan, Scope
 from opengames.exact.steps import Calc, Region, Repeat, Switch
+from opengames.exact.visits import visit
 from opengames.program import Program
 from opengames.show import show_space
 from opengames.terms import Ask, Prim, Term, Var
@@ -42,7 +43,7 @@ def answer(
 ) -> Any:
     """The value of `E`, `P`, `cvar`, `variance` or `distribution` on a diagram without open decisions.
 
-    A `Fraction` where everything is rational, else a float; for `distribution` a tuple of (value, chance) pairs.
+    A `Fraction` where everything is rational and the tables are not large, else a float; for `distribution` a tuple of (value, chance) pairs.
     Raises `Refusal`: `needs-strategy`, `needs-sampling`, `impossible-evidence`, `over-budget`, and what evaluation refuses.
     """
     asker = _Asker(program, diagram, params, budget, number, inputs or {})
@@ -116,6 +117,22 @@ def support(
     return tuple(v for v, _ in distribution(program, diagram, Var(wire), (), params, budget, inputs=inputs))
 
 
+def reach(
+    program: Program,
+    diagram: Diagram,
+    path: str,
+    params: Mapping[str, Any] | None = None,
+    budget: int = STATES,
+    number: type = Fraction,
+    inputs: Mapping[str, Any] | None = None,
+) -> Any:
+    """How often the box or branch arm at `path` is expected to happen; outside of loops, the chance that it does.
+
+    Raises `KeyError` where there is none.
+    """
+    return _Asker(program, diagram, _params(program, params), budget, number, inputs or {}).reach(path)
+
+
 def cvar(pairs: Distribution, level: Any) -> Any:
     """The mean over the worst (lowest) share `level` of the outcomes, an outcome at the edge counted in part.
 
@@ -137,6 +154,10 @@ def variance(pairs: Distribution) -> Any:
     """The expected squared distance from the mean."""
     mean = sum(c * v for v, c in pairs)
     return sum(c * (v - mean) ** 2 for v, c in pairs)
+
+
+class _TooLarge(Exception):
+    """The tables are too large for rationals, though not for floats."""
 
 
 class _Asker:
@@ -163,6 +184,13 @@ class _Asker:
     def distribution(self, term: Term, evidence: Sequence[Term]) -> Distribution:
         return self._careful(self._distribution, term, evidence)
 
+    def reach(self, path: str) -> Any:
+        plan, scope, region = self._open()
+        if not visit(scope, tuple(path.split(".")), plan.demand(0)):
+            raise KeyError(f"{self.diagram.name} has nothing at {path!r}")
+        mass, self.last = run(plan, region, (), 1, self.exact, self.budget)
+        return mass.totals()[1]
+
     def _careful(self, ask: Callable[[Any, Sequence[Term], bool], Any], what: Any, evidence: Sequence[Term]) -> Any:
         """Ask in the quickest order; if something fails, once more with nothing computed where the evidence is false."""
         try:
@@ -172,6 +200,9 @@ class _Asker:
                 if not evidence or any(d.code in _FINAL for d in refusal.diagnostics):
                     raise
                 return ask(what, evidence, True)
+        except _TooLarge:
+            rough = _Asker(self.program, self.diagram, self.params, self.budget, float, self.inputs, "factors")
+            return getattr(rough, ask.__name__)(what, evidence, False)
         except RecursionError:
             raise refuse(
                 "over-budget", f"`{self.diagram.name}` is nested too deeply for the exact reading", span=self.diagram.at
@@ -233,8 +264,11 @@ class _Asker:
             return None
         scopes = [f.names for f in network.factors] + [f.names for _, f in network.gains]
         _, cost = best_order(scopes, network.sizes, wanted)
-        too_much = cost > (_MOST_EXACT if self.exact else _MOST_FLOAT) or (self.engine is None and cost > 2**width)
-        return None if too_much else network
+        if cost > _MOST_FLOAT or (self.engine is None and cost > 2**width):
+            return None
+        if self.exact and cost > _MOST_EXACT:
+            raise _TooLarge
+        return network
 
 
 def open_scope(

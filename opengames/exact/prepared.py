@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from opengames.diagnostics import refuse
 from opengames.diagram import Diagram
-from opengames.exact.answer import STATES, open_scope
+from opengames.exact.asking import STATES, open_scope
 from opengames.exact.elimination import Factor, best_order, eliminate, multiply
 from opengames.exact.network import build
 from opengames.program import Program

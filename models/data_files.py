@@ -1,0 +1,201 @@
+"""Params from files: `price = prices.csv:lmp`. CSV, Parquet and JSON; decimals are read exactly.
+
+A file with a header is a table. A param of numbers takes one column, in the order of the rows; a family of records
+takes one column per field. If the family's index is an enumeration and the file has a column with the
+enumeration's name, rows are matched by that column instead of by their order.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from opengames.models.data_values import Origin, fit, missing_column
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.program import ParamDecl
+from opengames.spaces import Enum, Family, Record
+
+LARGEST = 1 << 30
+"""Bytes of a data file beyond which it is not read."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file's columns. line: the line of a data row (from 0) in the file, where the file has lines."""
+
+    name: str
+    columns: dict[str, list[Any]]
+    line: Callable[[int], int] | None = None
+
+    def row(self, i: int) -> str:
+        return f"row {i + 1} (line {self.line(i)})" if self.line else f"row {i + 1}"
+
+
+def from_file(decl: ParamDecl, file: str | Path, column: str | None = None) -> Any:
+    """The value of a param from a file.
+
+    column: may be left out if the file has one column, one that is called like the param, or one per field.
+    Raises `Refusal`: `data-no-such-file`, `data-unreadable`, `data-missing-column`, and what `fit` refuses.
+    """
+    path = Path(file)
+    wanted = None if column is None else [column]
+    if column is None and isinstance(decl.space, Family) and isinstance(decl.space.item, Record):
+        wanted = [name for name, _ in decl.space.item.fields]
+    table = read_table(path, decl, wanted)
+    space = decl.space
+    if isinstance(space, Family) and isinstance(space.item, Record) and column is None:
+        for name, _ in space.item.fields:
+            if name not in table.columns:
+                raise missing_column(decl, name, list(table.columns), f"`{path.name}`")
+        rows = list(range(max(map(len, table.columns.values()), default=0)))
+        records = [{name: table.columns[name][i] for name, _ in space.item.fields} for i in rows]
+        values, order = _matched(decl, table, records, None)
+        return fit(decl, values, Origin(f"`{path.name}`", lambda i: table.row(order[i])))
+    chosen = column or _only(decl, table)
+    if chosen not in table.columns:
+        raise missing_column(decl, chosen, list(table.columns), f"`{path.name}`")
+    values, order = _matched(decl, table, table.columns[chosen], chosen)
+    origin = Origin(f"column `{chosen}` of `{path.name}`", lambda i: table.row(order[i]))
+    return fit(decl, values if isinstance(space, Family) else _single(decl, values, origin), origin)
+
+
+def _single(decl: ParamDecl, values: list[Any], origin: Origin) -> Any:
+    if len(values) != 1:
+        code = "data-too-long" if values else "data-too-short"
+        raise refuse(code, f"{origin.what} has {len(values):,} values, and `{decl.name}` takes one", span=decl.at)
+    return values[0]
+
+
+def _only(decl: ParamDecl, table: Table) -> str:
+    if decl.name in table.columns:
+        return decl.name
+    if len(table.columns) == 1:
+        return next(iter(table.columns))
+    known = ", ".join(f"`{name}`" for name in list(table.columns)[:12])
+    raise refuse(
+        "data-missing-column", f"`{table.name}` has {len(table.columns)} columns, and none was named", span=decl.at,
+        notes=(f"its columns are {known}",),
+        help=f"name one: `--data {decl.name}={table.name}:{next(iter(table.columns), 'COLUMN')}`",
+    )  # fmt: skip
+
+
+def _matched(decl: ParamDecl, table: Table, values: list[Any], chosen: str | None) -> tuple[list[Any], list[int]]:
+    """The values in index order, and the row of each: matched by label where the file names the labels."""
+    plain_order = list(range(len(values)))
+    index = decl.space.index if isinstance(decl.space, Family) else ()
+    if len(index) != 1 or not isinstance(index[0], Enum) or index[0].name == chosen:
+        return values, plain_order
+    names = table.columns.get(index[0].name)
+    if names is None:
+        return values, plain_order
+    known = {label: i for i, label in enumerate(index[0].labels)}
+    rows: dict[int, int] = {}
+    for i, name in enumerate(names):
+        word = str(name).strip()
+        if word not in known:
+            near = get_close_matches(word, known, 1, 0.5)
+            raise refuse(
+                "data-unknown-label", f"column `{index[0].name}` of `{table.name}` has an unknown label", span=decl.at,
+                notes=(f"{table.row(i)}: `{word}`",), help=f"did you mean `{near[0]}`?" if near else "",
+            )  # fmt: skip
+        if known[word] in rows:
+            raise refuse(
+                "data-repeated-label", f"column `{index[0].name}` of `{table.name}` names `{word}` twice", span=decl.at,
+                notes=(f"{table.row(rows[known[word]])} and {table.row(i)}",),
+            )  # fmt: skip
+        rows[known[word]] = i
+    lacking = [label for label, i in known.items() if i not in rows]
+    if lacking:
+        raise refuse(
+            "data-too-short", f"`{table.name}` says nothing about {', '.join(f'`{x}`' for x in lacking[:5])}", span=decl.at
+        )
+    order = [rows[i] for i in range(len(known))]
+    return [values[i] for i in order], order
+
+
+# ----------------------------------------------------------------------------------- reading
+
+
+def read_table(path: Path, decl: ParamDecl, wanted: list[str] | None = None) -> Table:
+    """The columns of a file, by its ending. wanted: columns to read where the format can choose."""
+    try:
+        if path.stat().st_size > LARGEST:
+            raise refuse("over-budget", f"`{path.name}` is larger than {LARGEST >> 30} GiB", span=decl.at)
+        match path.suffix.lower():
+            case ".parquet" | ".pq":
+                return _parquet(path, decl, wanted)
+            case ".json":
+                return _json(path)
+            case ".csv" | ".tsv" | ".txt" | "":
+                return _csv(path)
+    except OSError as error:
+        raise _no_file(path, decl, error) from error
+    except UnicodeDecodeError as error:
+        raise _unreadable(path, decl, f"byte {error.start} is not UTF-8") from error
+    except (csv.Error, json.JSONDecodeError) as error:
+        raise _unreadable(path, decl, str(error)) from error
+    raise _unreadable(path, decl, f"files ending in `{path.suffix}` are not among CSV, Parquet and JSON")
+
+
+def _no_file(path: Path, decl: ParamDecl, error: OSError) -> Refusal:
+    there = [p.name for p in path.parent.iterdir() if p.is_file()] if path.parent.is_dir() else []
+    near = get_close_matches(path.name, there, 1, 0.6)
+    return refuse(
+        "data-no-such-file", f"cannot read `{path}`, the data for `{decl.name}`: {(error.strerror or 'no').lower()}",
+        span=decl.at, help=f"did you mean `{path.parent / near[0]}`?" if near else "",
+    )  # fmt: skip
+
+
+def _unreadable(path: Path, decl: ParamDecl, why: str) -> Refusal:
+    return refuse("data-unreadable", f"`{path.name}`, the data for `{decl.name}`, cannot be read", span=decl.at,
+                  notes=(why,))  # fmt: skip
+
+
+def _csv(path: Path) -> Table:
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        head = file.readline()
+        file.seek(0)
+        delimiter = max(",;\t", key=head.count)
+        rows: list[list[str]] = []
+        lines: list[int] = []
+        reader = csv.reader(file, delimiter=delimiter)
+        for row in reader:
+            rows.append(row)
+            lines.append(reader.line_num)
+    while len(rows) > 1 and not any(cell.strip() for cell in rows[-1]):
+        rows.pop()
+    header = [name.strip() for name in rows[0]] if rows else []
+    columns = {name: [row[i] if i < len(row) else "" for row in rows[1:]] for i, name in enumerate(header)}
+    return Table(path.name, columns, lambda i: lines[i + 1])
+
+
+def _json(path: Path) -> Table:
+    data = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=str)
+    if isinstance(data, list) and data and all(isinstance(row, dict) for row in data):
+        names = dict.fromkeys(name for row in data for name in row)
+        return Table(path.name, {name: [row.get(name) for row in data] for name in names})
+    if isinstance(data, dict) and all(isinstance(column, list) for column in data.values()):
+        return Table(path.name, data)
+    return Table(path.name, {"value": data if isinstance(data, list) else [data]})
+
+
+def _parquet(path: Path, decl: ParamDecl, wanted: list[str] | None) -> Table:
+    import pyarrow
+    import pyarrow.parquet as parquet
+
+    try:
+        names = parquet.read_schema(path).names
+        index = decl.space.index[0] if isinstance(decl.space, Family) else None
+        keys = [index.name] if isinstance(index, Enum) else []
+        chosen = [name for name in names if wanted is None or name in wanted or name in keys]
+        table = parquet.read_table(path, columns=chosen)
+    except pyarrow.ArrowException as error:
+        raise _unreadable(path, decl, str(error).split("\n", 1)[0]) from error
+    columns = {name: table.column(name).to_pylist() for name in chosen}
+    return Table(path.name, columns | {name: [] for name in names if name not in columns})

@@ -1,0 +1,294 @@
+"""Values from outside made into values of a param: shape, order, unit, range and labels are checked here.
+
+Numbers are magnitudes in the unit that the param was declared with. Decimals are taken exactly: the
+float 0.1 and the text `0.1` both mean one tenth. What does not fit is refused by row and column, all rows
+with one kind of fault in one diagnostic.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from fractions import Fraction
+from numbers import Integral, Rational, Real
+from typing import Any
+
+from opengames.diagnostics import Diagnostic, Refusal, refuse
+from opengames.program import ParamDecl
+from opengames.show import number, show, show_space
+from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_points, index_size, points
+
+_SHOWN = 5
+"""Rows named in one report."""
+
+_LOOKED_AT = 10_000_000
+"""Values of one param beyond which nothing is read."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where values come from. what: as a message calls it. row: how it calls the item at a position (from 0)."""
+
+    what: str
+    row: Callable[[int], str] = field(default=lambda i: f"item {i + 1}")
+
+
+def fit(decl: ParamDecl, given: Any, origin: Origin | None = None) -> Any:
+    """`given` as a value of the param's space.
+
+    given: a number, a label, a bool; for a family a sequence in index order, nested sequences, or a mapping from
+    keys; for a family of records a sequence of mappings, or a mapping of columns. Arrays, series and frames of the
+    usual libraries are taken as what they hold. Raises `Refusal`: `data-too-short`, `data-too-long`, `data-gap`,
+    `data-bad-cell`, `data-unknown-label`, `data-out-of-range`, `data-missing-column`, `data-shape`.
+    """
+    return _Fitter(decl, origin or Origin(f"the value given for `{decl.name}`")).fit(plain(given))
+
+
+def plain(given: Any) -> Any:
+    """The Python lists, mappings and scalars in an array, a series or a frame."""
+    if isinstance(given, str | bytes | Mapping | Fraction | int | float) or given is None:
+        return given
+    if hasattr(given, "to_pylist"):
+        return given.to_pylist()
+    if hasattr(given, "columns") and hasattr(given, "__getitem__"):
+        return {str(name): plain(given[name]) for name in given.columns}
+    for method in ("tolist", "to_list"):
+        if hasattr(given, method):
+            return getattr(given, method)()
+    if isinstance(given, Iterable):
+        return list(given)
+    return given
+
+
+@dataclass
+class _Fitter:
+    decl: ParamDecl
+    origin: Origin
+    faults: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+
+    def fit(self, given: Any) -> Any:
+        space = self.decl.space
+        value = self._family(space, given) if isinstance(space, Family) else self._one(space, given, "", None)
+        if self.faults:
+            raise Refusal(*(self._fault(code, found) for code, found in self.faults.items()))
+        return value
+
+    # ------------------------------------------------------------------------------- families
+
+    def _family(self, space: Family, given: Any) -> tuple[Any, ...]:
+        wanted = index_size(space.index)
+        if wanted > _LOOKED_AT:
+            raise refuse(
+                "over-budget", f"`{self.decl.name}` takes {wanted:,} values, and {_LOOKED_AT:,} is the most that is read",
+                span=self.decl.at,
+            )  # fmt: skip
+        if isinstance(given, Mapping):
+            given = self._columns(space, given) if self._has_columns(space, given) else self._keyed(space, given)
+        if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+            raise self._shape(f"a single value was given where {wanted:,} are needed")
+        items = self._flat(list(given), len(space.index))
+        if len(items) != wanted:
+            raise self._count(len(items), wanted)
+        return tuple(self._one(space.item, each, self.origin.row(i), None) for i, each in enumerate(items))
+
+    def _flat(self, given: list[Any], depth: int) -> list[Any]:
+        """Nested rows put one after another, if the family has several indices and nesting is what was given."""
+        if depth > 1 and given and all(isinstance(plain(row), list | tuple) for row in given):
+            rows = [plain(row) for row in given]
+            lengths = {len(row) for row in rows}
+            if len(lengths) > 1:
+                raise self._shape(f"its rows have different lengths: {', '.join(map(str, sorted(lengths)))}")
+            return self._flat([item for row in rows for item in row], depth - 1)
+        return given
+
+    def _has_columns(self, space: Family, given: Mapping[Any, Any]) -> bool:
+        return isinstance(space.item, Record) and any(name in given for name, _ in space.item.fields)
+
+    def _columns(self, space: Family, given: Mapping[Any, Any]) -> list[dict[str, Any]]:
+        """A mapping of columns as one mapping per row."""
+        assert isinstance(space.item, Record)
+        columns = {}
+        for name, _ in space.item.fields:
+            if name not in given:
+                raise missing_column(self.decl, name, [str(k) for k in given], self.origin.what)
+            columns[name] = plain(given[name])
+        count = max((len(c) for c in columns.values()), default=0)
+        for name, column in columns.items():
+            if len(column) < count:
+                raise self._shape(f"its column `{name}` has {len(column)} rows where another has {count}")
+        return [{name: column[i] for name, column in columns.items()} for i in range(count)]
+
+    def _keyed(self, space: Family, given: Mapping[Any, Any]) -> list[Any]:
+        """A mapping from keys, as the values in index order."""
+        known = {self._spelled(key, space.index): i for i, key in enumerate(index_points(space.index))}
+        found: dict[int, Any] = {}
+        for key, value in given.items():
+            parts = key if isinstance(key, tuple) else (key,)
+            place = known.get(self._spelled(parts, space.index))
+            if place is None:
+                word = ", ".join(str(p) for p in parts)
+                self._note("data-unknown-label", f"key `{word}`", _did_you_mean(word, [", ".join(k) for k in known]))
+            else:
+                found[place] = value
+        lacking = [", ".join(key) for key, i in known.items() if i not in found]
+        if lacking and not self.faults:
+            more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
+            raise refuse(
+                "data-too-short",
+                f"{self.origin.what} says nothing about {', '.join(f'`{x}`' for x in lacking[:_SHOWN])}{more}",
+                span=self.decl.at, label=self._takes(),
+            )  # fmt: skip
+        return [found.get(i) for i in range(len(known))]
+
+    def _spelled(self, key: tuple[Any, ...], index: tuple[Space, ...]) -> tuple[str, ...]:
+        """A key as text: numbers in the index's own unit, labels as they are."""
+        return tuple(
+            show(part, Grid(s.points, s.shown)) if isinstance(s, Grid) and isinstance(part, Fraction) else _bare(part, s)
+            for part, s in zip(key, index, strict=False)
+        )
+
+    # -------------------------------------------------------------------------------- one value
+
+    def _one(self, space: Space, given: Any, row: str, column: str | None) -> Any:
+        """One value; a fault is noted, and any value stands in for it."""
+        where = row + (f", column `{column}`" if column else "")
+        if isinstance(space, Record):
+            return self._record(space, given, row)
+        if isinstance(space, Family):
+            inner = _Fitter(self.decl, Origin(where or self.origin.what))
+            value = inner._family(space, plain(given))
+            self.faults.update(inner.faults)
+            return value
+        if given is None or (isinstance(given, float) and math.isnan(given)) or (isinstance(given, str) and _blank(given)):
+            return self._note("data-gap", where, "nothing" if given is None or given == "" else str(given))
+        match space:
+            case Enum(labels=labels):
+                word = str(given).strip()
+                if word not in labels:
+                    return self._note("data-unknown-label", where, _did_you_mean(word, labels))
+                return word
+            case Bool():
+                truth = _TRUTH.get(str(given).strip().lower())
+                return self._note("data-bad-cell", where, f"`{given}`") if truth is None else truth
+            case Grid(shown=shown) | Reals(shown=shown):
+                exact = rational(given)
+                if exact is None:
+                    return self._note("data-bad-cell", where, f"`{given}`")
+                value = exact * (shown.scale if shown else 1)
+                if not _inside(space, value):
+                    return self._note("data-out-of-range", where, number(value, shown))
+                return value
+        raise TypeError(f"not a space: {space!r}")
+
+    def _record(self, space: Record, given: Any, row: str) -> Any:
+        if isinstance(given, Sequence) and not isinstance(given, str) and len(given) == len(space.fields):
+            given = {name: item for (name, _), item in zip(space.fields, given, strict=True)}
+        if not isinstance(given, Mapping):
+            return self._note("data-bad-cell", row, f"`{given}`, where fields are needed")
+        for name, _ in space.fields:
+            if name not in given:
+                raise missing_column(self.decl, name, [str(k) for k in given], self.origin.what)
+        return tuple(self._one(s, given[name], row, name) for name, s in space.fields)
+
+    # ---------------------------------------------------------------------------------- reports
+
+    def _note(self, code: str, where: str, what: str) -> None:
+        self.faults.setdefault(code, []).append((where, what))
+
+    def _fault(self, code: str, found: list[tuple[str, str]]) -> Diagnostic:
+        said = {
+            "data-gap": ("has a gap", "gaps"),
+            "data-bad-cell": ("has a value that cannot be read", "values that cannot be read"),
+            "data-unknown-label": ("has an unknown label", "unknown labels"),
+            "data-out-of-range": ("has a value outside its type", "values outside its type"),
+        }[code]
+        many = f"has {len(found):,} {said[1]}" if len(found) > 1 else said[0]
+        notes = [f"{where}: {what}" if where else what for where, what in found[:_SHOWN]]
+        if len(found) > _SHOWN:
+            notes.append(f"and {len(found) - _SHOWN:,} more")
+        return Diagnostic(code, f"{self.origin.what} {many}", self.decl.at, self._takes(), notes=tuple(notes))
+
+    def _shape(self, what: str) -> Refusal:
+        return refuse("data-shape", f"{self.origin.what} has the wrong shape", span=self.decl.at, label=self._takes(),
+                      notes=(what,))  # fmt: skip
+
+    def _count(self, got: int, wanted: int) -> Refusal:
+        short = got < wanted
+        return refuse(
+            "data-too-short" if short else "data-too-long",
+            f"{self.origin.what} has {got:,} {'value' if got == 1 else 'values'}, and `{self.decl.name}` takes {wanted:,}",
+            span=self.decl.at,
+            label=self._takes(),
+        )
+
+    def _takes(self) -> str:
+        return f"takes {show_space(self.decl.space)}"
+
+
+def missing_column(decl: ParamDecl, column: str, known: Sequence[str], what: str) -> Refusal:
+    """The refusal of a column that is not there."""
+    near = get_close_matches(column, known, 1, 0.5)
+    folded = {name.lower().strip(): name for name in known}
+    meant = folded.get(column.lower()) or (near[0] if near else None)
+    there = ", ".join(f"`{name}`" for name in known[:12]) + (", ..." if len(known) > 12 else "")
+    return refuse(
+        "data-missing-column", f"{what} has no column `{column}`", span=decl.at,
+        label=f"takes {show_space(decl.space)}", notes=(f"its columns are {there}",) if known else (),
+        help=f"did you mean `{meant}`?" if meant else "",
+    )  # fmt: skip
+
+
+def rational(given: Any) -> Fraction | None:
+    """The exact number that a cell stands for; `None` if it stands for none."""
+    if isinstance(given, bool):
+        return None
+    if isinstance(given, Integral | Rational):
+        return Fraction(int(given)) if isinstance(given, Integral) else Fraction(given.numerator, given.denominator)
+    if isinstance(given, Real):
+        return Fraction(repr(float(given))) if math.isfinite(given) else None
+    text = str(given).strip().replace("_", "")
+    if len(text) > 60 or "/" in text:
+        return None
+    try:
+        mantissa, _, power = text.lower().partition("e")
+        return None if power and abs(int(power)) > 400 else Fraction(mantissa + (f"e{power}" if power else ""))
+    except (ValueError, ZeroDivisionError):
+        return None
+
+
+_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def _blank(text: str) -> bool:
+    return text.strip().lower() in ("", "nan", "na", "n/a", "null", "none", "-")
+
+
+def _inside(space: Space, value: Fraction) -> bool:
+    match space:
+        case Grid(points=values):
+            return value in values
+        case Reals(lower=lower, upper=upper):
+            return (lower is None or value >= lower) and (upper is None or value <= upper)
+    return True
+
+
+def _bare(part: Any, space: Space) -> str:
+    if isinstance(space, Grid):
+        exact = rational(part)
+        if exact is not None:
+            return number(exact * (space.shown.scale if space.shown else 1), space.shown)
+    if isinstance(space, Bool):
+        return "true" if _TRUTH.get(str(part).lower()) else "false"
+    return str(part)
+
+
+def _did_you_mean(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word, list(known), 1, 0.5)
+    return f"`{word}`" + (f", did you mean `{near[0]}`?" if near else "")
+
+
+def labels_of(space: Space) -> tuple[str, ...]:
+    """The values of a finite space as a data file writes them."""
+    return tuple(_bare(p, space) if isinstance(space, Bool) else show(p, space) for p in points(space))

@@ -1,0 +1,544 @@
+"""Questions put to the readings and solvers: a `verify` gives a `Claim`, a `query` an `Answer`.
+
+The question's term is reduced: every `Ask` in it goes to the method that `by` names (without one: exact first, and an
+estimate where the exact reading cannot answer, which then says so), quantifiers over questions are unfolded,
+and what is left is evaluated exactly. A failing `forall` is searched for the assignment that fails.
+
+An estimate never proves: a claim is supported if it holds for every value inside the intervals.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import islice, product
+from time import perf_counter
+from typing import Any
+
+from opengames import estimates
+from opengames.diagnostics import Diagnostic, Refusal
+from opengames.diagram import Decide, Diagram, walk
+from opengames.evaluate import compile_term, evaluate
+from opengames.plug import plug
+from opengames.program import Program, Question
+from opengames.results import Answer, Claim, distribution_lines
+from opengames.show import show, show_space
+from opengames.spaces import BOOL, Enum, Space, is_finite, points, size
+from opengames.terms import Ask, Const, Fold, Prim, Ref, Term, children, free, rebuild, substitute
+
+CASES = 2_000_000
+"""Cases of a quantifier that are tried one by one."""
+UNFOLDED = 10_000
+"""Cases of a quantifier with a question inside."""
+CORNERS = 4
+"""Estimates in one claim whose intervals are tried at all their ends."""
+
+#: Codes that say that a method cannot answer, not that something is wrong.
+CANNOT = frozenset({"not-yet", "over-budget", "needs-sampling", "needs-strategy", "needs-inputs"})
+
+#: Methods that are exact: what they name happens anyway where it fits.
+EXACT = frozenset({"exact", "enumeration", "slicing", "dynamic_programming", "induction"})
+
+_ABOUT_WIRES = frozenset({"E", "P", "cvar", "variance", "distribution"})
+_WHOLE = frozenset({"equilibria", "best_response", "dominant", "distribution"})
+
+
+_MISSING = {
+    "z3": "the proved reading", "sympy": "the symbolic reading", "enkf": "recognition", "kalman": "recognition",
+    "particles": "recognition", "sced": "the solver of clearings", "highs": "the solver of clearings",
+    "actor_critic": "learning", "reinforce": "learning", "fictitious_play": "learning",
+}  # fmt: skip
+
+
+class Undecided(Exception):
+    """A question that stays open. Its text is the reason."""
+
+
+@dataclass
+class Desk:
+    """Where the questions of one program are answered. Diagrams with a strategy plugged in are kept."""
+
+    program: Program
+    plugged: dict[tuple[str, str | None], Diagram] = field(default_factory=dict)
+
+    @property
+    def params(self) -> dict[str, Any]:
+        return self.program.param_values()
+
+    def diagram(self, of: str, under: str | None) -> Diagram:
+        """A declared diagram, with a strategy plugged in if one is named."""
+        key = (of, under)
+        if key not in self.plugged:
+            found = self.program.diagrams[of]
+            self.plugged[key] = plug(found, self.program.strategies[under]) if under is not None else found
+        return self.plugged[key]
+
+    def claim(self, question: Question) -> Claim:
+        """The verdict on a `verify`. Raises `Refusal` where the text or the data is wrong."""
+        start = perf_counter()
+        work = _Work(self, question)
+        try:
+            verdict = work.verdict()
+        except Undecided as open_:
+            verdict, work.because = "unknown", [*work.because, str(open_)]
+        except Refusal as refused:
+            if not cannot(refused):
+                raise
+            verdict, work.because = "unknown", [*work.because, *_sentences(refused)]
+        return Claim(
+            question.name, verdict, work.method(), question.text, tuple(work.because), work.counterexample,
+            work.runs if verdict in ("supported", "not supported") else None, perf_counter() - start,
+        )  # fmt: skip
+
+    def answer(self, question: Question) -> Answer:
+        """The answer to a `query`. Raises `Refusal` where there is none, also for want of a reading."""
+        start = perf_counter()
+        work = _Work(self, question)
+        try:
+            value, space = work.value()
+        except Undecided as open_:
+            raise Refusal(
+                Diagnostic("not-yet", f"`{question.name}` cannot be answered yet", question.at, notes=(str(open_),))
+            ) from open_
+        return Answer(
+            question.name, value, space, work.method(), question.text, tuple(work.because), work.interval,
+            work.runs, work.certificate, work.game, perf_counter() - start,
+        )  # fmt: skip
+
+
+def cannot(refused: Refusal) -> bool:
+    """Whether the refusal says that a method cannot answer, rather than that something is wrong."""
+    return all(d.code in CANNOT for d in refused.diagnostics)
+
+
+def _sentences(refused: Refusal) -> list[str]:
+    found: list[str] = []
+    for d in refused.diagnostics:
+        found += [d.headline, *d.notes, *([d.help] if d.help else [])]
+    return found
+
+
+@dataclass
+class _Work:
+    """One question being answered, and what is found on the way."""
+
+    desk: Desk
+    question: Question
+    because: list[str] = field(default_factory=list)
+    methods: dict[str, None] = field(default_factory=dict)
+    estimates: list[estimates.Estimate] = field(default_factory=list)
+    counterexample: str | None = None
+    interval: tuple[float, float] | None = None
+    runs: int | None = None
+    certificate: Any = None
+    game: str | None = None
+
+    @property
+    def program(self) -> Program:
+        return self.desk.program
+
+    def method(self) -> str:
+        return ", ".join(self.methods)
+
+    # ------------------------------------------------------------------------------ claims
+
+    def verdict(self) -> str:
+        term = self.question.term
+        self._known_method()
+        asks = any(isinstance(t, Ask) for t in _all(term))
+        if asks:
+            closed = self._resolve(term)
+            if self.estimates:
+                return self._supported(closed)
+            return self._found(self._evaluate(closed))
+        if free(term):
+            return self._of_plays(term)
+        holds, assignment = self._search(term)
+        self._cases(term)
+        if assignment:
+            self.counterexample = "\n".join(f"{name} = {show(v, space)}" for name, v, space in assignment)
+            word = "holds for" if holds else "fails for"
+            self.because.append(f"{word} {', '.join(self.counterexample.splitlines())}")
+            if holds:
+                self.counterexample = None
+        return self._found(holds)
+
+    def _found(self, holds: Any) -> str:
+        return "proved" if holds else "refuted"
+
+    def _supported(self, closed: Term) -> str:
+        """The verdict where estimates stand in the claim: it must hold at all ends of their intervals."""
+        if len(self.estimates) > CORNERS:
+            raise Undecided(f"the claim rests on {len(self.estimates)} estimates, and {CORNERS} can be judged together")
+        ends = product(*((e.lower, e.value, e.upper) for e in self.estimates))
+        said = {bool(self._evaluate(substitute(closed, _ends(corner)))) for corner in ends}
+        for each in self.estimates:
+            self.because.append(f"estimated {each.value:.6g}, between {each.lower:.6g} and {each.upper:.6g} (95 %)")
+        self.runs = min(e.runs for e in self.estimates)
+        if len(said) == 1:
+            return "supported" if said.pop() else "not supported"
+        raise Undecided(f"{self.runs:,} runs do not settle it: the claim holds at one end of the interval, not at the other")
+
+    def _of_plays(self, term: Term) -> str:
+        """A claim about the wires of one play: it must hold in every play."""
+        diagram = self._diagram()
+        if self._sampling():
+            return self._of_runs(diagram, term)
+        if any(isinstance(box, Decide) for _, box in walk(diagram)):
+            raise Undecided(
+                f"`{self.question.of}` has decisions and no strategy is named: a claim about all strategies needs the "
+                "proved reading, which this version does not have; name a strategy with `under`"
+            )
+        try:
+            chance = self._exactly(Ask("P", (term,), at=self.question.at), diagram)
+        except Refusal as refused:
+            if not cannot(refused):
+                raise
+            self._fell_back(refused)
+            return self._of_runs(diagram, term)
+        if chance != 1:
+            self.because.append(f"it holds with chance {show(chance)}")
+        return self._found(chance == 1)
+
+    def _of_runs(self, diagram: Diagram, term: Term) -> str:
+        runs, seed = self._runs()
+        held = estimates.per_run(self.program, diagram, {"claim": (term, BOOL)}, runs, seed, self.desk.params)["claim"]
+        self.methods[_simulated(runs, seed)] = None
+        self.runs = runs
+        if held.all():
+            return "supported"
+        self.because.append(f"it fails in {int((~held).sum()):,} of {runs:,} runs, first in run {int((~held).argmax())}")
+        return "not supported"
+
+    def _search(self, term: Term) -> tuple[bool, list[tuple[str, Any, Space]]]:
+        """Whether a closed term holds, and the outermost assignment that decides it, if one does."""
+        match term:
+            case Fold(op="and" | "or" as op, iters=iters, body=body, where=where):
+                self._bounded(iters)
+                decides = op == "or"
+                rest = compile_term(body, self.program.funs, self.desk.params)
+                counts = None if where is None else compile_term(where, self.program.funs, self.desk.params)
+                for values in product(*(tuple(points(s)) for _, s in iters)):
+                    env = {name: v for (name, _), v in zip(iters, values, strict=True)}
+                    if (counts is None or counts(env)) and bool(rest(env)) == decides:
+                        inner = substitute(body, {n: Const(v) for n, v in env.items()})
+                        _, deeper = self._search(inner)
+                        here = [(_written(n), v, s) for (n, s), v in zip(iters, values, strict=True)]
+                        return decides, [*here, *deeper]
+                return not decides, []
+            case Prim(op="not", args=(inner,)):
+                holds, found = self._search(inner)
+                return not holds, found
+        for each in _all(term):
+            if isinstance(each, Fold):
+                self._bounded(each.iters, deep=True)
+        return bool(self._evaluate(term)), []
+
+    def _bounded(self, iters: tuple[tuple[str, Space], ...], deep: bool = False) -> None:
+        """Refuse what cannot be tried case by case."""
+        for name, space in iters:
+            if not is_finite(space):
+                raise Undecided(
+                    f"it quantifies over every `{_written(name)}: {show_space(space)}`, infinitely many: that needs the "
+                    "proved reading, which this version does not have"
+                )
+        if not deep and _count(iters) > CASES:
+            raise Undecided(f"there are {_count(iters):,} cases to try, and {CASES:,} is the most that are tried")
+
+    def _cases(self, term: Term) -> None:
+        while isinstance(term, Prim) and term.op == "not":
+            term = term.args[0]
+        n = _count(term.iters) if isinstance(term, Fold) else 0
+        self.methods[f"exact, {n:,} case{'s' if n > 1 else ''}" if n else "exact"] = None
+
+    # ----------------------------------------------------------------------------- queries
+
+    def value(self) -> tuple[Any, Space | None]:
+        term = self.question.term
+        self._known_method()
+        if isinstance(term, Ask) and term.op in _WHOLE:
+            return self._whole(term), None
+        if not any(isinstance(t, Ask) for t in _all(term)):
+            self.methods["exact"] = None
+            if free(term):
+                raise Undecided("it asks for a wire of a play; ask for `E(...)`, `P(...)` or `distribution(...)` of it")
+            return self._evaluate(term), self.question.space
+        closed = self._resolve(term)
+        if not self.estimates:
+            return self._evaluate(closed), self.question.space
+        if len(self.estimates) > CORNERS:
+            raise Undecided(f"it rests on {len(self.estimates)} estimates, and {CORNERS} can be put together")
+        middle = self._evaluate(substitute(closed, _ends([e.value for e in self.estimates])))
+        ends = [
+            self._evaluate(substitute(closed, _ends(c))) for c in product(*((e.lower, e.upper) for e in self.estimates))
+        ]
+        self.runs = min(e.runs for e in self.estimates)
+        if isinstance(middle, bool):
+            return middle, self.question.space
+        self.interval = (float(min(ends)), float(max(ends)))
+        return float(middle), self.question.space
+
+    def _whole(self, ask: Ask) -> Any:
+        """An answer that is no value of a space: a distribution, a strategy, equilibria."""
+        if ask.op == "distribution":
+            return self._distribution(ask)
+        from opengames import solvers
+
+        self._no_runs(ask)
+        game = ask.args[0]
+        assert isinstance(game, Ref)
+        params = self.desk.params
+        if ask.op == "equilibria":
+            found: Any = solvers.equilibria(self.program, game.name, params)
+            self.methods["exact, complete" if found.complete else "exact, pure strategies only"] = None
+        else:
+            player = self._seat(ask)
+            find = solvers.best_response if ask.op == "best_response" else solvers.dominant
+            if ask.op == "best_response":
+                found = find(self.program, game.name, player, self.question.under, params)
+            else:
+                found = find(self.program, game.name, player, params=params)
+            self.methods[f"exact, {found.method}" if hasattr(found, "method") else "exact"] = None
+        self.because += found.lines()
+        self.certificate = getattr(found, "certificate", None)
+        self.game = found.to_game(self.question.name) if hasattr(found, "to_game") else ""
+        return found
+
+    def _seat(self, ask: Ask) -> Any:
+        ref, *index = ask.args[1:]
+        assert isinstance(ref, Ref)
+        return (ref.name, tuple(self._evaluate(index[0]))) if index else ref.name
+
+    def _distribution(self, ask: Ask) -> Any:
+        diagram = self._diagram()
+        space = _space_of(ask.args[0], diagram)
+        if not self._sampling():
+            try:
+                pairs = self._exactly(ask, diagram)
+                self.because += distribution_lines(pairs, space)
+                return pairs
+            except Refusal as refused:
+                if not cannot(refused):
+                    raise
+                self._fell_back(refused)
+        if len(ask.args) > 1:
+            raise Undecided("a distribution given evidence is not estimated from runs; ask `P(... | ...)`")
+        runs, seed = self._runs()
+        pairs = _sampled_distribution(self.desk, diagram, ask.args[0], space, runs, seed)
+        self.methods[_simulated(runs, seed)] = None
+        self.runs = runs
+        self.because += distribution_lines(pairs, space)
+        return pairs
+
+    # ---------------------------------------------------------------------------- questions
+
+    def _resolve(self, term: Term) -> Term:
+        """The term with every question in it answered."""
+        if isinstance(term, Ask):
+            return self._ask(term)
+        if isinstance(term, Fold) and any(isinstance(t, Ask) for t in _all(term.body)):
+            return self._unfold(term)
+        if not any(isinstance(t, Ask) for t in _all(term)):
+            return term
+        done: Term = rebuild(term, self._resolve)
+        return done
+
+    def _unfold(self, term: Fold) -> Term:
+        self._bounded(term.iters)
+        if _count(term.iters) > UNFOLDED:
+            raise Undecided(f"it asks {_count(term.iters):,} questions, and {UNFOLDED:,} is the most that are asked")
+        parts: list[Term] = []
+        for values in product(*(tuple(points(s)) for _, s in term.iters)):
+            known: dict[str, Term] = {n: Const(v) for (n, _), v in zip(term.iters, values, strict=True)}
+            if term.where is None or self._evaluate(self._resolve(substitute(term.where, known))):
+                parts.append(self._resolve(substitute(term.body, known)))
+        empty = {"and": True, "or": False, "sum": Fraction(0), "product": Fraction(1)}
+        if not parts:
+            return Const(empty.get(term.op))
+        op = {"sum": "+", "product": "*"}.get(term.op, term.op)
+        if op in ("min", "max"):
+            return Prim(op, tuple(parts))
+        whole = parts[0]
+        for part in parts[1:]:
+            whole = Prim(op, (whole, part))
+        return whole
+
+    def _ask(self, ask: Ask) -> Term:
+        if ask.op in _ABOUT_WIRES:
+            return self._about_wires(ask)
+        match ask.op:
+            case "equilibrium" | "subgame_perfect":
+                return Const(self._equilibrium(ask))
+            case "exploitability":
+                return Const(self._exploitability(ask))
+            case "reach":
+                return Const(self._reach(ask))
+        raise Undecided(
+            {
+                "feasible": "`feasible` needs the solver of clearings, which this version does not have",
+                "coverage": "`coverage` needs recognition, which this version does not have",
+                "same": "that two channels are the same needs the proved reading, which this version does not have",
+            }.get(ask.op, f"`{ask.op}` is an answer of its own and cannot stand inside an expression")
+        )
+
+    def _about_wires(self, ask: Ask) -> Term:
+        diagram = self._diagram()
+        if not self._sampling():
+            try:
+                return Const(self._exactly(ask, diagram))
+            except Refusal as refused:
+                if not cannot(refused) or any(d.code in ("needs-strategy", "needs-inputs") for d in refused.diagnostics):
+                    raise
+                self._fell_back(refused)
+        runs, seed = self._runs()
+        found = estimates.estimate(self.program, diagram, ask, self.desk.params, runs, seed)
+        self.methods[_simulated(runs, seed)] = None
+        self.estimates.append(found)
+        from opengames.terms import Var
+
+        return Var(_estimate_name(len(self.estimates) - 1))
+
+    def _exactly(self, ask: Ask, diagram: Diagram) -> Any:
+        from opengames.exact import answer
+
+        found = answer(self.program, diagram, ask, self.desk.params)
+        self.methods["exact"] = None
+        return found
+
+    def _equilibrium(self, ask: Ask) -> bool:
+        from opengames import solvers
+
+        self._no_runs(ask)
+        strategy = self._strategy(ask)
+        decide: Callable[..., Any] = getattr(solvers, ask.op)
+        found = decide(self.program, self.program.strategies[strategy].game, strategy, self.desk.params)
+        self.methods[found.method] = None
+        self.certificate = found.certificate
+        if found.verdict not in ("holds", "fails"):
+            raise Undecided("; ".join(found.notes) or "the solver could not decide it")
+        if found.deviation is not None:
+            lines = found.deviation.lines()
+            self.because += lines
+            self.counterexample = "\n".join(f"# {line}" for line in lines)
+        self.because += found.notes
+        return bool(found.verdict == "holds")
+
+    def _exploitability(self, ask: Ask) -> Fraction:
+        from opengames import solvers
+
+        self._no_runs(ask)
+        strategy = self._strategy(ask)
+        found = solvers.exploitability(self.program, self.program.strategies[strategy].game, strategy, self.desk.params)
+        self.methods["exact"] = None
+        self.because += found.lines()[1:]
+        self.certificate = found.certificate
+        return Fraction(found.total)
+
+    def _reach(self, ask: Ask) -> Fraction:
+        from opengames import solvers
+
+        self._no_runs(ask)
+        if self.question.of is None or self.question.under is None:
+            raise Undecided("`reach` needs a game and a strategy: `reach(...) of Game under strategy`")
+        place = ask.args[0]
+        assert isinstance(place, Const)
+        found = solvers.reached(self.program, self.question.of, self.question.under, self.desk.params)
+        known = {where for where, _, _ in found.decisions + found.arms}
+        words = str(place.value)
+        if words not in known:
+            listed = ", ".join(f"`{w}`" for w in islice(sorted(known), 8))
+            raise Refusal(
+                Diagnostic("unknown-decision", f"there is no decision or branch `{words}`", ask.at, notes=(f"there are {listed}",))
+            )
+        self.methods["exact"] = None
+        chances = [c for where, _, c in found.decisions + found.arms if where == words]
+        return sum(chances, Fraction(0)) / len(chances)
+
+    # ------------------------------------------------------------------------------- details
+
+    def _strategy(self, ask: Ask) -> str:
+        ref = ask.args[0]
+        assert isinstance(ref, Ref)
+        return ref.name
+
+    def _diagram(self) -> Diagram:
+        if self.question.of is None:
+            raise Undecided("it asks about wires, and no game or channel is named: add `of NAME`")
+        return self.desk.diagram(self.question.of, self.question.under)
+
+    def _sampling(self) -> bool:
+        by = self.question.by
+        return by is not None and by.name == "simulate"
+
+    def _no_runs(self, ask: Ask) -> None:
+        if self._sampling():
+            raise Undecided(f"`{ask.op}` is decided exactly, not from runs: leave out `by simulate`")
+
+    def _known_method(self) -> None:
+        by = self.question.by
+        if by is not None and by.name not in EXACT and by.name != "simulate":
+            what = _MISSING.get(by.name, "the method")
+            raise Undecided(f"`by {by.name}` asks for {what}, which this version does not have")
+
+    def _runs(self) -> tuple[int, int]:
+        options = dict(self.question.by.options) if self.question.by is not None else {}
+        return int(options.get("runs", estimates.RUNS)), int(options.get("seed", estimates.SEED))
+
+    def _fell_back(self, refused: Refusal) -> None:
+        self.because.append(f"estimated from runs, because the exact reading could not answer: {refused.diagnostics[0].headline}")
+
+    def _evaluate(self, term: Term) -> Any:
+        return evaluate(term, {}, self.program.funs, self.desk.params)
+
+
+def _sampled_distribution(
+    desk: Desk, diagram: Diagram, term: Term, space: Space | None, runs: int, seed: int
+) -> tuple[tuple[Any, float], ...]:
+    if space is None:
+        raise Undecided("its type is not known; give it a name in the block, and ask for the distribution of that wire")
+    found = estimates.per_run(desk.program, diagram, {"asked": (term, space)}, runs, seed, desk.params)
+    values = found["asked"].tolist()
+    return estimates.frequencies([space.labels[i] for i in values] if isinstance(space, Enum) else values)
+
+
+def _space_of(term: Term, diagram: Diagram) -> Space | None:
+    from opengames.diagram import wires
+    from opengames.terms import Var
+
+    return wires(diagram).get(term.name) if isinstance(term, Var) else None
+
+
+def _estimate_name(i: int) -> str:
+    return f"estimate#{i}"
+
+
+def _ends(values: Any) -> dict[str, Term]:
+    return {_estimate_name(i): Const(v) for i, v in enumerate(values)}
+
+
+def _simulated(runs: int, seed: int) -> str:
+    return f"simulate, {runs:,} runs, seed {seed}"
+
+
+def _written(name: str) -> str:
+    """A bound variable as the author wrote it."""
+    return name.split("#", 1)[0]
+
+
+def _count(iters: tuple[tuple[str, Space], ...]) -> int:
+    total = 1
+    for _, space in iters:
+        total *= size(space) or 0
+    return total
+
+
+def _all(term: Term) -> Iterator[Term]:
+    stack = [term]
+    while stack:
+        each = stack.pop()
+        yield each
+        stack.extend(children(each))
+
+
+__all__ = ["CANNOT", "Desk", "Undecided", "cannot"]

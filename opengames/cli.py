@@ -1,0 +1,127 @@
+"""The command line: `opengames check | run | verify | query | draw | fmt | explain | new`.
+
+Help, `check`, `fmt` and `explain` load only the standard library and lark. Mistakes in a text, in data or in
+a request are reported; a mistake of ours ends in a short apology, with the traceback if `OPENGAMES_DEBUG` is set.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from opengames.commands.common import WRONG
+
+COMMANDS = {
+    "check": "say what is wrong with a text",
+    "run": "simulate a game or channel and summarise what happened",
+    "verify": "decide the claims of a text",
+    "query": "answer the questions of a text",
+    "draw": "draw a game as a string diagram or a tree",
+    "fmt": "lay a text out in the usual way",
+    "explain": "show the page behind a diagnostic's code",
+    "new": "start a text from a shipped example",
+}
+
+INTERRUPTED, CLOSED_PIPE, OUR_MISTAKE = 130, 141, 70
+
+_TOP = """A small language in which a market is written once, as an open game, and then checked, drawn,
+simulated and solved from that one text.
+
+  opengames new auction --from auction    start from an example
+  opengames check auction.game            is anything wrong with it?
+  opengames verify auction.game           do its claims hold?
+
+Exit status: 0 if all is well, 1 if a claim fails or could not be decided, 2 if the text, the data
+or the command line is wrong."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit status."""
+    try:
+        status = _run(sys.argv[1:] if argv is None else list(argv))
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # whoever read our output has enough; keep Python from complaining when it flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return CLOSED_PIPE
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    top = argparse.ArgumentParser(
+        prog="opengames", description=_TOP, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    top.add_argument("--version", action="version", version=f"opengames {_version()}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for name, summary in COMMANDS.items():
+        module = import_module(f"opengames.commands.{name}")
+        sub = commands.add_parser(
+            name, help=summary, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        module.configure(sub)
+        sub.set_defaults(act=module.run)
+    return top
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        args = parser().parse_args(argv)
+    except SystemExit as asked:  # argparse has printed its help or its complaint
+        return asked.code if isinstance(asked.code, int) else WRONG
+    if args.command is None:
+        parser().print_help()
+        return WRONG
+    return _guarded(args)
+
+
+def _guarded(args: argparse.Namespace) -> int:
+    from opengames.diagnostics import Refusal
+
+    try:
+        return int(args.act(args))
+    except Refusal as refused:
+        return _report(refused, args)
+    except (KeyboardInterrupt, BrokenPipeError):
+        raise
+    except Exception as error:
+        if os.environ.get("OPENGAMES_DEBUG"):
+            raise
+        print(
+            f"opengames made a mistake of its own and had to stop ({type(error).__name__}). We are sorry.\n"
+            "Please report it together with the text and the command; `OPENGAMES_DEBUG=1` shows the traceback.",
+            file=sys.stderr,
+        )
+        return OUR_MISTAKE
+
+
+def _report(refused: Exception, args: argparse.Namespace) -> int:
+    from opengames.commands.common import print_json, report
+    from opengames.dsl.render_json import to_data
+
+    diagnostics = refused.diagnostics  # type: ignore[attr-defined]
+    sources = getattr(refused, "sources", {})
+    if args.json:
+        print_json(args.command, ok=False, diagnostics=to_data(diagnostics, sources))
+    else:
+        report(diagnostics, sources, args)
+    return WRONG
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("opengames")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

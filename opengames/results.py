@@ -1,0 +1,226 @@
+"""Answers as values: what was asked, what came out, how it was found, and how it can be checked.
+
+Five verdicts, never one dressed as another: `proved` (exact), `refuted` (with a witness where there is one),
+`supported` and `not supported` (estimates from runs), `unknown` (with the reason).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from opengames.show import digits, number, ratio, show
+from opengames.spaces import Family, Grid, Reals, Record, Shown, Space, index_points
+
+_LONGEST_RATIO = 24
+"""Characters of an exact number beyond which a decimal is printed instead (`to_dict` keeps the number)."""
+
+_COLOURS = {"proved": "#1d7a34", "supported": "#2455a4", "refuted": "#b3261e", "not supported": "#b3261e", "unknown": "#8a5a00"}
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The verdict on one `verify`.
+
+    verdict: `proved`, `refuted`, `supported`, `not supported` or `unknown`. method: how it was found, such as
+    "exact, 25 deviations". text: the claim as written. because: sentences in the model's words. counterexample: the
+    failing assignment or the better move as `.game` text. runs: of an estimate. seconds: taken to decide.
+    """
+
+    name: str
+    verdict: str
+    method: str
+    text: str
+    because: tuple[str, ...] = ()
+    counterexample: str | None = None
+    runs: int | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the claim is proved, or at least supported."""
+        return self.verdict in ("proved", "supported")
+
+    @property
+    def shown(self) -> str:
+        """The verdict as printed: an estimate says how many runs it rests on."""
+        return self.verdict if self.runs is None else f"{self.verdict} ({self.runs:,} runs)"
+
+    def __repr__(self) -> str:
+        lines = [f"{self.shown}  {self.name}  ({self.method})" if self.method else f"{self.shown}  {self.name}"]
+        return "\n".join(lines + [f"   {line}" for line in self.because])
+
+    def _repr_html_(self) -> str:
+        head = f'<b style="color:{_COLOURS[self.verdict]}">{html.escape(self.shown)}</b> '
+        head += f"<code>{html.escape(self.name)}</code> <small>{html.escape(self.method)}</small>"
+        return f"<div>{head}{_list(self.because)}</div>"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": "claim", "name": self.name, "verdict": self.verdict, "holds": self.holds, "method": self.method,
+            "text": self.text, "because": list(self.because), "counterexample": self.counterexample, "runs": self.runs,
+            "seconds": round(self.seconds, 6),
+        }  # fmt: skip
+
+    def to_game(self) -> str:
+        """The counterexample as text that can be pasted back; empty if there is none."""
+        return self.counterexample or ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one `query`.
+
+    value: a number, label, tuple (see `spaces`), a tuple of (value, chance) pairs, or what a solver found; `space`
+    where it is a value of one. method: how it was found. interval: of an estimate, 95 %. certificate: by what a
+    solver's answer can be checked. because: sentences. game: strategies as text that can be pasted back.
+    """
+
+    name: str
+    value: Any
+    space: Space | None
+    method: str
+    text: str
+    because: tuple[str, ...] = ()
+    interval: tuple[float, float] | None = None
+    runs: int | None = None
+    certificate: Any = None
+    game: str | None = None
+    seconds: float = field(default=0.0, compare=False)
+
+    @property
+    def unit(self) -> str:
+        """The unit that the value is printed in; empty for a bare number, a label or a solver's answer."""
+        shown = self.space.shown if isinstance(self.space, Grid | Reals) else None
+        return shown.unit if shown else ""
+
+    @property
+    def shown(self) -> str:
+        """The value as the author would write it."""
+        if self.game is not None or self.value is None:
+            return ""
+        if self.interval is not None:
+            return estimated(self.value, self.interval, self.space)
+        return exact(self.value, self.space)
+
+    def __str__(self) -> str:
+        return self.shown or "\n".join(self.because)
+
+    def __float__(self) -> float:
+        """The number in the unit it is printed in."""
+        how = self.space.shown if isinstance(self.space, Grid | Reals) else None
+        return float(self.value / (how.scale if how else 1))
+
+    def __repr__(self) -> str:
+        head = f"{self.name} = {self.shown}" if self.shown else self.name
+        return "\n".join([f"{head}  ({self.method})", *(f"   {line}" for line in self.because)])
+
+    def _repr_html_(self) -> str:
+        head = f"<code>{html.escape(self.name)}</code>"
+        if self.shown:
+            head += f" = <b>{html.escape(self.shown)}</b>"
+        return f"<div>{head} <small>{html.escape(self.method)}</small>{_list(self.because)}</div>"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "kind": "answer", "name": self.name, "value": plain(self.value, self.space), "shown": self.shown,
+            "unit": self.unit, "method": self.method, "text": self.text, "because": list(self.because),
+            "interval": None if self.interval is None else list(self.interval), "runs": self.runs,
+            "certificate": plain(self.certificate), "game": self.game, "seconds": round(self.seconds, 6),
+        }  # fmt: skip
+
+    def to_game(self) -> str:
+        """The strategies found, as text that can be pasted back; empty for an answer that is a value."""
+        return self.game or ""
+
+
+class Results(tuple[Any, ...]):
+    """Several answers or claims, in the order of the text; also by name."""
+
+    def __new__(cls, found: Iterable[Claim | Answer]) -> Results:
+        return super().__new__(cls, tuple(found))
+
+    def __getitem__(self, key: Any) -> Any:
+        if isinstance(key, str):
+            for each in self:
+                if each.name == key:
+                    return each
+            raise KeyError(key)
+        return super().__getitem__(key)
+
+    @property
+    def ok(self) -> bool:
+        """Whether no claim among them fails or stays open."""
+        return all(each.holds for each in self if isinstance(each, Claim))
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        return "".join(each._repr_html_() for each in self)
+
+    def to_dict(self) -> list[dict[str, Any]]:
+        return [each.to_dict() for each in self]
+
+
+def exact(value: Any, space: Space | None) -> str:
+    """A value printed exactly: `7/5 $`. A number too long to read is printed as a decimal, after `about`."""
+    how = space.shown if isinstance(space, Grid | Reals) else None
+    if isinstance(value, bool):
+        return show(value, space)
+    if isinstance(value, Fraction):
+        said = ratio(value, how)
+        return said if len(said) <= _LONGEST_RATIO else f"about {number(float(value), how)}"
+    return show(value, space)
+
+
+def estimated(value: float, interval: tuple[float, float], space: Space | None) -> str:
+    """An estimate with half the width of its interval: `1.4021 $ ± 0.0310 $`."""
+    how = space.shown if isinstance(space, Grid | Reals) else None
+    half = max(interval[1] - value, value - interval[0])
+    return f"{number(float(value), how)} ± {number(float(f'{half:.3g}'), how)}"
+
+
+def distribution_lines(pairs: Iterable[tuple[Any, Any]], space: Space | None, most: int = 40) -> tuple[str, ...]:
+    """A distribution, one line per value, the likeliest last digits cut: `High   2/5`."""
+    rows = [(show(v, space), exact(c, None) if isinstance(c, Fraction) else digits(float(c))) for v, c in pairs]
+    width = max((len(v) for v, _ in rows), default=0)
+    lines = [f"{v:{width}}  {c}" for v, c in rows[:most]]
+    return tuple(lines if len(rows) <= most else [*lines, f"... {len(rows):,} values in all"])
+
+
+def plain(value: Any, space: Space | None = None) -> Any:
+    """A value as JSON can hold it. An exact number becomes text (`7/5`), in the unit it is printed in."""
+    match space, value:
+        case (Record(fields=fields), tuple()):
+            return {name: plain(v, s) for (name, s), v in zip(fields, value, strict=True)}
+        case (Family(index=index, item=item), tuple()):
+            keys = [", ".join(show(k, s) for k, s in zip(key, index, strict=True)) for key in index_points(index)]
+            return {key: plain(v, item) for key, v in zip(keys, value, strict=True)}
+    if isinstance(value, Fraction):
+        return str(value / _scale(space))
+    if isinstance(value, bool | str | int) or value is None:
+        return value
+    if isinstance(value, float):
+        return value / float(_scale(space))
+    if isinstance(value, tuple | list):
+        return [plain(v) for v in value]
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if hasattr(value, "lines"):
+        return value.lines()
+    return show(value)
+
+
+def _scale(space: Space | None) -> Fraction:
+    shown: Shown | None = space.shown if isinstance(space, Grid | Reals) else None
+    return shown.scale if shown else Fraction(1)
+
+
+def _list(lines: tuple[str, ...]) -> str:
+    if not lines:
+        return ""
+    return "<ul>" + "".join(f"<li>{html.escape(line)}</li>" for line in lines) + "</ul>"

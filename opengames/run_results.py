@@ -1,0 +1,180 @@
+"""What a simulation gave: named arrays in the author's units, a summary, and files."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from opengames.diagnostics import refuse
+from opengames.show import digits
+from opengames.spaces import Bool, Enum, Grid, Reals
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from opengames.sampled.runs import Runs
+
+
+@dataclass(frozen=True)
+class Row:
+    """One wire's summary. unit: of the numbers. text: for labels and bools, their shares."""
+
+    wire: str
+    shape: tuple[int, ...]
+    unit: str
+    mean: float | None = None
+    deviation: float | None = None
+    lowest: float | None = None
+    highest: float | None = None
+    text: str = ""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """Runs of a game. `result["wire"]` is an array with one row per run, in the unit the wire was declared with."""
+
+    game: str
+    under: str | None
+    found: Runs
+
+    @property
+    def runs(self) -> int:
+        return self.found.runs
+
+    @property
+    def seed(self) -> int:
+        return self.found.seed
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.found.columns)
+
+    def __contains__(self, wire: object) -> bool:
+        return wire in self.found.columns
+
+    def __getitem__(self, wire: str) -> np.ndarray:
+        if wire not in self.found.columns:
+            from opengames.session import _unknown
+
+            raise _unknown("unknown-wire", "wire", wire, self.found.columns)
+        column = self.found.columns[wire]
+        return scaled(column.data, column.space)
+
+    def unit(self, wire: str) -> str:
+        """The unit of a wire's numbers; empty for bare numbers, labels and bools."""
+        return unit_of(self.found.columns[wire].space)
+
+    def summary(self) -> tuple[Row, ...]:
+        """Mean, standard deviation and range of every wire; for labels and bools, how often each."""
+        return tuple(self._row(wire) for wire in self)
+
+    def _row(self, wire: str) -> Row:
+        import numpy as np
+
+        values = self[wire]
+        column = self.found.columns[wire]
+        taken = column.taken
+        flat = values.reshape(-1) if taken is None else values[np.broadcast_to(taken, values.shape)]
+        shape = values.shape[1:]
+        if not len(flat):
+            return Row(wire, shape, "", text="never reached")
+        item = column.space
+        if isinstance(item, Enum | Bool) or flat.dtype.kind in "bUSO":
+            counts = Counter(_word(v) for v in flat.tolist())
+            said = ", ".join(f"{word} {share(n, len(flat))}" for word, n in counts.most_common(6))
+            return Row(wire, shape, "", text=said)
+        deviation = float(flat.std(ddof=1)) if len(flat) > 1 else 0.0
+        return Row(
+            wire, shape, unit_of(item), float(flat.mean()), deviation, float(flat.min()), float(flat.max())
+        )
+
+    def lines(self) -> list[str]:
+        """The summary as aligned text."""
+        rows = [("", "mean", "deviation", "lowest", "highest", "")]
+        for r in self.summary():
+            name = r.wire + (f"[{', '.join(map(str, r.shape))}]" if r.shape else "")
+            if r.mean is None:
+                rows.append((name, "", "", "", "", r.text))
+            else:
+                numbers = (r.mean, r.deviation, r.lowest, r.highest)
+                rows.append((name, *(digits(float(f"{x or 0.0:.6g}")) for x in numbers), r.unit))
+        widths = [max(len(row[i]) for row in rows) for i in range(5)]
+        return [
+            (f"{row[0]:<{widths[0]}}  " + "  ".join(f"{row[i]:>{widths[i]}}" for i in range(1, 5)) + f"  {row[5]}").rstrip()
+            for row in rows
+        ]
+
+    def __repr__(self) -> str:
+        under = f" under {self.under}" if self.under else ""
+        return "\n".join([f"{self.game}{under}: {self.runs:,} runs, seed {self.seed}", *(f"  {x}" for x in self.lines())])
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(repr(self))}</pre>"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "game": self.game, "under": self.under, "runs": self.runs, "seed": self.seed,
+            "wires": [
+                {"wire": r.wire, "shape": list(r.shape), "unit": r.unit, "mean": r.mean, "deviation": r.deviation,
+                 "lowest": r.lowest, "highest": r.highest, "shares": r.text}
+                for r in self.summary()
+            ],
+        }  # fmt: skip
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Every wire's array by name."""
+        return {wire: self[wire] for wire in self}
+
+    def save(self, path: str | Path) -> Path:
+        """Write the arrays to a `.npz` or `.parquet` file. In Parquet, a row is a run and a family is a list."""
+        target = Path(path)
+        if target.suffix == ".npz":
+            import numpy as np
+
+            np.savez_compressed(target, **self.arrays())
+            return target
+        if target.suffix == ".parquet":
+            return self._parquet(target)
+        raise refuse(
+            "bad-option", f"`{target.name}` is neither `.npz` nor `.parquet`", help=f"write `--out {target.stem}.parquet`"
+        )
+
+    def _parquet(self, target: Path) -> Path:
+        import pyarrow
+        from pyarrow import parquet
+
+        columns = {
+            wire: pyarrow.array(values.reshape(len(values), -1).tolist() if values.ndim > 1 else values.tolist())
+            for wire, values in self.arrays().items()
+        }
+        units = {wire: self.unit(wire) for wire in self}
+        table = pyarrow.table({"run": pyarrow.array(range(self.found.first, self.found.first + self.runs)), **columns})
+        notes = {"game": self.game, "under": self.under or "", "seed": str(self.seed), "units": repr(units)}
+        parquet.write_table(table.replace_schema_metadata(notes), target)
+        return target
+
+
+def scaled(data: np.ndarray, space: Any) -> np.ndarray:
+    """Numbers in base units as numbers in the declared unit; positions in an enumeration as its labels."""
+    if isinstance(space, Enum):
+        import numpy as np
+
+        return np.array(space.labels)[data]
+    how = space.shown if isinstance(space, Grid | Reals) else None
+    return data if how is None or how.scale == 1 else data / float(how.scale)
+
+
+def unit_of(space: Any) -> str:
+    how = space.shown if isinstance(space, Grid | Reals) else None
+    return how.unit if how else ""
+
+
+def share(n: int, total: int) -> str:
+    return f"{100 * n / total:.3g} %"
+
+
+def _word(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ from opengames.dsl.strategies import recognition, strategy
 
 from opengames import program as p
 from opengames.diagnostics import Diagnostic, errors
+from opengames.plain import dataclass
 
 #: Texts that `use` may name, below `std`.
 LIBRARY = Path(__file__).with_name("std")

@@ -14,9 +14,11 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from opengames.dsl import syntax as s
+
+from opengames.plain import dataclass
 
 _COMMENT = re.compile(r"#[^\n]*")
 

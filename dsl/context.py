@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
 from itertools import count
@@ -15,6 +14,7 @@ from opengames.dsl.units import BUILTIN, Unit
 
 from opengames import program as p
 from opengames.diagnostics import Diagnostic, Edit, Refusal, Window
+from opengames.plain import dataclass, field
 from opengames.spans import Span
 from opengames.terms import FALSE, Const, Term
 

@@ -7,11 +7,9 @@ each choice is an instance of its own (`Bidder[ann]`). Any other static is an in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
-from opengames.diagnostics import Window
-from opengames.diagram import Diagram, Draw, Port, Seat
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
@@ -19,8 +17,12 @@ from opengames.dsl.infer import constant, infer, want
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
 from opengames.dsl.type_expressions import resolve
+
+from opengames.diagnostics import Window
+from opengames.diagram import Compute, Diagram, Draw, Port, Seat, wires
+from opengames.plain import dataclass
 from opengames.spaces import is_finite
-from opengames.terms import Check, Const, Get, Term, Var, free
+from opengames.terms import Check, Const, Get, Term, Var, free, substitute
 
 Wires = tuple[tuple[str, t.Type], ...]
 
@@ -397,7 +399,7 @@ def _equation(
     extra: Wires,
 ) -> Instance:
     """A body that is an expression: a table, a distribution, or a composition."""
-    level, context = scope.level, scope.context
+    level = scope.level
     kind = "game" if isinstance(decl, s.GameDecl) else "channel"
     body = decl.body
     assert not isinstance(body, s.Block)
@@ -413,7 +415,7 @@ def _equation(
     else:
         composite = box_of(scope, body)
         if composite is not None:
-            return replace(composite, name=name, kind=kind, diagram=replace(composite.diagram, name=name), at=decl.name.at)
+            return replace(_supplied(composite, extra, name), name=name, kind=kind, at=decl.name.at)
         wanted = outputs[0][1] if len(outputs) == 1 else record
         found = infer(scope, body, wanted)
         if t.is_wrong(found.type) or wanted is None:
@@ -441,6 +443,19 @@ def _equation(
         name, kind, diagram, inputs, outputs, record=record, wires=tuple(outputs), at=decl.name.at,
         every_wire=tuple(level.every_wire.items()),
     )  # fmt: skip
+
+
+def _supplied(composite: Instance, extra: Wires, name: str) -> Instance:
+    """The composite with its statics computed inside it, from the statics `extra` of the declaration."""
+    diagram = composite.diagram
+    ports, inputs = diagram.inputs[: len(composite.extra)], diagram.inputs[len(composite.extra) :]
+    taken = wires(diagram)
+    own = {n: f"{n}'" if n in taken else n for n, _ in extra}
+    terms = [substitute(term, {n: Var(w) for n, w in own.items()}) for _, term, _ in composite.extra]
+    given = tuple(Compute(port, term) for port, term in zip(ports, terms, strict=True))
+    statics = tuple(Port(own[n], t.space(k)) for n, k in extra)
+    inside = replace(diagram, name=name, inputs=statics + inputs, boxes=given + diagram.boxes)
+    return replace(composite, diagram=inside, extra=())
 
 
 def _bind_result(

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +23,7 @@ from opengames.dsl.comments import attach
 from opengames.dsl.source import check_depth, check_text, read_text
 
 from opengames.diagnostics import Diagnostic, errors
+from opengames.plain import dataclass
 
 __all__ = ["ParseResult", "parse", "parses", "read_text"]
 

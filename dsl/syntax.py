@@ -6,9 +6,9 @@ by content, not by place, so that a formatter can be tested by `parse(fmt(text))
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from fractions import Fraction
 
+from opengames.plain import dataclass, field
 from opengames.spans import Span
 
 Place = field(compare=False, repr=False)

@@ -10,7 +10,6 @@ r"""Tables: funs, families and channels written row by row.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -23,6 +22,7 @@ from opengames.dsl.quantities import cover
 
 from opengames import spaces
 from opengames.diagnostics import Window
+from opengames.plain import dataclass
 from opengames.spaces import size
 from opengames.terms import Const, Pack, Select, Tabulate, Term, Var, Weighted
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from opengames.plain import dataclass
 
 KEYWORDS = frozenset(
     ["and", "by", "carrying", "channel", "decide", "earning", "else", "exists", "expects", "for", "forall", "fun", "game", "if", "implies", "in", "match", "next", "not", "of", "or", "param", "paying", "player", "query", "real", "recognition", "reports", "reversed", "seeing", "step", "strategy", "subject", "table", "then", "to", "type", "under", "unit", "use", "verify", "where"]

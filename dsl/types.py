@@ -8,13 +8,13 @@ mistake is reported once.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
 from opengames.dsl.units import NONE, Dimension, Unit
 
 from opengames import spaces
+from opengames.plain import dataclass, field
 from opengames.spaces import Shown, Space
 
 

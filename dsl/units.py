@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 
+from opengames.plain import dataclass
 from opengames.spaces import Shown
 
 #: Base units and their exponents, sorted by name, none of them zero. `()` is dimensionless.

@@ -7,8 +7,8 @@ the language layer; every layer may make them. `Refusal` carries them upward.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 
+from opengames.plain import dataclass, field
 from opengames.spans import Span
 
 

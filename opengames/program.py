@@ -8,10 +8,11 @@ symbolic as `terms.Param` and are supplied with a run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass as with_dict
 from typing import Any
 
 from opengames.diagram import Diagram, Port
+from opengames.plain import dataclass, field
 from opengames.spaces import Space
 from opengames.spans import Span
 from opengames.terms import Term
@@ -116,7 +117,7 @@ class Question:
     at: Span | None = At_
 
 
-@dataclass(frozen=True)
+@with_dict(frozen=True)
 class Program:
     """Everything a text declares, elaborated. Mappings keep the order of the text."""
 

@@ -24,10 +24,11 @@ representation is ours.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import product
 from math import prod
+
+from opengames.plain import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)

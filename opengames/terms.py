@@ -13,10 +13,11 @@ variable. Elaboration renames bound variables so that none shadows another name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, fields
+from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
+from opengames.plain import dataclass, field
 from opengames.spaces import Space
 from opengames.spans import Span
 

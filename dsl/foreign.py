@@ -71,7 +71,7 @@ def foreign_word(m: Mistake) -> Diagnostic | None:
             f"`{word}` is not a word of the language",
             span=m.span(start, end),
             label=why,
-            help=instead.format(rest=rest if rest.isidentifier() else "x"),
+            help=instead.replace("{rest}", rest if rest.isidentifier() else "x"),
             edit=edit if word != "return" else None,
         )
     return None

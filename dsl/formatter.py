@@ -35,7 +35,7 @@ def format_text(text: str, name: str) -> FormatResult:
     result = parse(text, name)
     if not result.ok or result.file is None:
         return FormatResult(text, result.diagnostics)
-    formatted = Layout(result.file, _pieces(text)).write()
+    formatted = Layout(result.file, pieces(text)).write()
     if not _same(result.file, text, formatted):
         return FormatResult(text, result.diagnostics)
     return FormatResult(formatted, result.diagnostics)
@@ -49,7 +49,7 @@ def _same(file: File, text: str, formatted: str) -> bool:
     return [c.text for c in comments(text)] == [c.text for c in comments(formatted)]
 
 
-def _pieces(text: str) -> list[Piece]:
+def pieces(text: str) -> list[Piece]:
     """The tokens the grammar sees, with comments and line breaks on them."""
     lark, builder = machine()
     builder.begin("")

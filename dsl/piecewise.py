@@ -56,7 +56,10 @@ def _mistake(error: UnexpectedInput, name: str, text: str, lines: Lines, begin: 
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":
         token, start = "", end
     elif isinstance(error, UnexpectedToken):
-        token, start = str(error.token), error.token.start_pos or 0
+        start = error.token.start_pos or 0
+        # a name in a wrong place may have been taken for a unit, together with what follows
+        plain = error.token.type != "UNIT" or "UNIT" in accepted
+        token = str(error.token) if plain else next(t.text for t in scan(text, start, end))
     else:
         start = error.pos_in_stream or 0
         token = next((t.text for t in scan(text, start, end)), text[start]) if start < end else ""

@@ -83,6 +83,18 @@ def _equals_in_expression(m: Mistake) -> Diagnostic | None:
         return None
     if m.previous and m.previous.text in "+-*/^" and not m.gap:
         return None
+    number, word = [*m.before[-2:], None, None][:2]
+    if number and word and number.kind == "number" and word.kind == "word":
+        quantity = m.text[number.start : word.end]
+        if "\n" not in quantity:
+            return Diagnostic(
+                "unexpected-token",
+                f"`{quantity}` is read as a quantity, so `{word.text}` begins no statement",
+                span=m.span(number.start, word.end),
+                label="a number and its unit",
+                help=f"begin a new line before `{word.text}`",
+                edit=_over(m, number.end, word.start, "\n"),
+            )
     return Diagnostic(
         "assignment-in-expression",
         "`=` defines a wire, and this is a place for a comparison",

@@ -1,0 +1,226 @@
+"""Params from files and from Python: shape, order, unit, range and labels are checked at the door."""
+
+import json
+from fractions import Fraction as F
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from opengames.models.data_files import from_file
+from opengames.models.data_values import fit, rational
+
+from opengames.diagnostics import Refusal
+from opengames.program import ParamDecl
+from opengames.spaces import BOOL, Enum, Family, Grid, Reals, Record, Shown
+
+HOUR = Grid(tuple(F(i) for i in range(1, 5)))
+BUS = Enum("Bus", ("A", "B", "C"))
+MW = Reals(shown=Shown("MW", F(1)))
+GW = Reals(shown=Shown("GW", F(1000)))
+SHARE = Reals(F(0), F(1))
+
+PRICE = ParamDecl("price", Family((HOUR,), MW))
+TABLE = ParamDecl("gen", Family((BUS,), Record((("cap", GW), ("home", BOOL), ("at", BUS)))))
+
+
+def write(path, text):
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def refused(act, *args):
+    with pytest.raises(Refusal) as caught:
+        act(*args)
+    return caught.value.diagnostics
+
+
+# ------------------------------------------------------------------------------- Python
+
+
+def test_decimals_are_exact_and_in_the_declared_unit():
+    assert fit(ParamDecl("x", GW), 0.1) == F(100)
+    assert fit(ParamDecl("x", GW), "0.1") == F(100)
+    assert fit(ParamDecl("x", Reals()), F(1, 3)) == F(1, 3)
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, min_value=-10**9, max_value=10**9, places=6))
+def test_every_decimal_is_read_exactly(number):
+    assert rational(str(number)) == F(number) == rational(number)
+
+
+@pytest.mark.parametrize("word", ["", "x", "1/2", "1e999999999", "0x10", "inf", "1,5", "--1", "9" * 100])
+def test_what_is_no_number_is_not_read_as_one(word):
+    assert rational(word) is None
+
+
+def test_labels_and_truth_values_come_as_words():
+    assert fit(ParamDecl("x", BUS), "B") == "B"
+    assert [fit(ParamDecl("x", BOOL), w) for w in (True, "false", "1", 0)] == [True, False, True, False]
+
+
+def test_a_family_comes_in_index_order_by_key_or_nested():
+    assert fit(PRICE, [1, 2, 3, 4]) == (1, 2, 3, 4)
+    assert fit(ParamDecl("x", Family((BUS,), MW)), {"C": 3, "A": 1, "B": 2}) == (1, 2, 3)
+    assert fit(PRICE, {4: 40, 1: 10, 2: 20, 3: 30}) == (10, 20, 30, 40)
+    grid = ParamDecl("x", Family((BUS, BOOL), MW))
+    assert fit(grid, [[1, 2], [3, 4], [5, 6]]) == (1, 2, 3, 4, 5, 6) == fit(grid, [1, 2, 3, 4, 5, 6])
+
+
+def test_records_come_as_rows_or_as_columns():
+    rows = [{"cap": 1, "home": True, "at": "A"}] * 3
+    columns = {"cap": [1, 1, 1], "home": [True] * 3, "at": ["A"] * 3}
+    assert fit(TABLE, rows) == fit(TABLE, columns) == ((F(1000), True, "A"),) * 3
+
+
+def test_arrays_and_columns_of_the_usual_libraries_are_taken():
+    import numpy as np
+    import pyarrow as pa
+
+    assert fit(PRICE, np.array([0.1, 2, 3, 4])) == (F(1, 10), 2, 3, 4)
+    assert fit(PRICE, pa.array([1, 2, 3, 4])) == (1, 2, 3, 4)
+    grid = ParamDecl("x", Family((BUS, BOOL), MW))
+    assert fit(grid, np.arange(6).reshape(3, 2)) == (0, 1, 2, 3, 4, 5)
+
+    class Series:
+        def to_list(self):
+            return [1, 2, 3, 4]
+
+    class Frame:
+        columns = ("cap", "home", "at")
+
+        def __getitem__(self, name):
+            return {"cap": [1, 2, 3], "home": [True] * 3, "at": ["A"] * 3}[name]
+
+    assert fit(PRICE, Series()) == (1, 2, 3, 4)
+    assert fit(TABLE, Frame())[2] == (F(3000), True, "A")
+
+
+@pytest.mark.parametrize(
+    ("space", "given_", "code"),
+    [
+        (PRICE.space, [1, 2, 3], "data-too-short"),
+        (PRICE.space, [1, 2, 3, 4, 5], "data-too-long"),
+        (PRICE.space, 1, "data-shape"),
+        (PRICE.space, "1 2 3 4", "data-shape"),
+        (PRICE.space, [1, None, 3, float("nan")], "data-gap"),
+        (PRICE.space, [1, "x", 3, 4], "data-bad-cell"),
+        (PRICE.space, [1, True, 3, 4], "data-bad-cell"),
+        (PRICE.space, [1, float("inf"), 3, 4], "data-bad-cell"),
+        (SHARE, 1.5, "data-out-of-range"),
+        (HOUR, 9, "data-out-of-range"),
+        (BUS, "Q", "data-unknown-label"),
+        (Family((BUS,), MW), {"A": 1, "B": 2}, "data-too-short"),
+        (Family((BUS,), MW), {"A": 1, "B": 2, "C": 3, "Q": 4}, "data-unknown-label"),
+        (TABLE.space, [{"cap": 1, "home": True}] * 3, "data-missing-column"),
+        (Family((BUS, BOOL), MW), [[1, 2], [3], [4, 5]], "data-shape"),
+        (Family((Grid(tuple(map(F, range(4000)))),) * 3, MW), [1], "over-budget"),
+    ],
+)
+def test_what_does_not_fit_is_refused(space, given_, code):
+    found = refused(fit, ParamDecl("p", space), given_)
+    assert [d.code for d in found] == [code]
+
+
+def test_all_rows_with_one_fault_share_a_report_and_different_faults_do_not():
+    decl = ParamDecl("p", Family((Grid(tuple(map(F, range(20)))),), SHARE))
+    gap, bad, out = refused(fit, decl, [None] * 8 + ["x"] * 2 + [2] + [0] * 9)
+    assert (gap.code, bad.code, out.code) == ("data-gap", "data-bad-cell", "data-out-of-range")
+    assert gap.notes == ("item 1: nothing", "item 2: nothing", "item 3: nothing", "item 4: nothing", "item 5: nothing",
+                         "and 3 more")  # fmt: skip
+    assert bad.headline == "the value given for `p` has 2 values that cannot be read"
+    assert out.notes == ("item 11: 2",)
+
+
+@given(st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=3),
+    lambda x: st.lists(x, max_size=4) | st.dictionaries(st.text(max_size=3), x, max_size=4),
+))  # fmt: skip
+def test_whatever_is_given_fits_or_is_refused(value):
+    for decl in (PRICE, TABLE, ParamDecl("x", BUS), ParamDecl("y", SHARE), ParamDecl("z", Family((BUS,), SHARE))):
+        try:
+            fit(decl, value)
+        except Refusal as refusal:
+            assert all(d.code.startswith("data-") for d in refusal.diagnostics)
+
+
+# -------------------------------------------------------------------------------- files
+
+
+def test_a_column_of_a_csv_file_is_read_exactly(tmp_path):
+    file = write(tmp_path / "p.csv", "hour,lmp\n1,0.1\n2,-3\n3,1e2\n4, 7.25 \n")
+    assert from_file(PRICE, file, "lmp") == (F(1, 10), -3, 100, F(29, 4))
+
+
+def test_separators_byte_order_marks_and_trailing_blank_lines_are_taken(tmp_path):
+    file = write(tmp_path / "p.csv", "\ufeffhour;price\n1;1\n2;2\n3;3\n4;4\n\n;\n")
+    assert from_file(PRICE, file) == (1, 2, 3, 4)
+
+
+def test_a_fault_names_row_line_and_column(tmp_path):
+    file = write(tmp_path / "p.csv", 'hour,lmp\n1,1\n"2\n",2\n3,n.a.\n4,\n')
+    bad, gap = refused(from_file, PRICE, file, "lmp")
+    assert bad.headline == "column `lmp` of `p.csv` has a value that cannot be read"
+    assert bad.notes == ("row 3 (line 5): `n.a.`",)
+    assert gap.notes == ("row 4 (line 6): nothing",)
+
+
+def test_a_missing_column_names_the_nearest(tmp_path):
+    file = write(tmp_path / "p.csv", "hour,LMP\n1,1\n")
+    (d,) = refused(from_file, PRICE, file, "lmp")
+    assert (d.code, d.help) == ("data-missing-column", "did you mean `LMP`?")
+    (d,) = refused(from_file, PRICE, file)
+    assert (d.code, d.help) == ("data-missing-column", "name one: `--data price=p.csv:hour`")
+
+
+def test_too_few_and_too_many_rows_are_counted(tmp_path):
+    short = write(tmp_path / "short.csv", "price\n1\n2\n")
+    long = write(tmp_path / "long.csv", "price\n" + "1\n" * 9)
+    assert refused(from_file, PRICE, short)[0].headline == "column `price` of `short.csv` has 2 values, and `price` takes 4"
+    assert refused(from_file, PRICE, long)[0].code == "data-too-long"
+
+
+def test_rows_are_matched_by_label_where_the_file_names_them(tmp_path):
+    file = write(tmp_path / "g.csv", "Bus,cap,home,at\nC,3,yes,A\nA,1,no,B\nB,2,no,C\n")
+    assert from_file(TABLE, file) == ((F(1000), False, "B"), (F(2000), False, "C"), (F(3000), True, "A"))
+    twice = write(tmp_path / "t.csv", "Bus,cap\nA,1\nA,2\nB,3\n")
+    by_bus = ParamDecl("cap", Family((BUS,), MW))
+    assert refused(from_file, by_bus, twice, "cap")[0].code == "data-repeated-label"
+    other = write(tmp_path / "o.csv", "Bus,cap\nA,1\nBB,2\nC,3\n")
+    assert refused(from_file, by_bus, other, "cap")[0].help == "did you mean `B`?"
+
+
+def test_a_fault_in_a_matched_row_names_the_row_of_the_file(tmp_path):
+    file = write(tmp_path / "g.csv", "Bus,cap\nC,x\nA,1\nB,2\n")
+    assert refused(from_file, ParamDecl("cap", Family((BUS,), MW)), file, "cap")[0].notes == ("row 1 (line 2): `x`",)
+
+
+def test_parquet_and_json_are_read(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    parquet.write_table(pa.table({"lmp": [0.1, 2.0, 3.0, None], "x": [1, 2, 3, 4]}), tmp_path / "p.parquet")
+    assert from_file(PRICE, tmp_path / "p.parquet", "x") == (1, 2, 3, 4)
+    assert refused(from_file, PRICE, tmp_path / "p.parquet", "lmp")[0].notes == ("row 4: nothing",)
+    assert refused(from_file, PRICE, tmp_path / "p.parquet", "lpm")[0].help == "did you mean `lmp`?"
+    write(tmp_path / "list.json", "[0.1, 2, 3, 4]")
+    write(tmp_path / "rows.json", json.dumps([{"lmp": i} for i in range(4)]))
+    write(tmp_path / "columns.json", json.dumps({"lmp": [1, 2, 3, 4]}))
+    assert from_file(PRICE, tmp_path / "list.json") == (F(1, 10), 2, 3, 4)
+    assert from_file(PRICE, tmp_path / "rows.json", "lmp") == (0, 1, 2, 3)
+    assert from_file(PRICE, tmp_path / "columns.json", "lmp") == (1, 2, 3, 4)
+
+
+def test_one_number_comes_from_a_file_with_one_row(tmp_path):
+    file = write(tmp_path / "c.csv", "capacity\n2.5\n")
+    assert from_file(ParamDecl("capacity", GW), file) == 2500
+    assert refused(from_file, ParamDecl("x", GW), write(tmp_path / "d.csv", "x\n1\n2\n"))[0].code == "data-too-long"
+
+
+def test_files_that_cannot_be_read_are_refused(tmp_path):
+    write(tmp_path / "prices.csv", "lmp\n1\n")
+    (d,) = refused(from_file, PRICE, tmp_path / "price.csv", "lmp")
+    assert d.code == "data-no-such-file" and "prices.csv" in d.help
+    assert refused(from_file, PRICE, tmp_path, "lmp")[0].code in ("data-no-such-file", "data-unreadable")
+    for name, raw in {"a.csv": b"lmp\n\xff\xfe\n", "b.json": b"{", "c.parquet": b"not", "d.xlsx": b""}.items():
+        (tmp_path / name).write_bytes(raw)
+        assert refused(from_file, PRICE, tmp_path / name, "lmp")[0].code == "data-unreadable", name

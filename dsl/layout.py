@@ -99,6 +99,7 @@ class Layout:
         self._read(file)
         self.at = {p.start: i for i, p in enumerate(pieces)}
         self.partner = self._partners()
+        self.flat = self._flat_braces()
         self.breaks = self._breaks()
 
     def write(self) -> str:
@@ -176,7 +177,7 @@ class Layout:
 
     def _breaks(self) -> set[int]:
         """Before which pieces a line begins."""
-        flat = self._flat_braces()
+        flat = self.flat
         found: set[int] = set()
         open_units: list[int] = []
         for i, p in enumerate(self.pieces):
@@ -375,12 +376,16 @@ class Layout:
 
     def _wrap(self) -> None:
         """Break lines that are too long, the outermost place first, until each fits or has no place left."""
+        added: set[int] = set()
         for _ in range(len(self.pieces)):
-            lines = self._lines({})
-            new = {self._place(line) for line in lines if self._end(line) > WIDTH} - {-1}
-            if not new:
+            long = [line for line in self._lines({}) if self._end(line) > WIDTH]
+            opened = {i for line in long for i in range(line.first, line.last) if i in self.flat}
+            new = set() if opened else {self._place(line) for line in long} - {-1}
+            if not new and not opened:
                 return
-            self.breaks |= new
+            self.flat -= opened
+            added |= new
+            self.breaks = (self._breaks() if opened else self.breaks) | added
 
     def _end(self, line: Line) -> int:
         last = line.last - 1

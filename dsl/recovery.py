@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import pairwise
 
 from opengames.dsl.tokens import CLOSES, DECLARATIONS, KEYWORDS, brackets
 
@@ -43,8 +44,7 @@ def pieces(text: str) -> list[tuple[int, int]]:
         if not (i and depths[i - 1]) and m.group(1) not in KEYWORDS and m.group(2) not in KEYWORDS:
             cuts.append(m.start())
     cuts.sort()
-    ends = [*cuts[1:], len(text)]
-    found = list(zip(cuts, ends, strict=True))
+    found = list(pairwise([*cuts, len(text)]))
     first = cuts[0] if cuts else len(text)
     if re.sub(r"#[^\n]*", "", text[:first]).strip("\ufeff \t\r\n"):
         found.insert(0, (0, first))

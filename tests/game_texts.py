@@ -94,7 +94,7 @@ def expressions(draw: st.DrawFn, deep: int = 3) -> list[str]:
         case 14:
             return ["(", draw(NAMES), ":", *draw(e), ",", draw(NAMES), ":", *draw(e), ")"]
         case _:
-            return ["(", *draw(e), "in", "[", *draw(expressions(0)), ",", *draw(expressions(0)), "]", ")"]
+            return ["(", "(", *draw(e), ")", "in", "[", *draw(expressions(0)), ",", *draw(expressions(0)), "]", ")"]
 
 
 @st.composite

@@ -12,13 +12,17 @@ from opengames.spans import Span
 
 @dataclass(frozen=True)
 class Site:
-    """A draw. trail: positions of the boxes (and arms) that lead to it. loops: (variable, space), outermost first."""
+    """A draw. trail: positions of the boxes (and arms) that lead to it. loops: (variable, space), outermost first.
+
+    in_sequence: whether one of the loops carries a wire.
+    """
 
     path: str
     trail: tuple[int, ...]
     loops: tuple[tuple[str, Space], ...]
     space: Space
     at: Span | None
+    in_sequence: bool = False
 
     @property
     def sizes(self) -> tuple[int, ...]:
@@ -43,7 +47,7 @@ def sites(diagram: Diagram) -> tuple[Site, ...]:
     """Every draw. A path that occurs again is told apart by `#2`, `#3`, in the order of the boxes."""
     found: list[Site] = []
     seen: dict[str, int] = {}
-    _collect(diagram, (), (), (), found, seen)
+    _collect(diagram, (), (), (), False, found, seen)
     return tuple(found)
 
 
@@ -52,6 +56,7 @@ def _collect(
     path: tuple[str, ...],
     trail: tuple[int, ...],
     loops: tuple[tuple[str, Space], ...],
+    carried: bool,
     found: list[Site],
     seen: dict[str, int],
 ) -> None:
@@ -61,7 +66,8 @@ def _collect(
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1:
                 name = f"{name}#{seen[name]}"
-            found.append(Site(name, (*trail, i), loops, box.out.space, box.at))
+            found.append(Site(name, (*trail, i), loops, box.out.space, box.at, carried))
         around = loops + (box.iters if isinstance(box, Loop) else ())
+        inside = carried or (isinstance(box, Loop) and bool(box.carry))
         for k, (segment, inner) in enumerate(bodies(box)):
-            _collect(inner, path + ((segment,) if segment else ()), (*trail, i, k), around, found, seen)
+            _collect(inner, path + ((segment,) if segment else ()), (*trail, i, k), around, inside, found, seen)

@@ -152,7 +152,7 @@ class Column:
 
     data: `[runs, *index]`: float64 in base units, bool, or int32 positions in the enumeration.
     index: (name, space) of the loops around the wire and of its family, in the order of the axes.
-    taken: where the branch around the wire was taken, if it is in one; shape as the loops around it.
+    taken: where the branch around the wire was taken, if it is in one; of the shape of `data`.
     """
 
     data: np.ndarray

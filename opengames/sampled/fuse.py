@@ -12,7 +12,21 @@ from fractions import Fraction
 
 from opengames.diagram import Arm, Box, Branch, Call, Carry, Compute, Diagram, Loop, Port
 from opengames.spaces import REAL, Space
-from opengames.terms import Apply, At, Check, Const, Fold, Get, Pack, Prim, Term, Var, free, rebuild, substitute
+from opengames.terms import (
+    Apply,
+    At,
+    Check,
+    Const,
+    Fold,
+    Get,
+    Pack,
+    Prim,
+    Term,
+    Var,
+    free,
+    rebuild,
+    substitute,
+)
 
 _START = {"sum": Const(Fraction(0)), "product": Const(Fraction(1))}
 _STEP = {"sum": "+", "product": "*"}

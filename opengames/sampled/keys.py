@@ -19,6 +19,7 @@ Source: Salmon, Moraes, Dror, Shaw, Parallel random numbers: as easy as 1, 2, 3 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any
 
@@ -64,6 +65,7 @@ def _block(key: Key, first: Any, second: Any) -> Key:
 threefry = jax.jit(_block, inline=True)
 
 
+@lru_cache(maxsize=64)
 def base_keys(seed: int, paths: tuple[str, ...]) -> Any:
     """Steps 1 and 2, before the program runs: `uint32` of shape `[2, draws]`."""
     words = np.array([path_words(p) for p in paths], np.uint32).reshape(-1, 2)

@@ -15,6 +15,7 @@ from opengames.sampled.expressions import COPIES
 from opengames.sampled.frame import TAKEN, Frame, Results
 from opengames.sampled.live import Taps, loop_needs
 from opengames.sampled.places import point
+from opengames.sampled.uniforms import uniforms_in_sequence
 from opengames.sampled.values import (
     INF,
     SHORT,
@@ -35,8 +36,6 @@ Iters = tuple[tuple[str, Space], ...]
 
 #: How many boxes writing out a loop may make.
 WRITTEN_OUT = 600
-#: How many uniforms may be made before a loop that runs in sequence.
-UNIFORMS = 1 << 26
 
 
 def loop(box: Loop, frame: Frame, i: int, used: frozenset[str], found: Results) -> None:
@@ -46,7 +45,7 @@ def loop(box: Loop, frame: Frame, i: int, used: frozenset[str], found: Results) 
     carried = tuple(c for c in box.carry if c.name in inside_used)
     inner = _inside(box, frame, i)
     if carried:
-        inner = _with_uniforms(inner)
+        inner = uniforms_in_sequence(inner)
     outputs = {p.name: p.space for p in box.body.outputs}
     lasts: dict[str, Value] = {}
     if carried:
@@ -72,37 +71,6 @@ def _inside(box: Loop, frame: Frame, i: int) -> Frame:
     slices = {k: v for k, v in frame.scope.slices.items() if k[0] in env and k[1] in env}
     scope = replace(frame.scope, env=env, slices=slices)
     return replace(frame, scope=scope, trail=(*frame.trail, i, 0))
-
-
-def _with_uniforms(frame: Frame) -> Frame:
-    """The frame of a body that runs in sequence, with the uniforms of its draws made beforehand.
-
-    They do not depend on what happens, and inside the loop the compiler would compute a block again for
-    everything that uses its outcome.
-    """
-    given = dict(frame.given)
-    left = UNIFORMS
-    for trail, key in frame.keys.items():
-        site = frame.sites[trail]
-        if trail[: len(frame.trail)] != frame.trail or trail in given:
-            continue
-        rest = site.sizes[len(frame.loops) :]
-        left -= frame.lanes * math.prod(rest)
-        if left >= 0:
-            given[trail] = ("uniforms", _uniforms(key, frame.loops, rest, len(site.loops)))
-    return replace(frame, given=given)
-
-
-def _uniforms(key: keys.Key, loops: tuple[Any, ...], rest: tuple[int, ...], depth: int) -> Any:
-    """The uniforms of a draw over the loops that are still to come, one axis each."""
-    if not rest:
-        return keys.uniform(key, loops)
-
-    def one(i: Any) -> Any:
-        inner = keys.fold(key, i) if len(loops) < depth - 2 else key
-        return _uniforms(inner, (*loops, i), rest[1:], depth)
-
-    return jax.vmap(one)(jnp.arange(rest[0]))
 
 
 # ------------------------------------------------------------------- one round
@@ -409,7 +377,7 @@ def _promised_family(v: Value, item: Space) -> Value:
 
 def _widened(like: Value, after: Value) -> Value:
     """`like`, without the bounds that a round did not keep."""
-    found = iter([x for x in jax.tree.leaves(after, is_leaf=_is_number)])
+    found = iter(jax.tree.leaves(after, is_leaf=_is_number))
 
     def one(v: Any) -> Any:
         new = next(found)

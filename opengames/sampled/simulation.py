@@ -24,6 +24,7 @@ from opengames.sampled.frame import TAKEN, Frame
 from opengames.sampled.fuse import fuse
 from opengames.sampled.runs import Runs
 from opengames.sampled.translate import refuse_open, run
+from opengames.sampled.uniforms import uniforms_ahead
 from opengames.sampled.values import SHORT, constant, solid
 from opengames.spaces import BOOL, Family, Record, Space, family, index_size, size
 
@@ -70,16 +71,14 @@ def simulate(
     """
     if runs < 1:
         raise refuse("outside-type", f"the number of runs is {runs}, and must be at least 1")
-    refuse_open(diagram)
-    kept = _kept(diagram, keep)
-    model = _model(program, diagram, kept)
+    model = _model(program, diagram, None if keep is None else tuple(dict.fromkeys(keep)))
     batch = _Batch(
         encoded_params(program, params or {}),
         _encoded_inputs(diagram, inputs or {}),
         _encoded_given(model.sites, given or {}, runs),
     )
-    chunk = _chunk(diagram, kept, runs, budget)
-    columns = _run_chunks(model, batch, kept, seed, first, runs, chunk, progress)
+    chunk = _chunk(model, runs, budget)
+    columns = _run_chunks(model, batch, seed, first, runs, chunk, progress)
     return Runs(columns, runs, seed, first)
 
 
@@ -105,7 +104,7 @@ def _list_wires(
             _list_wires(inner, path + ((segment,) if segment else ()), around, found)
 
 
-def _kept(diagram: Diagram, keep: Iterable[str] | None) -> dict[str, Wire]:
+def _kept(diagram: Diagram, keep: tuple[str, ...] | None) -> dict[str, Wire]:
     found = wires_of(diagram)
     if keep is None:
         names = [p.name for p in diagram.outputs]
@@ -116,7 +115,7 @@ def _kept(diagram: Diagram, keep: Iterable[str] | None) -> dict[str, Wire]:
             for p in binds(box)
         ]
     else:
-        names = list(dict.fromkeys(keep))
+        names = list(keep)
     for name in names:
         if name not in found:
             raise refuse(
@@ -139,8 +138,11 @@ class _Batch:
 class _Model:
     """The compiled programs of one diagram for one choice of wires; kept alive with what they were made of."""
 
-    def __init__(self, program: Program, diagram: Diagram, kept: dict[str, Wire]) -> None:
+    def __init__(self, program: Program, diagram: Diagram, keep: tuple[str, ...] | None) -> None:
+        refuse_open(diagram)
         self.program, self.original = program, diagram
+        self.kept = kept = _kept(diagram, keep)
+        self.size, self.widest = footprint(diagram)
         self.top = tuple(w.path[0] for w in kept.values() if len(w.path) == 1 and not w.loops)
         self.taps = frozenset(w.path for w in kept.values() if len(w.path) > 1 or w.loops)
         self.diagram = fuse(diagram)
@@ -184,7 +186,7 @@ class _Model:
                 taps=self.taps,
                 lanes=chunk,
             )
-            results = run(self.diagram, frame, self.top)
+            results = run(self.diagram, uniforms_ahead(frame, self._sites), self.top)
             traced.append(raised)
             values = {".".join(k): solid(v) for k, v in results.items()}
             return values, (raised.arrays() if diagnose else raised.any())
@@ -202,17 +204,28 @@ def _relocated(before: tuple[draws.Site, ...], after: tuple[draws.Site, ...]) ->
 _models: OrderedDict[tuple[Any, ...], _Model] = OrderedDict()
 
 
-def _model(program: Program, diagram: Diagram, kept: dict[str, Wire]) -> _Model:
+def _model(program: Program, diagram: Diagram, keep: tuple[str, ...] | None) -> _Model:
     """The compiled program of a diagram, remembered for as long as it is among the last used."""
     statics = tuple((p.name, p.value) for p in program.params.values() if p.static)
-    key = (id(diagram), id(program.funs), tuple(kept), statics)
+    key = (id(diagram), id(program.funs), keep, statics)
     found = _models.get(key)
-    if found is None or found.original is not diagram or found.program.funs is not program.funs:
-        found = _models[key] = _Model(program, diagram, kept)
+    if found is None or found.original != diagram or found.program.funs != program.funs:
+        found = _models[key] = _equal_model(program, diagram, keep, statics) or _Model(program, diagram, keep)
     _models.move_to_end(key)
     while len(_models) > _REMEMBERED:
         _models.popitem(last=False)
     return found
+
+
+def _equal_model(program: Program, diagram: Diagram, keep: Any, statics: Any) -> _Model | None:
+    """A remembered model of the same diagram built anew, such as one with a question's wires added."""
+    for (_, _, other_keep, other_statics), model in _models.items():
+        if keep != other_keep or statics != other_statics or model.original.name != diagram.name:
+            continue
+        same_funs = model.program.funs is program.funs or model.program.funs == program.funs
+        if same_funs and model.original == diagram:
+            return model
+    return None
 
 
 # ---------------------------------------------------------------------- inputs
@@ -333,9 +346,9 @@ def footprint(diagram: Diagram) -> tuple[int, int]:
     return total, widest
 
 
-def _chunk(diagram: Diagram, kept: dict[str, Wire], runs: int, budget: int) -> int:
-    total, widest = footprint(diagram)
-    results = sum(leaves(family(tuple(s for _, s in w.loops), w.space)) for w in kept.values())
+def _chunk(model: _Model, runs: int, budget: int) -> int:
+    total, widest = model.size, model.widest
+    results = sum(leaves(family(tuple(s for _, s in w.loops), w.space)) for w in model.kept.values())
     if results * runs * 8 > budget:
         raise refuse(
             "over-budget",
@@ -359,7 +372,6 @@ def _power_of_two(n: int) -> int:
 def _run_chunks(
     model: _Model,
     batch: _Batch,
-    kept: dict[str, Wire],
     seed: int,
     first: int,
     runs: int,
@@ -379,7 +391,7 @@ def _run_chunks(
             progress(start + n, runs)
     whole = parts[0] if len(parts) == 1 else jax.tree.map(lambda *a: np.concatenate(a), *parts)
     columns: dict[str, Column] = {}
-    for name, wire in kept.items():
+    for name, wire in model.kept.items():
         columns.update(_columns(name, wire, whole))
     return columns
 
@@ -411,7 +423,10 @@ def _columns(name: str, wire: Wire, whole: dict[str, Any]) -> dict[str, Column]:
     result = {}
     for key, column in found.items():
         axes = wire.loops + column.index[len(wire.loops) :]
-        result[key] = Column(column.data, column.space, axes, mask if taken is not None else None)
+        full = None
+        if taken is not None:
+            full = np.broadcast_to(mask.reshape(mask.shape + (1,) * (column.data.ndim - mask.ndim)), column.data.shape)
+        result[key] = Column(column.data, column.space, axes, full)
         _finite(key, result[key])
     return result
 
@@ -421,7 +436,7 @@ def _finite(name: str, column: Column) -> None:
         return
     bad = ~np.isfinite(column.data)
     if column.taken is not None:
-        bad &= column.taken.reshape(column.taken.shape + (1,) * (bad.ndim - column.taken.ndim))
+        bad &= column.taken
     if bad.any():
         run_, *rest = (int(i) for i in np.argwhere(bad)[0])
         raise refuse("overflow", f"`{name}` is too large for a floating-point number", notes=(f"in run {run_}, at {rest}",))

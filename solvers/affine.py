@@ -65,16 +65,9 @@ class Piece:
 
     def inside(self) -> Fraction:
         """Some point of the piece."""
-        match self.lower, self.upper:
-            case None, None:
-                return Fraction(0)
-            case None, upper:
-                return upper - 1  # type: ignore[operator]
-            case lower, None:
-                return lower + 1  # type: ignore[operator]
-            case lower, upper:
-                return (lower + upper) / 2  # type: ignore[operator]
-        raise AssertionError
+        if self.lower is None:
+            return Fraction(0) if self.upper is None else self.upper - 1
+        return self.lower + 1 if self.upper is None else (self.lower + self.upper) / 2
 
 
 class Declined(Exception):

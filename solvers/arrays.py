@@ -51,6 +51,7 @@ class Arrays:
     def __init__(self, funs: Mapping[str, Fun], params: Mapping[str, Any]) -> None:
         self.funs = funs
         self.labels: dict[str, int] = {}
+        self._grids: dict[int, tuple[Grid, Array, Array]] = {}
         self._params = {name: self.encode(v) for name, v in params.items()}
 
     def encode(self, value: Any) -> Any:
@@ -82,7 +83,7 @@ class Arrays:
             case If(test=test, then=then, other=other):
                 return self._if(self.value(test, env), then, other, env)
             case Select(keys=keys, spaces=rows, cells=cells):
-                place = self._place([self.value(k, env) for k in keys], rows)
+                place = self.place([self.value(k, env) for k in keys], rows)
                 return choose(place, [self.value(c, env) for c in cells])
             case Pack(items=items):
                 return tuple(self.value(t, env) for t in items)
@@ -116,7 +117,7 @@ class Arrays:
                 yes, no = self.pairs(then, env), self.pairs(other, env)
                 return [(v, c * holds) for v, c in yes] + [(v, c * (1 - holds)) for v, c in no]
             case Select(keys=keys, spaces=rows, cells=cells):
-                place = self._place([self.value(k, env) for k in keys], rows)
+                place = self.place([self.value(k, env) for k in keys], rows)
                 parts = [(self.pairs(c, env), np.asarray(place == i, dtype=float)) for i, c in enumerate(cells)]
                 return [(v, c * here) for cell, here in parts if np.any(here) for v, c in cell]
         raise refuse("not-yet", "only draws with finitely many outcomes are done on arrays", span=term.at)
@@ -127,8 +128,23 @@ class Arrays:
                 low = True if lower is None else value >= float(lower) - NEAR * max(1.0, abs(float(lower)))
                 return low & (True if upper is None else value <= float(upper) + NEAR * max(1.0, abs(float(upper))))
             case Grid():
-                return nearest(value, space)[1]
+                return self.nearest(value, space)[1]
         return np.bool_(True)
+
+    def nearest(self, value: Array, space: Grid) -> tuple[Array, Array]:
+        """The number of the grid's point nearest to each value, and whether the value is that point."""
+        known = self._grids.get(id(space))
+        if known is None:
+            points = np.asarray([float(p) for p in space.points])
+            order = np.argsort(points)
+            # The grid is kept with its arrays: a name for it must not outlive it.
+            known = self._grids[id(space)] = (space, order, points[order])
+        _, order, ordered = known
+        low = np.clip(np.searchsorted(ordered, value), 1, max(len(ordered) - 1, 1)) - 1
+        high = np.minimum(low + 1, len(ordered) - 1)
+        pick = np.where(np.abs(ordered[high] - value) < np.abs(ordered[low] - value), high, low)
+        near = np.abs(ordered[pick] - value) <= NEAR * np.maximum(1.0, np.abs(ordered[pick]))
+        return order[pick], near
 
     def _if(self, test: Array, then: Term, other: Term, env: Mapping[str, Any]) -> Any:
         if np.all(test):
@@ -183,22 +199,22 @@ class Arrays:
                 return np.asarray(a, dtype=float)
         raise refuse("not-yet", f"`{op}` is not done on arrays", span=term.at)
 
-    def _place(self, keys: list[Any], index: tuple[spaces.Space, ...]) -> Array:
+    def place(self, keys: list[Any], index: tuple[spaces.Space, ...]) -> Array:
         """The row that keys point at, row-major."""
         place: Array = np.int64(0)
         for key, space in zip(keys, index, strict=True):
-            values = list(spaces.points(space))
             if isinstance(space, Grid):
-                here = nearest(key, space)[0]
+                count, here = len(space.points), self.nearest(key, space)[0]
             else:
-                here = np.int64(0)
+                values = list(spaces.points(space))
+                count, here = len(values), np.int64(0)
                 for i, v in enumerate(values):
                     here = np.where(equal(key, self.encode(v)), i, here)
-            place = place * len(values) + here
+            place = place * count + here
         return place
 
     def _at(self, family: tuple[Any, ...], keys: list[Any], index: tuple[spaces.Space, ...]) -> Any:
-        place = self._place(keys, index[: len(keys)])
+        place = self.place(keys, index[: len(keys)])
         rest = index[len(keys) :]
         width = spaces.index_size(rest) if rest else 1
         rows = [family[i : i + width] if rest else family[i] for i in range(0, len(family), width)]
@@ -271,16 +287,4 @@ def choose(place: Array, options: list[Any]) -> Any:
     return found
 
 
-def nearest(value: Array, space: Grid) -> tuple[Array, Array]:
-    """The number of the grid's point nearest to each value, and whether the value is that point."""
-    points = np.asarray([float(p) for p in space.points])
-    order = np.argsort(points)
-    ordered = points[order]
-    low = np.clip(np.searchsorted(ordered, value), 1, max(len(ordered) - 1, 1)) - 1
-    high = np.minimum(low + 1, len(ordered) - 1)
-    pick = np.where(np.abs(ordered[high] - value) < np.abs(ordered[low] - value), high, low)
-    near = np.abs(ordered[pick] - value) <= NEAR * np.maximum(1.0, np.abs(ordered[pick]))
-    return order[pick], near
-
-
-__all__ = ["NEAR", "Arrays", "choose", "compare", "equal", "nearest", "where"]
+__all__ = ["NEAR", "Arrays", "choose", "compare", "equal", "where"]

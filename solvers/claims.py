@@ -22,13 +22,16 @@ from opengames.solvers.respond import PURE, Response, player_name, respond
 from opengames.solvers.unroll import not_finite, unroll
 
 from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Decide, Diagram, walk
+from opengames.diagram import Decide, Diagram, Loop, bodies, walk
 from opengames.program import Program, Strategy
 from opengames.show import digits
+from opengames.spaces import index_size
 from opengames.tree import Player
 
-#: A first attempt with this many nodes comes before slicing; slicing comes before the full budget.
-QUICK = 100_000
+#: Where slicing applies, a first attempt with this many nodes comes before it, and the full budget after it.
+QUICK = 50_000
+#: Decisions beyond which that first attempt is left out.
+MANY = 200
 
 
 def accepts(diagram: Diagram) -> str | None:
@@ -128,19 +131,42 @@ def equilibrium(
 ) -> Claim:
     """Whether no seat gains by changing all of its decisions at once.
 
-    A game too large to unfold is decided by `slicing` where that applies; otherwise `over-budget` is raised.
+    A game too large to unfold is decided by `slicing` where that applies (its verdict may be `undecided`, with
+    the reason); elsewhere `over-budget` is raised.
     """
     diagram = diagram_of(program, game)
+    sliceable = isinstance(strategy, str | Strategy) and slicing.accepts(diagram) is None
+    if not sliceable:
+        return _equilibrium(program, diagram, strategy, params, limit, pure)
+    if decisions(diagram) <= MANY:
+        try:
+            return _equilibrium(program, diagram, strategy, params, min(limit, QUICK), pure)
+        except Refusal as refusal:
+            if not is_over_budget(refusal):
+                raise
+    found = slicing.equilibrium(program, diagram, strategy, params)
+    if found.verdict != "undecided":
+        return found
     try:
-        return _equilibrium(program, diagram, strategy, params, min(limit, QUICK), pure)
+        return _equilibrium(program, diagram, strategy, params, limit, pure)
     except Refusal as refusal:
-        if not is_over_budget(refusal):
-            raise
-    if isinstance(strategy, str | Strategy) and slicing.accepts(diagram) is None:
-        found = slicing.equilibrium(program, diagram, strategy, params)
-        if found.verdict != "undecided":
+        if is_over_budget(refusal):
             return found
-    return _equilibrium(program, diagram, strategy, params, limit, pure)
+        raise
+
+
+def decisions(diagram: Diagram) -> int:
+    """How many decisions the game has when its loops are unrolled."""
+    count = 0
+    for box in diagram.boxes:
+        match box:
+            case Decide():
+                count += 1
+            case Loop(iters=iters):
+                count += index_size(tuple(s for _, s in iters)) * sum(decisions(d) for _, d in bodies(box))
+            case _:
+                count += sum(decisions(d) for _, d in bodies(box))
+    return count
 
 
 def is_over_budget(refusal: Refusal) -> bool:

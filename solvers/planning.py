@@ -14,6 +14,7 @@ Source: Bellman, Dynamic Programming (1957), chapter III; Puterman, Markov Decis
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -24,7 +25,7 @@ from typing import Any
 import numpy as np
 from opengames.solvers import claims
 from opengames.solvers.answers import Policy, brief
-from opengames.solvers.arrays import Arrays, nearest
+from opengames.solvers.arrays import Arrays
 from opengames.solvers.claims import best_response, diagram_of, is_over_budget, seat_of, units, value
 from opengames.solvers.code import Assign, Choose, Code, Draw, Formula, Gather, Join, Mark, Reward, Split
 from opengames.solvers.policies import Mix
@@ -220,7 +221,13 @@ class _Sweep:
         self.tables: list[Table] = []
         self.states = 1
         self.widest: tuple[Axis, ...] = ()
-        self._laid: dict[Any, tuple[Any, ...]] = {}
+        # By identity, each kept beside what it was made from: spaces are large and hash slowly.
+        self._laid: dict[int, tuple[Any, ...]] = {}
+        self._columns: dict[Any, tuple[Any, Any]] = {}
+        self._last: dict[int, tuple[Any, ...]] = {}
+        self._moves: dict[Any, tuple[Any, Any]] = {}
+        self._masks: dict[Any, tuple[Any, Any]] = {}
+        self._ends: dict[int, tuple[Any, Any]] = {}
 
     def run(self) -> float:
         steps = self.code.steps
@@ -247,7 +254,7 @@ class _Sweep:
             name, space = carried.get(slot, (f"wire {slot}", self.code.spaces.get(slot, Reals())))
             found.append(Axis(slot, name, space, self._values(name, space), not spaces.is_finite(space)))
         count = prod(len(a.values) for a in found)
-        if count * 1 > self.limit:
+        if count > self.limit:
             raise refuse("over-budget", f"the carried state has {count:,} points", notes=(f"the limit is {self.limit:,}",))
         if count > self.states:
             self.states, self.widest = count, tuple(found)
@@ -278,23 +285,18 @@ class _Sweep:
         for i, axis in enumerate(before):
             shape = [1] * rank
             shape[i] = len(axis.values)
-            column = [self.arrays.encode(v) for v in axis.values]
-            values[axis.slot] = (
-                tuple(np.asarray(part).reshape(shape) for part in zip(*column, strict=True))
-                if isinstance(column[0], tuple)
-                else np.asarray(column).reshape(shape)
-            )
+            values[axis.slot] = self._column(axis, tuple(shape))
         earned: Any = np.zeros(())
         # Every draw and every decision adds an axis in front; they are folded away in the opposite order.
         fronts: list[tuple[Any, Any]] = []
-        shape = tuple(len(a.values) for a in before)
+        whole = tuple(len(a.values) for a in before)
         for pc in range(start, end):
             step = self.code.steps[pc]
             if self.code.dead[pc]:
                 continue
             match step:
                 case Assign(out=out, formula=formula):
-                    values[out] = self.arrays.value(formula.term, self._env(formula, values))
+                    values[out] = self._value(formula, values)
                 case Gather(out=out, items=items, flat=flat):
                     parts = tuple(self._wire(s, values) for s in items)
                     values[out] = tuple(v for p in parts for v in p) if flat else parts
@@ -303,39 +305,61 @@ class _Sweep:
                     rank += 1
                     values[out] = _stack([v for v, _ in pairs], rank)
                     fronts.append((None, _stack([c for _, c in pairs], rank)))
-                    shape = (len(pairs), *shape)
+                    whole = (len(pairs), *whole)
                 case Choose():
                     rank += 1
-                    shape = (len(step.moves), *shape)
+                    whole = (len(step.moves), *whole)
                     mask = self._choose(pc, step, before, values, rank)
-                    fronts.append(((step, len(shape) - 1), mask))
+                    fronts.append((step, mask))
                 case Reward(entries=entries):
                     for formula, paid in entries:
                         scale = dict(paid).get(self.player)
                         if scale is not None:
-                            earned = earned + float(scale) * self.arrays.value(formula.term, self._env(formula, values))
+                            earned = earned + float(scale) * self._value(formula, values)
                 case Split() | Join():
                     raise refuse("not-yet", "branches are treated exactly only: ask for `best_response`")
                 case Mark():
                     pass
-            if prod(shape) > self.limit:
+            if prod(whole) > self.limit:
                 raise refuse(
                     "over-budget",
-                    f"one iteration has {prod(shape):,} combinations of states, moves and outcomes",
+                    f"one iteration has {prod(whole):,} combinations of states, moves and outcomes",
                     notes=(f"the limit is {self.limit:,}",),
                 )
-        total = np.broadcast_to(earned + self._later(after, worth, values), shape)
+        total = np.broadcast_to(earned + self._later(after, worth, values), whole)
         for kind, weights in reversed(fronts):
             if kind is None:
                 # An impossible outcome contributes nothing, whatever it would be worth.
                 total = np.where(weights > 0, weights * np.where(weights > 0, total, 0.0), 0.0).sum(axis=0)
             else:
-                step = kind[0]
                 total = np.where(weights, total, -np.inf)
                 best = np.argmax(total, axis=0)
                 total = np.max(total, axis=0)
-                self.tables.append(Table(step, self._seen_axes(step, before), self._own(best, step, before)))
+                self.tables.append(Table(kind, self._seen_axes(kind, before), self._own(best, kind, before)))
         return total
+
+    def _column(self, axis: Axis, shape: tuple[int, ...]) -> Any:
+        """The axis's values as an array of that shape (records: a tuple of arrays)."""
+        known = self._columns.get((id(axis.values), shape))
+        if known is None:
+            encoded = [self.arrays.encode(v) for v in axis.values]
+            column: Any = np.asarray(encoded).reshape(shape)
+            if isinstance(encoded[0], tuple):
+                column = tuple(np.asarray(part).reshape(shape) for part in zip(*encoded, strict=True))
+            known = self._columns[id(axis.values), shape] = (axis.values, column)
+        return known[1]
+
+    def _value(self, formula: Formula, values: dict[int, Any]) -> Any:
+        """The value of a formula; most do not change from one iteration to the next, and are then kept."""
+        wires = [values[slot] for _, slot in formula.wires]
+        known = self._last.get(id(formula.term))
+        if known is not None:
+            _, fixed, before, result = known
+            if fixed == formula.fixed and all(a is b for a, b in zip(before, wires, strict=True)):
+                return result
+        result = self.arrays.value(formula.term, self._env(formula, values))
+        self._last[id(formula.term)] = (formula.term, formula.fixed, wires, result)
+        return result
 
     def _later(self, after: tuple[Axis, ...], worth: Any, values: dict[int, Any]) -> Any:
         """The value of where the iteration ends up: looked up, or interpolated along real quantities."""
@@ -344,29 +368,42 @@ class _Sweep:
         corners: list[list[tuple[Any, Any]]] = []
         bad: Any = np.bool_(False)
         for axis in after:
-            ends = self._wire(axis.slot, values)
-            if axis.real:
-                low, high = float(axis.values[0]), float(axis.values[-1])
-                place = (ends - low) / (high - low) * (len(axis.values) - 1) if high > low else np.zeros_like(ends)
-                bad = bad | (place < -1e-6) | (place > len(axis.values) - 1 + 1e-6) | np.isnan(place)
-                place = np.clip(np.nan_to_num(place), 0, len(axis.values) - 1)
-                below = np.minimum(np.floor(place + 1e-9).astype(np.int64), max(len(axis.values) - 2, 0))
-                part = np.clip(place - below, 0.0, 1.0)
-                corners.append([(below, 1 - part), (np.minimum(below + 1, len(axis.values) - 1), part)])
-            elif isinstance(axis.space, Grid):
-                number, near = nearest(ends, axis.space)
-                bad = bad | ~near
-                corners.append([(number, 1.0)])
-            else:
-                corners.append([(self.arrays._place([ends], (axis.space,)), 1.0)])
+            around, wrong = self._corners(axis, self._wire(axis.slot, values))
+            corners.append(around)
+            bad = bad | wrong
         total: Any = 0.0
+        finite = bool(np.all(np.isfinite(worth)))
         for corner in product(*corners):
             weight: Any = 1.0
             for _, share in corner:
                 weight = weight * share
-            looked = worth[tuple(np.broadcast_arrays(*(i for i, _ in corner)))]
-            total = total + np.where(weight == 0, 0.0, weight * looked)
-        return np.where(bad, np.nan, total)
+            places = tuple(np.broadcast_arrays(*(i for i, _ in corner))) if len(corner) > 1 else corner[0][0]
+            share_of = weight * worth[places]
+            # An end without any legal move counts only where its share is positive.
+            total = total + (share_of if finite else np.where(weight == 0, 0.0, share_of))
+        return np.where(bad, np.nan, total) if np.any(bad) else total
+
+    def _corners(self, axis: Axis, ends: Any) -> tuple[list[tuple[Any, Any]], Any]:
+        """The numbers of the points around each end with their shares, and which ends lie nowhere."""
+        known = self._ends.get(id(axis.values))
+        if known is not None and known[0] is ends:
+            return known[1]
+        if axis.real:
+            top = len(axis.values) - 1
+            low, high = float(axis.values[0]), float(axis.values[-1])
+            place = (ends - low) / (high - low) * top if high > low else np.zeros_like(ends)
+            bad = (place < -1e-6) | (place > top + 1e-6) | np.isnan(place)
+            place = np.clip(np.nan_to_num(place), 0, top)
+            below = np.minimum(np.floor(place + 1e-9).astype(np.int64), max(top - 1, 0))
+            part = np.clip(place - below, 0.0, 1.0)
+            found: Any = ([(below, 1 - part), (np.minimum(below + 1, top), part)], bad)
+        elif isinstance(axis.space, Grid):
+            number, near = self.arrays.nearest(ends, axis.space)
+            found = ([(number, 1.0)], ~near)
+        else:
+            found = ([(self.arrays.place([ends], (axis.space,)), 1.0)], np.bool_(False))
+        self._ends[id(axis.values)] = (ends, found)
+        return found
 
     def _choose(self, pc: int, step: Choose, before: tuple[Axis, ...], values: dict[int, Any], rank: int) -> Any:
         """Adds the moves as a new axis; gives the mask of legal ones."""
@@ -383,12 +420,31 @@ class _Sweep:
             )
         joint = len(step.outs) > 1
         for i, out in enumerate(step.outs):
-            values[out] = _stack([self.arrays.encode(m[i] if joint else m) for m in step.moves], rank)
-        mask: Any = np.ones((1,) * rank, dtype=bool)
+            key = (id(step.moves), i, rank)
+            if key not in self._moves:
+                encoded = [self.arrays.encode(m[i] if joint else m) for m in step.moves]
+                self._moves[key] = (step.moves, _stack(encoded, rank))
+            values[out] = self._moves[key][1]
         own = dict(zip((p.name for p in step.box.outs), (values[o] for o in step.outs), strict=True))
-        for rule in step.rules:
-            mask = mask & self.arrays.value(rule.term, {**self._env(rule, values), **own})
+        made = [self._allowed(rule, values, own) for rule in step.rules]
+        known = self._masks.get((id(step.moves), rank))
+        if known is not None and len(known[0]) == len(made) and all(a is b for a, b in zip(known[0], made, strict=True)):
+            return known[1]
+        mask: Any = np.ones((1,) * rank, dtype=bool)
+        for each in made:
+            mask = mask & each
+        self._masks[id(step.moves), rank] = (made, mask)
         return mask
+
+    def _allowed(self, rule: Formula, values: dict[int, Any], own: dict[str, Any]) -> Any:
+        """Where a rule holds; kept as in `_value`."""
+        wires = [values[slot] for _, slot in rule.wires] + list(own.values())
+        known = self._last.get(id(rule.term))
+        if known is not None and known[1] == rule.fixed and all(map(operator.is_, known[2], wires)):
+            return known[3]
+        result = self.arrays.value(rule.term, {**self._env(rule, values), **own})
+        self._last[id(rule.term)] = (rule.term, rule.fixed, wires, result)
+        return result
 
     def _seen_axes(self, step: Choose, before: tuple[Axis, ...]) -> tuple[Axis, ...]:
         seen = {slot for _, slot in step.seen}

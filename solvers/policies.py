@@ -108,4 +108,4 @@ def behaviour(program: Program, strategy: Any, params: Mapping[str, Any] | None 
         strategy = program.strategies[strategy]
     if isinstance(strategy, Strategy):
         return Planned(program, strategy, params)
-    return strategy  # type: ignore[no-any-return]
+    return strategy

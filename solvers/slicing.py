@@ -32,12 +32,12 @@ from opengames.plug import plan_for
 from opengames.program import Plan, Program, Strategy
 from opengames.show import show
 from opengames.spaces import Reals, Space
-from opengames.terms import Term, free, substitute
+from opengames.terms import Term, Var, free, substitute
 
 #: Combinations of finite seen values beyond which a decision is not sliced.
 COMBINATIONS = 100_000
-#: Plays drawn to see whether a better move is ever called for.
-PLAYS = 4
+#: Decisions looked at, in plays drawn at random, to see whether a better move is ever called for.
+VISITS = 4_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ def _slice(
     reason = not_finite(box)
     if reason is not None:
         raise Declined(f"`{place}`: {reason}")
-    seat = {origin.get(n) for t in box.seat.index for n in free(t) if t == _var(n)}
+    seat = {origin.get(n) for t in box.seat.index for n in free(t) if t == Var(n)}
     if loops - seat:
         raise Declined(f"`{place}`: one seat decides more than once")
     stop = frozenset(box.seeing) | {p.name for p in box.outs} | frozenset(known)
@@ -137,12 +137,6 @@ def _slice(
         _inline(rule_term(diagram, box, r.term, r.iters, place), terms, stop, place) for r in box.rules
     )
     return Slice(box, path, wires(diagram), dict(known), earning, rules)
-
-
-def _var(name: str) -> Term:
-    from opengames.terms import Var
-
-    return Var(name)
 
 
 def _inline(term: Term, terms: Mapping[str, Term], stop: frozenset[str], place: str) -> Term:
@@ -184,7 +178,7 @@ def equilibrium(
     values = ", ".join(f"{n} = {show(v, better.slice.types.get(n))}" for n, v in better.values.items())
     notes = (
         f"{better.slice.box.seat.name} could do better by {show(better.better)} if it saw {values}",
-        f"no such situation was met in {PLAYS} plays, so nothing is decided",
+        f"no such situation was met in plays with {VISITS:,} decisions, so nothing is decided",
     )
     return Claim("equilibrium", named.name, "undecided", (), None, "slicing", notes)
 
@@ -313,11 +307,14 @@ def _met(
     plan = Planned(program, strategy, params)
     abstract = Abstract(program.funs, supplied, None)
     here = Piece(Fraction(0), Fraction(0))
-    for run in range(PLAYS):
+    left, run = VISITS, 0
+    while left > 0 and run < VISITS:
         for visit in play(code, plan, random.Random(run)):
+            left -= 1
             found = _visit(abstract, by_box[id(visit.step.box)], visit, here)
             if found is not None:
                 return found
+        run += 1
     return None
 
 

@@ -67,7 +67,7 @@ def subgame_perfect(
             if gain > 0 and found is None:
                 found = _first(graph, response, start, gain)
     verdict = "fails" if any(g > 0 for g in gains.values()) else "holds"
-    notes = (f"{len(starts):,} subgames were checked",)
+    notes: tuple[str, ...] = (f"{len(starts):,} subgames were checked",)
     if not graph.exact:
         notes += ("numbers that are not rational were computed as floats",)
     return Claim(

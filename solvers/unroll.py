@@ -236,11 +236,12 @@ class Unroller:
     def formula(self, term: Term, scope: Scope) -> Formula:
         """The term with its wires found; single elements of families are fetched without the family."""
         template = self.template(term)
-        run, names, extra, whole = template.run, template.names, {}, term
+        run, names, whole = template.run, template.names, term
+        extra: dict[str, int] = {}
         if template.lookups:
             found = [self.element(scope, fam, keys, index) for _, fam, keys, index in template.lookups]
             if all(s is not None for s in found):
-                extra = {name: s for (name, *_), s in zip(template.lookups, found, strict=True)}
+                extra = {look[0]: s for look, s in zip(template.lookups, found, strict=True) if s is not None}
                 run, names, whole = template.short_run, template.short_names, template.short
         fetched: list[tuple[str, int]] = []
         fixed: dict[str, Any] = {}

@@ -219,7 +219,7 @@ def test_rules_take_moves_away_and_a_plan_against_them_is_refused():
 def test_a_strategy_that_says_nothing_is_refused():
     program, _ = b.entry()
     silent = b.strategy("silent", "MarketEntry", ("entrant", "entry", Const("Stay")))
-    with pytest.raises(Refusal, match="incumbent.reply"):
+    with pytest.raises(Refusal, match=r"incumbent\.reply"):
         equilibrium(program, "MarketEntry", silent)
 
 

@@ -96,7 +96,7 @@ def test_a_degenerate_game_says_so():
 def test_too_many_profiles_are_refused_with_the_count():
     big = b.grid(1, 300)
     game = Diagram("Big", boxes=(b.decide("x", big, "p", (), "x"), b.decide("y", big, "q", (), "y")))
-    with pytest.raises(Refusal, match="90000 profiles|90,000 profiles"):
+    with pytest.raises(Refusal, match=r"90,?000 profiles"):
         equilibria(b.program(game), game)
 
 

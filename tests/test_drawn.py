@@ -198,6 +198,11 @@ def test_a_branch_has_a_lane_for_each_arm():
     assert sum(s.path[-1].startswith("arm") for s in boxes(picture)) == 2
 
 
+def test_a_folded_branch_takes_each_wire_once():
+    shown = texts(draw_diagram(builders.poker(), open_boxes=0))
+    assert shown.count("mine") == shown.count("yours") == 1
+
+
 def test_rules_stand_beneath_the_decision_and_fold_after_four():
     shown = texts(draw_diagram(builders.sced()))
     assert "thermal[l]: abs(flow[l]) <= limit" in shown
@@ -267,7 +272,7 @@ def test_chances_are_exact():
 def test_a_large_tree_is_folded_and_says_so():
     svg = draw_tree(builders.deep_tree(60))
     shown = texts(svg)
-    assert any("the rest folded" in t and "over a billion plays" in t for t in shown)
+    assert any("folded into" in t and "over a billion plays" in t for t in shown)
     assert any(t.startswith("… ") and t.endswith("folded") for t in shown)
     assert len(svg) < 400_000
 
@@ -282,8 +287,11 @@ def test_a_small_tree_is_not_folded():
 def test_a_diagram_of_thousands_of_boxes_folds_and_counts_them():
     chain = [Compute(Port("x0", REAL), Const(Fraction(1)))]
     chain += [Compute(Port(f"x{i}", REAL), Prim("+", (Var(f"x{i - 1}"), Var("x0")))) for i in range(1, 5000)]
-    svg = draw_diagram(Diagram("long", (), (Port("x4999", REAL),), tuple(chain)))
-    assert "… 4,940 more boxes folded" in texts(svg)
+    long = Diagram("long", (), (Port("x4999", REAL),), tuple(chain))
+    assert "… 4,940 more boxes folded" in texts(draw_diagram(long, open_boxes=0))
+    svg = draw_diagram(long)
+    assert picture_diagram(long).w < 4000
+    assert any(t.endswith("more boxes folded") for t in texts(svg))
     assert "x4999: real" in texts(svg)
     assert len(svg) < 300_000
 

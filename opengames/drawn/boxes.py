@@ -99,7 +99,9 @@ def compute(
     return Node(cell, paint)
 
 
-def decide(box: Decide, plugs: Sequence[Plug], inline: Mapping[str, Term], context: Context, path: tuple[str, ...]) -> Node:
+def decide(
+    box: Decide, plugs: Sequence[Plug], inline: Mapping[str, Term], context: Context, path: tuple[str, ...]
+) -> Node:
     """A diamond with the player's name; its moves on the wires to the right, its rules beneath."""
     index = ", ".join(words(t, 24, context) for t in box.seat.index)
     who = fit(f"{box.seat.name}[{index}]" if index else box.seat.name, _ROOM, TITLE, bold=True)
@@ -171,8 +173,9 @@ def folded(
     outs = [(p, fit(t, 110, SMALL), kind) for p, t, kind in right]
     loop = fit("carries " + ", ".join(carried), 220, SMALL) if carried else ""
     head = max([width(title, TITLE, True), width(loop, SMALL) + 34, *(width(n, SMALL) for n in notes)])
-    sides = max((width(t, SMALL) for _, t in ins), default=0.0), max((width(t, SMALL) for _, t, _ in outs), default=0.0)
-    w = max(head + 28, sum(sides) + 44)
+    widest_in = max((width(t, SMALL) for _, t in ins), default=0.0)
+    widest_out = max((width(t, SMALL) for _, t, _ in outs), default=0.0)
+    w = max(head + 28, widest_in + widest_out + 44)
     top = 26.0 + 15 * len(notes) + (22 if loop else 0)
     h = top + 17.0 * max(len(ins), len(outs)) + 8
     zone = zone_width(zone_labels, [k for _, _, k in outs])
@@ -313,5 +316,6 @@ def _rules(box: Decide, inline: Mapping[str, Term], context: Context) -> list[st
 def _carried(w: float, y: float, text: str, room: Rect) -> list[Mark]:
     """A small feedback arrow with the names of what is carried."""
     start = (w - width(text, SMALL) - 24) / 2
-    arc = Line((start + 14, y + 2), (((start - 4, y - 3), (start - 4, y + 17), (start + 14, y + 11)),), FEEDBACK, 1.6, head=True)
+    curve = ((start - 4, y - 3), (start - 4, y + 17), (start + 14, y + 11))
+    arc = Line((start + 14, y + 2), (curve,), FEEDBACK, 1.6, head=True)
     return [arc, Text(start + 22, y + 11, text, SMALL, fill=FEEDBACK, room=room)]

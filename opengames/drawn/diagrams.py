@@ -11,14 +11,16 @@ from opengames.drawn.census import count, opened, summary
 from opengames.drawn.ink import Dot, Line, Picture
 from opengames.drawn.plugs import MOST, level
 from opengames.drawn.sheet import Entry, bar_entry, box_entry, dot_entry, sheet, wire_entry
-from opengames.drawn.strings import whole
+from opengames.drawn.strings import Block, whole
 from opengames.drawn.svg import svg
 from opengames.drawn.words import Context
 from opengames.program import Fun, ParamDecl
 
-#: How many boxes a picture shows where nothing is said: the first of these that is no wider than a slide can bear.
+#: How many boxes a picture shows where nothing is said: the first of these that is not wider than `WIDEST`.
 OPEN_BOXES = (48, 32, 24, 18, 14, 11, 9, 7, 5, 0)
 WIDEST = 3000.0
+#: Where a level of its own is too wide, it shows no fewer boxes than this.
+_FEWEST = 16
 _NAMED = 40
 
 
@@ -49,17 +51,29 @@ def picture_diagram(
 ) -> Picture:
     """The picture that `draw_diagram` writes down, as marks."""
     context = Context(funs=funs or {}, params=params or {})
+    block, shown, most = _sized(diagram, open_boxes, context)
+    name = title if title is not None else diagram.name or "diagram"
+    subtitle = _subtitle(diagram)
+    body = (block.w, block.h, block.marks)
+    return sheet(name, subtitle, _describe(diagram, name), body, _legend(diagram, block, shown, most))
+
+
+def _sized(
+    diagram: Diagram, open_boxes: int | None, context: Context
+) -> tuple[Block, frozenset[tuple[str, ...]], int]:
+    """The drawing that shows most within `WIDEST`, what is open in it, and how many boxes a level shows."""
     tried: frozenset[tuple[str, ...]] | None = None
-    for most in OPEN_BOXES if open_boxes is None else (open_boxes,):
-        shown = opened(diagram, most)
+    for budget in OPEN_BOXES if open_boxes is None else (open_boxes,):
+        shown = opened(diagram, budget)
         if shown != tried:
             tried, block = shown, whole(diagram, shown, context)
         if block.w <= WIDEST:
             break
-    name = title if title is not None else diagram.name or "diagram"
-    subtitle = _subtitle(diagram)
-    body = (block.w, block.h, block.marks)
-    return sheet(name, subtitle, _describe(diagram, name), body, _legend(diagram, block.marks, shown))
+    most = MOST
+    while open_boxes is None and block.w > WIDEST and most > _FEWEST:
+        most = max(_FEWEST, min(most - 4, int(most * WIDEST / block.w)))
+        block = whole(diagram, shown, context, most)
+    return block, shown, most
 
 
 def _subtitle(diagram: Diagram) -> str:
@@ -103,9 +117,10 @@ def _describe(diagram: Diagram, name: str) -> str:
     return " ".join(p for p in parts if p)
 
 
-def _legend(diagram: Diagram, marks: tuple[object, ...], shown: frozenset[tuple[str, ...]]) -> list[Entry]:
+def _legend(diagram: Diagram, block: Block, shown: frozenset[tuple[str, ...]], most: int) -> list[Entry]:
     """Only what the picture shows."""
-    kinds = _shown_kinds(diagram, shown)
+    marks = block.marks
+    kinds = _shown_kinds(diagram, shown, most)
     styles = {(m.stroke, m.dash) for m in marks if isinstance(m, Line)}
     entries = []
     if Decide in kinds:
@@ -134,12 +149,12 @@ def _legend(diagram: Diagram, marks: tuple[object, ...], shown: frozenset[tuple[
     return entries
 
 
-def _shown_kinds(diagram: Diagram, shown: frozenset[tuple[str, ...]]) -> set[type]:
+def _shown_kinds(diagram: Diagram, shown: frozenset[tuple[str, ...]], most: int) -> set[type]:
     kinds: set[type] = set()
     stack: list[tuple[tuple[str, ...], Diagram]] = [(("root",), diagram)]
     while stack:
         path, here = stack.pop()
-        for i, box in level(here, frozenset(), MOST).boxes:
+        for i, box in level(here, frozenset(), most).boxes:
             kinds.add(type(box))
             own = (*path, f"box{i}")
             if own in shown:

@@ -24,6 +24,7 @@ End = tuple[str, str, str]
 
 _CELL_GAP, _WIRE_GAP, _MIXED_GAP, _GATE_GAP = 26.0, 15.0, 20.0, 12.0
 _SWEEPS = 12
+#: Pairs of hops looked at while swapping neighbours, over all sweeps.
 _SWAP_BUDGET = 400_000
 
 
@@ -154,6 +155,7 @@ class _Sketch:
         self.cells = cells
         self.column = dict(column)
         self.hops: list[_Hop] = []
+        self.budget = _SWAP_BUDGET
         seen: set[tuple[End, End, str]] = set()
         self.passing: dict[tuple[End, str, int], str] = {}
         self.pass_kind: dict[str, tuple[str, bool]] = {}
@@ -317,14 +319,13 @@ class _Sketch:
 
     def _swap(self) -> None:
         """Exchange neighbours while that removes crossings."""
-        budget = _SWAP_BUDGET
         for _ in range(4):
             improved = False
             for i, row in enumerate(self.order):
                 work = (len(self.gaps[i]) + len(self.gaps[i + 1])) ** 2
                 for j in range(len(row) - 1):
-                    budget -= work
-                    if budget < 0:
+                    self.budget -= work
+                    if self.budget < 0:
                         return
                     old = self._local(i)
                     row[j], row[j + 1] = row[j + 1], row[j]
@@ -347,7 +348,7 @@ class _Sketch:
 
     def settle(self) -> None:
         """Heights that straighten the wires, long ones first, without changing the order."""
-        rounds = max(6, min(48, 60_000 // (1 + len(self.hops))))
+        rounds = max(6, min(48, 24_000 // (1 + len(self.hops))))
         for n in range(rounds):
             exact = 3 * n >= 2 * rounds
             row = range(len(self.order)) if n % 2 == 0 else range(len(self.order) - 1, -1, -1)

@@ -50,7 +50,10 @@ def picture_network(channel: Diagram, *, title: str | None = None) -> Picture:
     shown = nodes[:MOST]
     names = {n.name for n in shown}
     links = [
-        Link((parent, "right", "out"), (n.name, "left", "in"), "forward") for n in shown for parent in n.parents if parent in names
+        Link((parent, "right", "out"), (n.name, "left", "in"), "forward")
+        for n in shown
+        for parent in n.parents
+        if parent in names
     ]
     cells = [_cell(n) for n in shown]
     placed = place(cells, links, 70.0)

@@ -144,7 +144,9 @@ def _inline(diagram: Diagram, same: dict[str, str]) -> dict[str, Term]:
         fixed.update(w for w in forward(box) if not _foldable(box, w))
     inline: dict[str, Term] = {wire: Var(other) for wire, other in same.items()}
     for box in diagram.boxes:
-        if isinstance(box, Compute) and box.hidden and box.out.name not in fixed | same.keys() and 1 <= uses[box.out.name] <= 2:
+        if not isinstance(box, Compute) or not box.hidden or box.out.name in fixed or box.out.name in same:
+            continue
+        if 1 <= uses[box.out.name] <= 2:
             inline[box.out.name] = substitute(box.term, inline)
     return inline
 

@@ -88,12 +88,16 @@ class Pen:
 
     context: Context
     opened: frozenset[tuple[str, ...]]
+    most: int = MOST
     memo: dict[int, Census] = field(default_factory=dict)
 
 
-def whole(diagram: Diagram, shown: frozenset[tuple[str, ...]], context: Context) -> Block:
-    """The diagram drawn in its own four ports, without frame or title. shown: the paths of the boxes that are drawn open."""
-    pen = Pen(context, shown)
+def whole(diagram: Diagram, shown: frozenset[tuple[str, ...]], context: Context, most: int = MOST) -> Block:
+    """The diagram drawn in its own four ports, without frame or title.
+
+    shown: the paths of the boxes that are drawn open. most: boxes drawn on one level; the others make one box.
+    """
+    pen = Pen(context, shown, most)
     sides = (diagram.inputs, diagram.outputs, diagram.expects, diagram.reports)
     ins, outs, expects, reports = (
         tuple(Gate(p.name, f"{p.name}: {short_space(p.space)}", p.name) for p in ports[:MANY]) for ports in sides
@@ -103,7 +107,7 @@ def whole(diagram: Diagram, shown: frozenset[tuple[str, ...]], context: Context)
 
 def arrange(diagram: Diagram, frame: Frame, path: tuple[str, ...], quiet: frozenset[str], pen: Pen) -> Block:
     """Lay a diagram out inside `frame`, and everything opened inside it."""
-    here = level(diagram, quiet, MOST)
+    here = level(diagram, quiet, pen.most)
     context = Context({**pen.context.wires, **wires(diagram)}, pen.context.funs, pen.context.params)
     plugs: dict[str, list[Plug]] = {}
     nodes: dict[str, Node] = {}
@@ -121,6 +125,8 @@ def arrange(diagram: Diagram, frame: Frame, path: tuple[str, ...], quiet: frozen
     for i, box in here.boxes:
         key = f"box{i}"
         plugs[key] = here.plugs(box)
+        if isinstance(box, Branch) and (*path, key) not in pen.opened:
+            plugs[key] = _merged(plugs[key])
         nodes[key] = _node(box, plugs[key], here, context, (*path, key), pen)
         _sources(box, key, source)
     for wire, other in here.same.items():
@@ -132,8 +138,9 @@ def arrange(diagram: Diagram, frame: Frame, path: tuple[str, ...], quiet: frozen
         source[name] = (key, "right", name)
     if here.rest:
         plugs["rest"] = _rest_plugs(here, source)
-        wanted = {w for ps in plugs.values() for p in ps for w in p.wires} | {g.wire for g in frame.outs + frame.reports}
-        made = [w for b in here.rest for w in bound(b) if w in wanted | {c.next for c in frame.carries}][:MANY]
+        wanted = {w for ps in plugs.values() for p in ps for w in p.wires}
+        wanted |= {g.wire for g in frame.outs + frame.reports} | {c.next for c in frame.carries}
+        made = [w for b in here.rest for w in bound(b) if w in wanted][:MANY]
         nodes["rest"] = _rest(here, plugs["rest"], made, (*path, "rest"), pen)
         source.update({w: ("rest", "right", w) for w in made})
 
@@ -223,6 +230,11 @@ def _leads(cell: Cell, placed: Placement, kinds: Live) -> list[Mark]:
     return marks
 
 
+def _merged(plugs: list[Plug]) -> list[Plug]:
+    """One place for each wire: a folded branch does not say which of its arms use it."""
+    return list({(p.side, p.wires): p for p in reversed(plugs)}.values())[::-1]
+
+
 def _sources(box: Box, key: str, source: dict[str, End]) -> None:
     for wire in bound(box):
         source[wire] = (key, "right", wire)
@@ -252,7 +264,8 @@ def _node(box: Box, plugs: list[Plug], here: Level, context: Context, path: tupl
 def _call(box: Call, plugs: list[Plug], here: Level, context: Context, path: tuple[str, ...], pen: Pen) -> Node:
     inner = box.diagram
     labels = {w: fit(w, 150, SMALL) for w in box.outs}
-    ins = [(f"#in{i}", _named(p.name, w, here, context)) for i, (p, w) in enumerate(zip(inner.inputs, box.args, strict=True))]
+    paired = enumerate(zip(inner.inputs, box.args, strict=True))
+    ins = [(f"#in{i}", _named(p.name, w, here, context)) for i, (p, w) in paired]
     pays = [(f"#pay{i}", p.name) for i, p in enumerate(inner.expects)]
     if path in pen.opened:
         frame = Frame(
@@ -287,8 +300,11 @@ def _loop(box: Loop, plugs: list[Plug], here: Level, context: Context, path: tup
             port = f"#init {c.name}"
             origin = words(here.term(c.init), 30, context)
             if port in wired:
-                ins.append(Gate(port, f"first {c.name} = {origin}" if origin != c.name else f"first {c.name}", f"\0{port}"))
-            carries.append(Carried(c.name, "" if port in wired else origin, f"\0{port}" if port in wired else None, c.next))
+                label = f"first {c.name} = {origin}" if origin != c.name else f"first {c.name}"
+                ins.append(Gate(port, label, f"\0{port}"))
+                carries.append(Carried(c.name, "", f"\0{port}", c.next))
+            else:
+                carries.append(Carried(c.name, origin, None, c.next))
         frame = Frame(
             tuple(ins),
             tuple(Gate(out, inside, inside) for out, inside in results),
@@ -300,7 +316,8 @@ def _loop(box: Loop, plugs: list[Plug], here: Level, context: Context, path: tup
         block = arrange(box.body, frame, path, names, pen)
         labels = {out: labels[out] for out, inside in results if out != inside}
         return _around(block, title, ink.LOOP, labels, path, double=True)
-    left = [(f"#cap {w}", w) for w in caps] + [(f"#init {c.name}", f"first {c.name}") for c in box.carry if f"#init {c.name}" in wired]
+    left = [(f"#cap {w}", w) for w in caps]
+    left += [(f"#init {c.name}", f"first {c.name}") for c in box.carry if f"#init {c.name}" in wired]
     right = [(out, inside, "forward") for out, inside in results]
     right += [(f"#pay{i}", p.name, "backward") for i, p in enumerate(box.body.expects)]
     note = summary(count(box.body, pen.memo))
@@ -358,7 +375,8 @@ def _lanes(box: Branch, title: str, labels: dict[str, str], here: Level, path: t
                     kinds[port] = "backward"
     taken = sorted(v for (side, _), v in fixed.items() if side == "right")
     for p in box.outs:
-        ends = [t + 24 + b.ports["right", f"\0{a} {p.name}"] for a, (t, b) in enumerate(zip(tops, blocks, strict=True))]
+        lanes = enumerate(zip(tops, blocks, strict=True))
+        ends = [top + 24 + b.ports["right", f"\0{a} {p.name}"] for a, (top, b) in lanes]
         spot = sum(ends) / len(ends)
         while any(abs(spot - other) < 20 for other in taken):
             spot += 5
@@ -388,7 +406,12 @@ def _lanes(box: Branch, title: str, labels: dict[str, str], here: Level, path: t
 
 
 def _around(
-    block: Block, title: str, look: tuple[str, str], labels: dict[str, str], path: tuple[str, ...], double: bool = False
+    block: Block,
+    title: str,
+    look: tuple[str, str],
+    labels: dict[str, str],
+    path: tuple[str, ...],
+    double: bool = False,
 ) -> Node:
     """A box with `block` drawn inside, its ports on the box's edges."""
     title = fit(title, max(block.w - 20, 260), TITLE, bold=True)

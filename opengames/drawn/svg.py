@@ -68,7 +68,7 @@ def page(drawings: Mapping[str, str] | Iterable[str], title: str) -> str:
 
 
 def _allowed(c: str) -> bool:
-    return c in "\t\n\r" or "\x20" <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or "\U00010000" <= c <= "\U0010ffff"
+    return c in "\t\n\r" or "\x20" <= c <= "\ud7ff" or "\ue000" <= c <= "\ufffd" or c >= "\U00010000"
 
 
 def _mark(mark: Mark) -> Iterable[str]:
@@ -90,7 +90,8 @@ def _shape(s: Shape) -> Iterable[str]:
     paint = f'fill="{s.fill}" stroke="{s.stroke}" stroke-width="{_n(s.thick)}"' + _dash(s.dash)
     r: Rect = s.rect
     if s.form == "diamond":
-        corners = ((r.x, r.y + r.h / 2), (r.x + r.w / 2, r.y), (r.x + r.w, r.y + r.h / 2), (r.x + r.w / 2, r.y + r.h))
+        x, y = r.x + r.w / 2, r.y + r.h / 2
+        corners = ((r.x, y), (x, r.y), (r.x + r.w, y), (x, r.y + r.h))
         points = " ".join(f"{_n(x)},{_n(y)}" for x, y in corners)
         return (f'<polygon points="{points}" stroke-linejoin="round" {paint}/>',)
     radius = r.h / 2 if s.form == "pill" else s.radius

@@ -75,7 +75,8 @@ def picture_tree(tree: Tree, *, title: str | None = None) -> Picture:
     shown = sum(s.sort == "leaf" for s in spots)
     note = _plays(root.plays)
     if folded:
-        note += f"; {shown} drawn, the rest folded into {len(folded)} boxes that say how many they hold"
+        rest = f"{shown} drawn, the rest" if shown else "all"
+        note += f"; {rest} folded into {len(folded)} boxes that say how many they hold"
     name = title if title is not None else "Game tree"
     names = ", ".join(_who(p) for p in players)
     desc = f"Game tree of {name}, growing to the right. {note}. Players: {names or 'none'}."
@@ -345,8 +346,8 @@ def _detour(a: _Spot, b: _Spot, colour: str, x: float) -> Line:
     """From the foot of `a` along the lane at `x` to the head of `b`."""
     ends = [(s.x + s.w - 8, s.y + up * _PILL / 2) for s, up in ((a, 1), (b, -1))]
     (p, top), (q, bottom) = ends
-    pieces = (((p, top + 8), (x, top + 2), (x, top + 16)), ((x, bottom - 16),), ((x, bottom - 2), (q, bottom - 8), (q, bottom)))
-    return Line((p, top), pieces, colour, 1.6, ink.DASH)
+    out, back = ((p, top + 8), (x, top + 2), (x, top + 16)), ((x, bottom - 2), (q, bottom - 8), (q, bottom))
+    return Line((p, top), (out, ((x, bottom - 16),), back), colour, 1.6, ink.DASH)
 
 
 def _legend(

@@ -103,6 +103,8 @@ class TreeBuilder:
             token = c[3]
             if token.type == "QUANTITY":
                 definition = self.quantity([token])
+            elif token.type == "NUMBER":
+                definition = self._ratio(token, c[5])
             else:
                 definition = s.Number(Fraction(1), str(token), str(token), self._token_span(token))
         name = s.Name(str(c[1]), self._token_span(c[1]))
@@ -431,6 +433,13 @@ class TreeBuilder:
         if len(unit) > LONGEST_NAME:
             self._too_long(at, "unit", LONGEST_NAME)
         return s.Number(self._exact(digits, at), unit, written, at)
+
+    def _ratio(self, top: Any, bottom: Any) -> s.Number:
+        """`1/60 h`, a scale that no decimal gives exactly."""
+        at = self._span([top, bottom])
+        above, below = self.number([top]).value, self.quantity([bottom])
+        value = above / below.value if below.value else Fraction(0)
+        return s.Number(value, below.unit, f"{top}/{bottom}", at)
 
     def _exact(self, digits: str, at: Span) -> Fraction:
         """The number's value; 0, with a diagnostic, when it is too large to keep."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
 
 from lark import TextSlice
 from lark.exceptions import UnexpectedInput, UnexpectedToken
@@ -67,7 +66,6 @@ def _mistake(error: UnexpectedInput, name: str, text: str, lines: Lines, begin: 
     return Mistake(name, text, lines, begin, end, token, start, accepted, stack)
 
 
-@cache
 def _shown() -> dict[str, str]:
     """Terminals as a text writes them: `LPAR` is `(`."""
     lark, _ = machine()

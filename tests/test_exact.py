@@ -57,7 +57,6 @@ from opengames.terms import (
     Weighted,
 )  # fmt: skip
 
-NOTHING = Program()
 MOVE = Enum("Move", ("C", "D"))
 
 
@@ -85,8 +84,8 @@ def draw(name: str, kernel: Term, space: Space = BOOL) -> Draw:
     return Draw(Port(name, space), kernel)
 
 
-def E(diagram: Diagram, term: Term, program: Program = NOTHING, **more: Any) -> Any:
-    return answer(program, diagram, Ask("E", (term,)), more.pop("params", {}), **more)
+def E(diagram: Diagram, term: Term, program: Program | None = None, **more: Any) -> Any:
+    return answer(program or NOTHING, diagram, Ask("E", (term,)), more.pop("params", {}), **more)
 
 
 def P(diagram: Diagram, *terms: Term) -> Any:
@@ -142,11 +141,11 @@ def play(box: Any, env: dict[str, Any], funs: Any) -> Iterator[tuple[dict[str, A
                 yield out, p
 
 
-def law(diagram: Diagram, term: Term, evidence: tuple[Term, ...] = (), funs: Any = None) -> dict[Any, F]:
+def law(diagram: Diagram, term: Term, evidence: tuple[Term, ...] = ()) -> dict[Any, F]:
     found: dict[Any, F] = {}
-    for env, p in plays(diagram, {}, funs or {}):
-        if all(evaluate(e, env, funs or {}, {}) for e in evidence):
-            v = evaluate(term, env, funs or {}, {})
+    for env, p in plays(diagram, {}, FUNS):
+        if all(evaluate(e, env, FUNS, {}) for e in evidence):
+            v = evaluate(term, env, FUNS, {})
             found[v] = found.get(v, F(0)) + p
     total = sum(found.values())
     return {v: p / total for v, p in found.items()} if total else {}
@@ -198,6 +197,42 @@ def numbers(draw_: Any, bools: list[str], reals: list[str]) -> Term:
 
 
 @st.composite
+def folds(draw_: Any, loop: str, n: int, bools: list[str], reals: list[str]) -> Term:
+    """Something added up, or compared, along a loop, with wires from around it."""
+    k = Var("k")
+    value, sign = At(Var(f"{loop}f"), (k,), (span(n),)), At(Var(f"{loop}g"), (k,), (span(n),))
+    space = draw_(st.sampled_from([span(n), span(max(1, n - 1))]))
+    match draw_(st.integers(0, 4)):
+        case 0:
+            return Fold("max", (("k", space),), op("min", value, Var(reals[0])))
+        case 1:
+            return Fold("sum", (("k", space),), op("*", value, Var(reals[-1])), sign)
+        case 2:
+            product_ = Fold("product", (("k", space),), If(sign, num(2), op("ind", Var(bools[-1]))))
+            return op("+", product_, Var(reals[0]))
+        case 3:
+            whole = Fold("sum", (("k", space), ("m", span(2))), op("*", op("-", value, Var("m")), op("ind", sign)))
+            return op("/", whole, num(4))
+    return Apply("spread", (Var(f"{loop}f"),)) if n == 2 else Apply("twice", (value_at(loop, n),))
+
+
+def value_at(loop: str, n: int) -> Term:
+    return At(Var(f"{loop}f"), (num(n),), (span(n),))
+
+
+PAIR = Family((span(2),), REAL)
+FUNS = {
+    "twice": Fun("twice", (Port("x", REAL),), REAL, op("+", Var("x"), Var("x"))),
+    "spread": Fun("spread", (Port("x", PAIR),), REAL, op(
+        "-",
+        Fold("max", (("u", span(2)),), At(Var("x"), (Var("u"),), (span(2),))),
+        Fold("sum", (("v", span(2)),), op("/", At(Var("x"), (Var("v"),), (span(2),)), num(2))),
+    )),
+}  # fmt: skip
+NOTHING = Program(funs=FUNS)
+
+
+@st.composite
 def diagrams(draw_: Any, depth: int = 2, bools: tuple[str, ...] = (), reals: tuple[str, ...] = (), tag: str = "w") -> Diagram:
     """A closed diagram over booleans and numbers, with calls, loops and branches inside."""
     inputs = tuple(Port(b, BOOL) for b in bools) + tuple(Port(r, REAL) for r in reals)
@@ -244,8 +279,9 @@ def diagrams(draw_: Any, depth: int = 2, bools: tuple[str, ...] = (), reals: tup
             some = Fold("or", (("k", span(n)),), At(Var(f"{name}g"), (k,), (span(n),)))
             first = At(Var(f"{name}f"), (num(1),), (span(n),))
             boxes += [loop, compute(f"{name}r", total), compute(f"{name}e", some, BOOL), compute(f"{name}o", first)]
+            boxes.append(compute(f"{name}q", draw_(folds(name, n, b, r))))
             b += [f"{name}b", f"{name}e"]
-            r += [f"{name}z", f"{name}r", f"{name}o"]
+            r += [f"{name}z", f"{name}r", f"{name}o", f"{name}q"]
     boxes += [compute(f"{tag}B", draw_(booleans(b)), BOOL), compute(f"{tag}R", draw_(numbers(b, r)))]
     return Diagram(tag, inputs, (Port(f"{tag}B", BOOL), Port(f"{tag}R", REAL)), tuple(boxes))
 
@@ -710,3 +746,14 @@ def test_how_often_a_place_is_reached():
     assert reach(NOTHING, whole, "h") == 1
     with pytest.raises(KeyError):
         reach(NOTHING, whole, "hand.c=true.nobody")
+
+
+def test_a_wire_carried_on_may_be_one_from_around_the_loop():
+    ports = (Port("i", span(3)), Port("w", BOOL), Port("s", BOOL))
+    body = Diagram("b", ports, (Port("next", BOOL), Port("seen", BOOL)), (
+        compute("next", Var("w"), BOOL), compute("seen", Var("s"), BOOL),
+    ))  # fmt: skip
+    loop = Loop("seen", (("i", span(3)),), body, ("w",), (Carry("s", BOOL, "w", "next"),), (("seen", "seen"),), (("end", "s"),))
+    whole = Diagram("W", boxes=(draw("w", coin(num(F(1, 3)))), loop))
+    assert P(whole, Var("end")) == F(1, 3)
+    assert P(whole, At(Var("seen"), (num(2),), (span(3),)), Var("w")) == 1

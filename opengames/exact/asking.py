@@ -48,8 +48,8 @@ def answer(
     """
     asker = _Asker(program, diagram, params, budget, number, inputs or {})
     match ask.op, ask.args:
-        case "E", (x,):
-            return asker.expectations((x,), ())[0]
+        case "E", (x, *evidence):
+            return asker.expectations((x,), evidence)[0]
         case "P", (event, *evidence):
             return asker.expectations((Prim("ind", (event,)),), evidence)[0]
         case "distribution", (x, *evidence):

@@ -27,6 +27,7 @@ from opengames.exact.steps import (
     Sample,
     Step,
     Switch,
+    captured,
     is_fixed,
     reads,
     writes,
@@ -228,10 +229,9 @@ def _same(value: Any) -> Any:
 
 
 def _repeat(plan: Plan, step: Repeat, layout: Layout, alive: frozenset[str]) -> tuple[Op, Layout]:
-    captured = reads(step) - {first for _, first, _ in step.carries}
     own = [before for before, _, _ in step.carries] + [r.out for r in step.running] + [out for out, _, _ in step.picks]
-    inner = {s for each in (step.region,) for x in each.steps for s in reads(x)}
-    outer = tuple(s for s in layout if s in alive or s in captured or s in inner)
+    around = captured(step)
+    outer = tuple(s for s in layout if s in alive or s in around)
     start = (*outer, *own)
     ends = {n for _, _, n in step.carries} | {r.part for r in step.running} | {p for _, p, _ in step.picks}
     body, last = compile_region(plan, step.region, start, frozenset(start) - {b for b, _, _ in step.carries} | ends)

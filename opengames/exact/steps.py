@@ -150,13 +150,19 @@ def is_fixed(slot: str) -> bool:
 def reads(step: Step) -> frozenset[str]:
     """The slots that a step needs, iteration variables left out."""
     match step:
-        case Repeat(region=region, carries=carries, running=running, picks=picks):
-            inner = outside(region, {nxt for _, _, nxt in carries} | {r.part for r in running} | {p for _, p, _ in picks})
-            return (inner - {before for before, _, _ in carries}) | {first for _, first, _ in carries}
+        case Repeat(carries=carries):
+            return captured(step) | {first for _, first, _ in carries}
         case Switch(subject=subject, arms=arms):
             own = frozenset() if is_fixed(subject) else frozenset((subject,))
             return own.union(*(outside(region, set(outs)) for _, region, outs in arms))
     return frozenset(slot for _, slot in step.reads if not is_fixed(slot))
+
+
+def captured(step: Repeat) -> frozenset[str]:
+    """The slots that every iteration of a loop needs from around it."""
+    ends = {nxt for _, _, nxt in step.carries} | {r.part for r in step.running} | {part for _, part, _ in step.picks}
+    own = {before for before, _, _ in step.carries}
+    return outside(step.region, ends) - own
 
 
 def writes(step: Step) -> tuple[str, ...]:

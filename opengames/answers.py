@@ -44,13 +44,6 @@ _ABOUT_WIRES = frozenset({"E", "P", "cvar", "variance", "distribution"})
 _WHOLE = frozenset({"equilibria", "best_response", "dominant", "distribution"})
 
 
-_MISSING = {
-    "z3": "the proved reading", "sympy": "the symbolic reading", "enkf": "recognition", "kalman": "recognition",
-    "particles": "recognition", "sced": "the solver of clearings", "highs": "the solver of clearings",
-    "actor_critic": "learning", "reinforce": "learning", "fictitious_play": "learning",
-}  # fmt: skip
-
-
 class Undecided(Exception):
     """A question that stays open. Its text is the reason."""
 
@@ -283,26 +276,51 @@ class _Work:
         """An answer that is no value of a space: a distribution, a strategy, equilibria."""
         if ask.op == "distribution":
             return self._distribution(ask)
-        from opengames import solvers
+        from opengames.solvers import equilibria
 
         self._no_runs(ask)
         game = ask.args[0]
         assert isinstance(game, Ref)
         params = self.desk.params
+        found: Any
         if ask.op == "equilibria":
-            found: Any = solvers.equilibria(self.program, game.name, params)
+            found = equilibria.equilibria(self.program, game.name, params)
             self.methods["exact, complete" if found.complete else "exact, pure strategies only"] = None
+        elif ask.op == "best_response":
+            found = self._best_response(ask, game.name)
         else:
-            player = self._seat(ask)
-            find = solvers.best_response if ask.op == "best_response" else solvers.dominant
-            if ask.op == "best_response":
-                found = find(self.program, game.name, player, self.question.under, params)
-            else:
-                found = find(self.program, game.name, player, params=params)
-            self.methods[f"exact, {found.method}" if hasattr(found, "method") else "exact"] = None
+            found = equilibria.dominant(self.program, game.name, self._seat(ask), params)
+            self.methods["exact"] = None
         self.because += found.lines()
         self.certificate = getattr(found, "certificate", None)
-        self.game = found.to_game(self.question.name) if hasattr(found, "to_game") else ""
+        try:
+            self.game = found.to_game(self.question.name)
+        except Refusal as refused:  # what was found is still an answer, only not one that can be pasted back
+            self.game = ""
+            self.because += [f"not as text: {d.headline}" for d in refused.diagnostics]
+        return found
+
+    def _best_response(self, ask: Ask, game: str) -> Any:
+        """Exactly; by dynamic programming where that is asked for, or where a single decider's game is too large."""
+        from opengames.solvers import claims, planning
+
+        by = self.question.by
+        options = {name: value if isinstance(value, bool) else int(value) for name, value in by.options} if by else {}
+        planned = by is not None and by.name == "dynamic_programming"
+        if not planned:
+            limit = {"limit": options["nodes"]} if "nodes" in options else {}
+            try:
+                found: Any = claims.best_response(
+                    self.program, game, self._seat(ask), self.question.under, self.desk.params, **limit
+                )
+                self.methods[f"exact, {found.method}"] = None
+                return found
+            except Refusal as refused:
+                large = all(d.code == "over-budget" for d in refused.diagnostics)
+                if not large or by is not None or planning.accepts(self.program.diagrams[game]) is not None:
+                    raise
+        found = planning.dynamic_programming(self.program, game, self._seat(ask), self.desk.params, **options)
+        self.methods[found.method] = None
         return found
 
     def _seat(self, ask: Ask) -> Any:
@@ -407,11 +425,11 @@ class _Work:
         return found
 
     def _equilibrium(self, ask: Ask) -> bool:
-        from opengames import solvers
+        from opengames.solvers import claims, subgames
 
         self._no_runs(ask)
         strategy = self._strategy(ask)
-        decide: Callable[..., Any] = getattr(solvers, ask.op)
+        decide: Callable[..., Any] = claims.equilibrium if ask.op == "equilibrium" else subgames.subgame_perfect
         found = decide(self.program, self.program.strategies[strategy].game, strategy, self.desk.params)
         self.methods[found.method] = None
         self.certificate = found.certificate
@@ -425,25 +443,25 @@ class _Work:
         return bool(found.verdict == "holds")
 
     def _exploitability(self, ask: Ask) -> Fraction:
-        from opengames import solvers
+        from opengames.solvers import claims
 
         self._no_runs(ask)
         strategy = self._strategy(ask)
-        found = solvers.exploitability(self.program, self.program.strategies[strategy].game, strategy, self.desk.params)
+        found = claims.exploitability(self.program, self.program.strategies[strategy].game, strategy, self.desk.params)
         self.methods["exact"] = None
         self.because += found.lines()[1:]
         self.certificate = found.certificate
         return Fraction(found.total)
 
     def _reach(self, ask: Ask) -> Fraction:
-        from opengames import solvers
+        from opengames.solvers import claims
 
         self._no_runs(ask)
         if self.question.of is None or self.question.under is None:
             raise Undecided("`reach` needs a game and a strategy: `reach(...) of Game under strategy`")
         place = ask.args[0]
         assert isinstance(place, Const)
-        found = solvers.reached(self.program, self.question.of, self.question.under, self.desk.params)
+        found = claims.reached(self.program, self.question.of, self.question.under, self.desk.params)
         known = {where for where, _, _ in found.decisions + found.arms}
         words = str(place.value)
         if words not in known:
@@ -476,10 +494,22 @@ class _Work:
             raise Undecided(f"`{ask.op}` is decided exactly, not from runs: leave out `by simulate`")
 
     def _known_method(self) -> None:
+        """Refuse a method that is not there yet, or an option that it does not have."""
+        from opengames.solvers import METHODS, wrong_option
+
         by = self.question.by
-        if by is not None and by.name not in EXACT and by.name != "simulate":
-            what = _MISSING.get(by.name, "the method")
-            raise Undecided(f"`by {by.name}` asks for {what}, which this version does not have")
+        if by is None:
+            return
+        if by.name not in METHODS:
+            if by.name not in EXACT:
+                raise Undecided(f"the method `{by.name}` is not part of this version")
+            return
+        if METHODS[by.name].missing is not None:
+            raise Undecided(str(METHODS[by.name].missing))
+        for name, value in by.options:
+            wrong = wrong_option(by.name, name, value)
+            if wrong is not None:
+                raise Refusal(Diagnostic("method-option", wrong, by.at))
 
     def _runs(self) -> tuple[int, int]:
         options = dict(self.question.by.options) if self.question.by is not None else {}

@@ -48,15 +48,15 @@ def per_run(
     seed: int,
     params: Mapping[str, Any],
 ) -> dict[str, np.ndarray]:
-    """The value of each term (over the wires of the diagram's top level) in each run."""
-    from opengames.sampled.simulate import simulate
+    """The value of each term (over the wires of the diagram's top level) in each run, in base units."""
+    from opengames.sampled import simulate
 
     boxes = tuple(Compute(Port(name, space), term) for name, (term, space) in asked.items())
     found = simulate(
         program, replace(diagram, boxes=diagram.boxes + boxes), runs=runs, seed=seed, keep=tuple(asked),
         params={n: v for n, v in params.items() if not program.params[n].static},
     )  # fmt: skip
-    return {name: found[name] for name in asked}
+    return {name: found.columns[name].data for name in asked}
 
 
 def estimate(

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
     from opengames.diagram import Diagram
     from opengames.run_results import RunResult
     from opengames.session import Model
+    from opengames.solvers.answers import Claim as SolverClaim
+    from opengames.solvers.answers import Policy, Values
+    from opengames.solvers.claims import Exploitability
+    from opengames.solvers.equilibria import Equilibria
 
 
 @dataclass(frozen=True)
@@ -64,12 +69,10 @@ class Handle:
         inputs: values of its inputs, in their declared units. progress: called with (runs done, runs).
         """
         from opengames.run_results import RunResult
-        from opengames.sampled.simulate import simulate
+        from opengames.sampled import simulate
 
         program = self.model.program
-        with self.model._explained():
-            self._known(under)
-            require(program, params_in(program, (), [self.name], [under] if under else []))
+        with self._asking(under):
             diagram = self.model._desk.diagram(self.name, under)
             found = simulate(
                 program, diagram, runs=runs, seed=seed, keep=keep, given=given, inputs=self._inputs(inputs or {}),
@@ -89,40 +92,56 @@ class Handle:
             for name, value in inputs.items()
         }
 
-    def equilibria(self) -> Any:
+    def equilibria(self) -> Equilibria:
         """All pure equilibria; for two players the mixed ones too."""
-        return self._solve("equilibria")
+        from opengames.solvers import equilibria
 
-    def value(self, under: str) -> Any:
+        with self._asking():
+            return equilibria.equilibria(self.model.program, self.name)
+
+    def value(self, under: str) -> Values:
         """What each player expects under a strategy."""
-        return self._solve("value", under)
+        from opengames.solvers import claims
 
-    def equilibrium(self, under: str) -> Any:
-        """Whether a strategy is an equilibrium."""
-        return self._solve("equilibrium", under)
+        with self._asking(under):
+            return claims.value(self.model.program, self.name, under)
 
-    def subgame_perfect(self, under: str) -> Any:
+    def equilibrium(self, under: str) -> SolverClaim:
+        """Whether a strategy is an equilibrium: no seat gains by changing all of its decisions at once."""
+        from opengames.solvers import claims
+
+        with self._asking(under):
+            return claims.equilibrium(self.model.program, self.name, under)
+
+    def subgame_perfect(self, under: str) -> SolverClaim:
         """Whether a strategy is an equilibrium of every subgame."""
-        return self._solve("subgame_perfect", under)
+        from opengames.solvers import subgames
 
-    def exploitability(self, under: str) -> Any:
+        with self._asking(under):
+            return subgames.subgame_perfect(self.model.program, self.name, under)
+
+    def exploitability(self, under: str) -> Exploitability:
         """What there is to gain from deviating, in sum and for each player."""
-        return self._solve("exploitability", under)
+        from opengames.solvers import claims
 
-    def best_response(self, player: str, under: str | None = None) -> Any:
+        with self._asking(under):
+            return claims.exploitability(self.model.program, self.name, under)
+
+    def best_response(self, player: str, under: str | None = None) -> Policy:
         """The best that a player can do against what the others do."""
-        return self._solve("best_response", player, under)
+        from opengames.solvers import claims
 
-    def _solve(self, word: str, *arguments: Any) -> Any:
-        from opengames import solvers
+        with self._asking(under):
+            return claims.best_response(self.model.program, self.name, player, under)
 
+    @contextmanager
+    def _asking(self, under: str | None = None) -> Iterator[None]:
+        """Refusals inside are told with the text; the strategy must be known, and the params needed must have values."""
         program = self.model.program
         with self.model._explained():
-            strategies = [a for a in arguments if a in program.strategies]
-            if word in ("value", "equilibrium", "subgame_perfect", "exploitability"):
-                self._known(arguments[0])
-            require(program, params_in(program, (), [self.name], strategies))
-            return getattr(solvers, word)(program, self.name, *arguments)
+            self._known(under)
+            require(program, params_in(program, (), [self.name], [under] if under else []))
+            yield
 
     def _known(self, strategy: str | None) -> None:
         from opengames.session import _unknown
@@ -135,13 +154,14 @@ class Handle:
         from opengames import drawn
 
         program = self.model.program
+        if tree:
+            from opengames.solvers.play import game_tree
+
+            with self._asking(under):
+                svg = drawn.draw_tree(game_tree(program, self.name, under), title=self.name)
+            return Drawing(svg, f"the tree of {self.name}")
         with self.model._explained():
             self._known(under)
-            if tree:
-                from opengames.solvers.play import game_tree
-
-                require(program, params_in(program, (), [self.name], [under] if under else []))
-                return Drawing(drawn.draw_tree(game_tree(program, self.name, under), title=self.name), f"the tree of {self.name}")
             diagram = self.model._desk.diagram(self.name, under)
             return Drawing(drawn.draw_diagram(diagram, title=self.name, funs=program.funs, params=program.params), self.name)
 

@@ -8,6 +8,7 @@
 import ast
 import contextlib
 import io
+import re
 import shlex
 from functools import cache
 from pathlib import Path
@@ -35,6 +36,8 @@ MADE = {
     "too-deep": "query x = " + "(" * 101 + "1" + ")" * 101 + "\n",
 }
 
+_TIME = re.compile(r"under 10 ms|\b\d+ ms|\b\d+\.\d s\b")
+
 FOLDERS = ("dsl", "models", "opengames", "solvers")
 
 
@@ -57,28 +60,45 @@ def used_codes() -> dict[str, str]:
     for tree in trees.values():
         for node in ast.walk(tree):
             if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                names = [a.arg for a in node.args.posonlyargs + node.args.args]
-                names = names[1:] if names[:1] == ["self"] else names
-                if "code" in names:
-                    places[node.name] = names.index("code")
+                arguments = [a for a in node.args.posonlyargs + node.args.args if a.arg != "self"]
+                for i, a in enumerate(arguments):
+                    if a.arg == "code" and _is_str(a.annotation):
+                        places[node.name] = i
             elif isinstance(node, ast.ClassDef):
-                fields = [x.target.id for x in node.body if isinstance(x, ast.AnnAssign) and isinstance(x.target, ast.Name)]
-                if "code" in fields:
-                    places[node.name] = fields.index("code")
+                fields = [x for x in node.body if isinstance(x, ast.AnnAssign) and isinstance(x.target, ast.Name)]
+                for i, x in enumerate(fields):
+                    if x.target.id == "code" and _is_str(x.annotation):
+                        places[node.name] = i
     found: dict[str, str] = {}
     for path, tree in trees.items():
         for node in ast.walk(tree):
-            if not isinstance(node, ast.Call):
-                continue
-            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-            if name not in places:
-                continue
-            given = [k.value for k in node.keywords if k.arg == "code"] or node.args[places[name] : places[name] + 1]
+            given: list[ast.expr] = []
+            if isinstance(node, ast.Call):
+                name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+                if name in places:
+                    named = [k.value for k in node.keywords if k.arg == "code"]
+                    given = named or node.args[places[name] : places[name] + 1]
+            elif isinstance(node, ast.Assign) and any(isinstance(x, ast.Name) and x.id == "code" for x in node.targets):
+                given = [node.value]
             for each in given:
-                for constant in ast.walk(each):
-                    if isinstance(constant, ast.Constant) and isinstance(constant.value, str) and is_code(constant.value):
-                        found.setdefault(constant.value, f"{path.relative_to(ROOT)}:{node.lineno}")
+                for word in _words(each):
+                    found.setdefault(word, f"{path.relative_to(ROOT)}:{node.lineno}")
     return found
+
+
+def _is_str(annotation: ast.expr | None) -> bool:
+    return isinstance(annotation, ast.Name) and annotation.id == "str"
+
+
+def _words(value: ast.expr) -> list[str]:
+    """The constants that an expression may come to."""
+    if isinstance(value, ast.IfExp):
+        return _words(value.body) + _words(value.orelse)
+    if isinstance(value, ast.BoolOp):
+        return [w for each in value.values for w in _words(each)]
+    if isinstance(value, ast.Constant) and isinstance(value.value, str) and is_code(value.value):
+        return [value.value]
+    return []
 
 
 def is_code(word: str) -> bool:
@@ -108,7 +128,7 @@ def run(words: str, folder: Path) -> str:
     out = io.StringIO()
     with contextlib.chdir(folder), contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):
         status = main(shlex.split(words))
-    return f"{out.getvalue()}(exit status {status})\n"
+    return f"{_TIME.sub('... ms', out.getvalue())}(exit status {status})\n"
 
 
 def found_in(text: str, name: str) -> tuple[Diagnostic, ...]:
@@ -192,24 +212,32 @@ def test_a_page_opens_with_its_code_and_shows_a_wrong_program_and_a_mended_one(c
     page = explain(code)
     assert page.startswith(f"# {code}\n")
     assert opening(code)
-    blocks = programs(page)
+    blocks, tables = programs(page), data(page)
     if not blocks:
         assert "```" in page, "a page without a program shows a command"
         return
     wrong, *mended = blocks
-    words = command(wrong)
-    if words is not None:
-        (tmp_path / "page.game").write_text(wrong, encoding="utf-8")
-        assert f"[{code}]" in run(words, tmp_path)
-    else:
-        assert code in {d.code for d in found_in(wrong, "page.game")}
     assert mended, "a page shows how to mend the program"
+    assert code in codes_of_a_page(wrong, tables[:1], tmp_path)
     for text in mended:
-        again = command(text)
-        (tmp_path / "page.game").write_text(text, encoding="utf-8")
-        assert [d.headline for d in found_in(text, "page.game")] == []
-        if again is not None:
-            assert f"[{code}]" not in run(again, tmp_path)
+        assert codes_of_a_page(text, tables[-1:], tmp_path) == set()
+
+
+def data(page: str) -> list[str]:
+    """The blocks fenced as `csv`: the data of the wrong program and of the mended one."""
+    return re.findall(r"^```csv\n(.*?)^```", page, re.M | re.S)
+
+
+def codes_of_a_page(text: str, tables: list[str], folder: Path) -> set[str]:
+    """The codes that a program of a page gives, or the command in its first line."""
+    (folder / "page.game").write_text(text, encoding="utf-8")
+    for table in tables:
+        (folder / "data.csv").write_text(table, encoding="utf-8")
+    found = {d.code for d in found_in(text, "page.game")}
+    words = command(text)
+    if words is not None:
+        found |= set(re.findall(r"^(?:error|warning)\[([a-z0-9-]+)\]", run(words, folder), re.M))
+    return found
 
 
 def test_an_unknown_code_names_the_nearest():

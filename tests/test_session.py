@@ -1,0 +1,333 @@
+"""The Python interface: models, claims, answers, params, runs and pictures."""
+
+import json
+from fractions import Fraction as F
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import opengames as og
+
+EXAMPLES = Path(__file__).parents[1] / "specs" / "examples"
+
+BIT = """
+type Side = Head | Tail
+player left, right
+param stake: real $ = 2 $
+param bias: prob = 1/2
+param rounds: nat = 3
+type Round = 1..rounds
+param extra: real $[Round]
+
+fun win(a: Side, b: Side) -> real $ = if a == b then stake else 0 $ - stake
+
+game Pennies {
+    decide a: Side by left  earning win(a, b)
+    decide b: Side by right earning 0 $ - win(a, b)
+}
+channel coin() -> (side: Side, value: real $) {
+    side  ~ {Head: bias, Tail: 1 - bias}
+    value = if side == Head then stake else 0 $
+}
+channel line() -> (sum_of: real $) {
+    sum_of = sum(extra[r] for r in Round)
+}
+strategy half of Pennies {
+    left.a  ~ {Head: 50%, Tail: 50%}
+    right.b ~ {Head: 50%, Tail: 50%}
+}
+strategy heads of Pennies { left.a = Head   right.b = Head }
+
+verify mixing_is_stable: equilibrium(half)
+verify heads_is_stable: equilibrium(heads)
+verify all_sides: forall s in Side, r in Side: win(s, r) == stake
+verify some_side: exists s in Side: s == Head
+verify over_reals: forall x in real: x * x >= 0
+verify never_poor: value >= 0 $ of coin
+verify never_rich: value <= 1 $ of coin
+verify fair: P(side == Head) in [40%, 60%] of coin by simulate[runs = 2000]
+verify loaded: P(side == Head) >= 90% of coin by simulate[runs = 2000]
+verify by_proof: 1 == 1 by z3
+
+query chance  = P(side == Head) of coin
+query mean    = E(value) of coin
+query guess   = E(value) of coin by simulate[runs = 500, seed = 7]
+query spread  = distribution(side) of coin
+query nash    = equilibria(Pennies)
+query gain    = exploitability(heads)
+query total   = E(sum_of) of line
+query third   = stake / 3
+"""
+
+
+@pytest.fixture(scope="module")
+def bit():
+    return og.loads(BIT, "bit.game")
+
+
+# ------------------------------------------------------------------------------ claims
+
+
+def verdicts(model):
+    return {c.name: c.verdict for c in model.verify()}
+
+
+def test_each_claim_gets_the_verdict_it_deserves(bit):
+    assert verdicts(bit) == {
+        "mixing_is_stable": "proved", "heads_is_stable": "refuted", "all_sides": "refuted", "some_side": "proved",
+        "over_reals": "unknown", "never_poor": "proved", "never_rich": "refuted", "fair": "supported",
+        "loaded": "not supported", "by_proof": "unknown",
+    }  # fmt: skip
+
+
+def test_a_failing_quantifier_is_shown_as_text_that_can_be_pasted(bit):
+    claim = bit.verify("all_sides")["all_sides"]
+    assert claim.to_game() == "s = Head\nr = Tail"
+    assert claim.because == ("fails for s = Head, r = Tail",)
+    assert claim.method == "exact, 4 cases"
+
+
+def test_a_refuted_equilibrium_names_player_move_better_move_and_gain(bit):
+    claim = bit.verify("heads_is_stable")["heads_is_stable"]
+    assert claim.because[:4] == (
+        "right can do better at `b`", "it sees nothing", "it plays Head, and should play Tail",
+        "it gains 4 $ in expectation",
+    )  # fmt: skip
+
+
+def test_an_estimate_never_proves(bit):
+    fair, loaded = bit.verify(["fair", "loaded"])
+    assert (fair.shown, loaded.shown) == ("supported (2,000 runs)", "not supported (2,000 runs)")
+    assert fair.holds and not loaded.holds
+
+
+def test_what_cannot_be_decided_says_why(bit):
+    assert "proved reading" in bit.verify("over_reals")["over_reals"].because[0]
+    assert "z3" in bit.verify("by_proof")["by_proof"].because[0]
+
+
+def test_a_claim_about_plays_says_how_often_it_holds(bit):
+    assert bit.verify("never_rich")["never_rich"].because == ("it holds with chance 0.5",)
+
+
+# ----------------------------------------------------------------------------- queries
+
+
+def test_numbers_are_printed_exactly_and_in_their_units(bit):
+    assert str(bit.query("chance")) == "1/2"
+    assert str(bit.query("mean")) == "1 $"
+    assert str(bit.query("third")) == "2/3 $"
+    assert (bit.query("third").value, bit.query("third").unit) == (F(2, 3), "$")
+    assert float(bit.query("third")) == pytest.approx(2 / 3)
+
+
+def test_the_revenue_of_the_auction_is_seven_fifths():
+    auction = og.load(EXAMPLES / "02_auction.game")
+    assert auction.query("revenue").shown == "7/5 $"
+    assert auction.query("efficient").shown == "1"
+    assert [c.verdict for c in auction.verify()] == ["proved"] * 3
+
+
+def test_the_entry_threat_is_nash_but_not_credible():
+    entry = og.load(EXAMPLES / "01_entry.game")
+    assert [c.verdict for c in entry.verify()] == ["proved"] * 3
+    assert not entry["MarketEntry"].subgame_perfect("threaten").holds
+
+
+def test_evidence_is_answered_exactly():
+    # P(outage | binds) by the table: 0.05 (0.6 0.2 + 0.4 0.9) / (0.95 (0.6 0.05 + 0.4 0.3) + 0.05 (0.6 0.2 + 0.4 0.9))
+    top = F(5, 100) * (F(6, 10) * F(2, 10) + F(4, 10) * F(9, 10))
+    rest = F(95, 100) * (F(6, 10) * F(5, 100) + F(4, 10) * F(3, 10))
+    assert og.load(EXAMPLES / "03_events.game").query("diagnose").value == top / (top + rest)
+
+
+def test_an_estimate_carries_its_interval_and_is_reproducible(bit):
+    answer = bit.query("guess")
+    low, high = answer.interval
+    assert low < 1 < high and high - low < 0.5
+    assert answer == og.loads(BIT).query("guess")
+    assert "±" in answer.shown and "500 runs, seed 7" in answer.method
+
+
+def test_a_distribution_is_listed_with_its_chances(bit):
+    assert bit.query("spread").because == ("Head  1/2", "Tail  1/2")
+    assert bit.with_params(bias="1/3").query("spread").value == (("Head", F(1, 3)), ("Tail", F(2, 3)))
+
+
+def test_found_strategies_can_be_pasted_back(bit):
+    text = bit.query("nash").to_game()
+    again = og.loads(BIT + text + "\nverify found: equilibrium(nash_1)\n")
+    assert again.verify("found").ok
+
+
+def test_an_exploitability_is_the_sum_of_the_gains(bit):
+    assert bit.query("gain").shown == "4 $"
+
+
+def test_results_are_data_html_and_text(bit):
+    results = bit.verify(["mixing_is_stable", "all_sides"])
+    answer = bit.query("mean")
+    assert json.loads(json.dumps(results.to_dict()))[1]["verdict"] == "refuted"
+    assert json.loads(json.dumps(answer.to_dict()))["value"] == "1"
+    assert "proved" in repr(results) and "<b " in results._repr_html_()
+    assert repr(answer).startswith("mean = 1 $") and "1 $" in answer._repr_html_()
+    assert not results.ok and results[0].name == "mixing_is_stable"
+    with pytest.raises(KeyError):
+        results["nobody"]
+
+
+# ------------------------------------------------------------------------------ params
+
+
+def test_a_param_given_as_text_is_read_with_its_unit(bit):
+    assert bit.with_params(stake="24 $").query("mean").shown == "12 $"
+    assert bit.with_params(stake=24).query("mean").shown == "12 $"
+    assert bit.with_params(stake=0.1).query("mean").value == F(1, 20)
+    assert bit.query("mean").shown == "1 $"
+
+
+def test_a_size_given_from_outside_elaborates_again(bit):
+    longer = bit.with_params(rounds=4, extra=[1, 2, 3, 4])
+    assert longer.query("total").shown == "10 $"
+    assert bit.with_params(extra=[1, 2, 3]).with_params(stake=1).query("total").shown == "6 $"
+    assert bit.with_params(extra="[r * 1 $ for r in Round]").query("total").shown == "6 $"
+    assert bit.with_params(rounds="2", extra={1: 5, 2: 6}).query("total").shown == "11 $"
+    assert bit.with_params(extra=np.array([0.1, 0.2, 0.3])).query("total").value == F(6, 10)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        ({"stak": 1}, "unknown-param"),
+        ({"stake": "3 MW"}, "bad-param-value"),
+        ({"stake": "3 $ +"}, "bad-param-value"),
+        ({"stake": "3 $ query x = 1"}, "bad-param-value"),
+        ({"stake": "nobody"}, "bad-param-value"),
+        ({"bias": 2}, "bad-param-value"),
+        ({"bias": "2"}, "bad-param-value"),
+        ({"extra": [1, 2]}, "data-too-short"),
+        ({"rounds": 4, "extra": [1, 2, 3]}, "data-too-short"),
+        ({"extra": "1 $"}, "bad-param-value"),
+        ({"stake": None}, "data-gap"),
+    ],
+)
+def test_a_param_that_does_not_fit_is_refused(bit, given, code):
+    with pytest.raises(og.Refusal) as refused:
+        bit.with_params(**given)
+    assert [d.code for d in refused.value.diagnostics] == [code], str(refused.value)
+
+
+def test_a_missing_param_is_asked_for_when_it_is_needed(bit):
+    assert bit.params.missing == ("extra",)
+    assert bit.query("mean").shown == "1 $"
+    with pytest.raises(og.Refusal, match="param-needs-value"):
+        bit.query("total")
+
+
+def test_params_are_shown_in_their_units(bit):
+    assert (bit.params["stake"], bit.params.shown("stake"), bit.params.shown("extra")) == (
+        2, "2 $", "needs a value: real $[1..3]",
+    )  # fmt: skip
+    assert "stake  = 2 $" in repr(bit.params)
+    assert bit.params.to_dict()["bias"] == {"value": "1/2", "shown": "0.5"}
+
+
+def test_a_param_comes_from_a_file(bit, tmp_path):
+    file = tmp_path / "extra.csv"
+    file.write_text("extra\n1\n2.5\n3\n", encoding="utf-8")
+    assert bit.with_data(extra=(str(file), "extra")).query("total").value == F(13, 2)
+    assert bit.with_data(extra=f"{file}:extra").query("total").value == F(13, 2)
+
+
+# -------------------------------------------------------------------------------- runs
+
+
+def test_runs_come_as_arrays_in_the_declared_units(bit):
+    result = bit.run("coin", runs=200, seed=3)
+    assert set(result["side"]) == {"Head", "Tail"}
+    assert result["value"].shape == (200,) and set(result["value"]) == {0.0, 2.0}
+    assert result.unit("value") == "$"
+    assert (result["value"] == bit.run("coin", runs=300, seed=3)["value"][:200]).all()
+    assert "Head" in repr(result) and "200 runs, seed 3" in repr(result)
+
+
+def test_runs_are_saved_and_read_back(bit, tmp_path):
+    from pyarrow import parquet
+
+    result = bit.run("coin", runs=50)
+    with np.load(result.save(tmp_path / "r.npz")) as kept:
+        assert (kept["value"] == result["value"]).all()
+    table = parquet.read_table(result.save(tmp_path / "r.parquet"))
+    assert table.column("side").to_pylist() == result["side"].tolist()
+    with pytest.raises(og.Refusal, match="bad-option"):
+        result.save(tmp_path / "r.xls")
+
+
+def test_a_game_is_run_under_a_strategy(bit):
+    result = bit.run(under="half", runs=400)
+    assert result.game == "Pennies" and 100 < (result["a"] == "Head").sum() < 300
+    with pytest.raises(og.Refusal, match="needs-strategy"):
+        bit.run("Pennies", runs=10)
+    with pytest.raises(og.Refusal, match="unknown-strategy"):
+        bit.run("Pennies", "hal", runs=10)
+    with pytest.raises(og.Refusal, match="unknown-wire"):
+        result["c"]
+
+
+def test_outcomes_can_be_supplied_to_a_run(bit):
+    result = bit.run("coin", runs=4, given={"side": og.Outcomes(np.array(["Head", "Tail", "Tail", "Head"], object))})
+    assert result["value"].tolist() == [2, 0, 0, 2]
+
+
+# ------------------------------------------------------------------------------- games
+
+
+def test_a_game_can_be_solved_from_python(bit):
+    game = bit["Pennies"]
+    assert game.equilibrium("half").holds
+    assert game.exploitability("heads").total == 4
+    assert game.value("heads").of("left") == 2
+    assert game.best_response("right", "heads").value == 2
+    assert len(game.equilibria().found) == 1
+    assert repr(game) == "game Pennies()"
+
+
+def test_a_game_is_drawn(bit, tmp_path):
+    drawing = bit["Pennies"].draw()
+    assert drawing._repr_svg_().startswith("<svg")
+    assert drawing.save(tmp_path / "p.svg").read_text(encoding="utf-8") == drawing.svg
+    assert bit["Pennies"].draw(tree=True).svg.startswith("<svg")
+
+
+# ----------------------------------------------------------------------------- refusals
+
+
+def test_a_wrong_text_is_refused_with_its_whole_report():
+    with pytest.raises(og.Refusal) as refused:
+        og.loads("fun f(x: real) -> real = y\n", "a.game")
+    assert str(refused.value).startswith("error[unknown-name]: ")
+    assert " 1 | fun f(x: real) -> real = y\n   |                          ^" in str(refused.value)
+    assert refused.value._render_traceback_() == str(refused.value).split("\n")
+
+
+def test_unknown_names_suggest_the_nearest(bit):
+    for act, code in [
+        (lambda: bit["Penies"], "unknown-game"),
+        (lambda: bit.query("chanse"), "unknown-question"),
+        (lambda: bit.query("fair"), "unknown-question"),
+        (lambda: bit.verify("nobody"), "unknown-question"),
+        (lambda: og.loads("channel a() -> (x: bool) { x = true } channel b() -> (x: bool) { x = true }").run(), "which-game"),
+        (lambda: og.loads("query x = 1").run(), "which-game"),
+    ]:
+        with pytest.raises(og.Refusal) as refused:
+            act()
+        assert refused.value.diagnostics[0].code == code
+    with pytest.raises(og.Refusal, match="did you mean `Pennies`"):
+        bit["Penies"]
+
+
+def test_a_model_describes_itself(bit):
+    assert repr(bit).splitlines()[0] == "Model bit.game: 10 claims, 8 queries"
+    assert "<pre>" in bit._repr_html_()
+    assert bit.games == ("Pennies", "coin", "line")

@@ -7,10 +7,22 @@ utility per prosumer (cash less losses) in float64.
 
 from __future__ import annotations
 
+import argparse
+import importlib.util
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
 from fractions import Fraction as F
+from pathlib import Path
+from typing import Any
+
+from reservation_peers import Fresh, agentpy_mean, jax_mean, numpy_mean
 
 from opengames.diagram import Call, Carry, Compute, Diagram, Draw, Loop, Port
 from opengames.program import ParamDecl, Program
+from opengames.sampled import simulate
 from opengames.spaces import BOOL, PROB, REAL, Family, Grid
 from opengames.terms import At, Const, Fold, If, Param, Prim, Select, Tabulate, Term, Uniform, Var, Weighted
 
@@ -114,7 +126,6 @@ def _prices(unit: Grid, lead: Grid, k: int) -> tuple[Draw | Compute | Loop, ...]
 def household(unit: Grid, lead: Grid, k: int) -> Diagram:
     """One prosumer: state, beliefs and reservations carried from unit to unit; earns cash less losses."""
     beliefs, holdings = Family((lead,), PROB), Family((lead,), BOOL)
-    reals = Family((lead,), REAL)
 
     def lead_at(wire: str, at: Term) -> At:
         return At(Var(wire), (at,), (lead,))
@@ -251,4 +262,93 @@ def household(unit: Grid, lead: Grid, k: int) -> Diagram:
             ),
         ),
     )
-    del reals
+
+
+# ------------------------------------------------------------------ measuring
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure, print JSON, and return 1 if a target is missed."""
+    options = _options().parse_args(argv)
+    found = measure(options.n, options.t, options.repeats, options.inner)
+    if options.large:
+        found["large"] = large(options.large, options.t)
+    text = json.dumps(found, indent=2)
+    print(text)
+    if options.out:
+        Path(options.out).write_text(text + "\n")
+    return 0 if all(found["met"].values()) else 1
+
+
+def _options() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="reservation", description=__doc__)
+    parser.add_argument("--n", type=int, default=1000, help="prosumers")
+    parser.add_argument("--t", type=int, default=100, help="units")
+    parser.add_argument("--repeats", type=int, default=15, help="rounds in which every contestant takes its turn")
+    parser.add_argument("--inner", type=int, default=10, help="runs per turn")
+    parser.add_argument("--large", type=int, default=100_000, help="prosumers of one more run of ours; 0 for none")
+    parser.add_argument("--out", help="also write the JSON here")
+    return parser
+
+
+def measure(n: int, t: int, repeats: int, inner: int, k: int = 4) -> dict[str, Any]:
+    """CPU nanoseconds per agent-step of each contestant, in turns, and the targets in terms of their medians' ratios."""
+    program, diagram = exchange(n, t, k)
+    by_hand = jax_mean(n, t, k)
+    contestants: dict[str, tuple[Callable[[int], float], int]] = {
+        "opengames": (lambda seed: float(simulate(program, diagram, seed=seed)["mean"][0]), n * t),
+        "jax": (by_hand, n * t),
+        "numpy": (lambda seed: numpy_mean(n, t, k, Fresh(seed, n, k)), n * t),
+    }
+    short = max(1, min(t, 5))
+    if importlib.util.find_spec("agentpy"):
+        contestants["agentpy"] = (lambda seed: agentpy_mean(n, short, k, seed), n * short)
+    times: dict[str, list[float]] = {name: [] for name in contestants}
+    for run, _ in contestants.values():
+        run(0)  # compile
+    for turn in range(repeats):
+        for name, (run, steps) in contestants.items():
+            many = 1 if name == "agentpy" else inner
+            began = time.process_time()
+            for i in range(many):
+                run(turn * inner + i + 1)
+            times[name].append((time.process_time() - began) / many / steps * 1e9)
+    return _judged(n, t, k, times)
+
+
+def _judged(n: int, t: int, k: int, times: dict[str, list[float]]) -> dict[str, Any]:
+    ours = times["opengames"]
+    ratios = {
+        name: statistics.median(theirs / mine for theirs, mine in zip(each, ours, strict=True))
+        for name, each in times.items()
+        if name != "opengames"
+    }
+    wanted = {"numpy": 4.0, "agentpy": 100.0, "jax": 1 / 1.25}
+    return {
+        "model": {"prosumers": n, "units": t, "leads": k},
+        "cpu_ns_per_agent_step": {name: round(statistics.median(each), 2) for name, each in times.items()},
+        "times_faster_than": {name: round(r, 3) for name, r in ratios.items()},
+        "wanted": wanted,
+        "met": {name: r >= wanted[name] for name, r in ratios.items()},
+    }
+
+
+def large(n: int, t: int) -> dict[str, float]:
+    """One run of a large population."""
+    program, diagram = exchange(n, t)
+    began = time.perf_counter()
+    simulate(program, diagram)
+    first = time.perf_counter() - began
+    began = time.process_time()
+    mean = float(simulate(program, diagram, seed=1)["mean"][0])
+    spent = time.process_time() - began
+    return {
+        "prosumers": n,
+        "first_run_seconds": round(first, 2),
+        "cpu_ns_per_agent_step": round(spent / (n * t) * 1e9, 2),
+        "mean_per_unit": round(mean / t, 4),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -23,48 +23,51 @@ FEW = 1 << 16
 
 
 def uniforms_ahead(frame: Frame, sites: Iterable[Site]) -> Frame:
-    """The frame of a whole diagram with the uniforms of the draws that are in no loop that runs in sequence.
-
-    Draws with the same loops are made by one small loop over draws: the block cipher is compiled once for all.
-    """
-    groups: dict[tuple[int, ...], list[Site]] = {}
-    for site in sites:
-        if site.trail not in frame.given and not site.in_sequence:
-            groups.setdefault(site.sizes, []).append(site)
-    given = dict(frame.given)
-    for sizes, group in groups.items():
-        count = frame.lanes * math.prod(sizes)
-        if count * len(group) > UNIFORMS or (len(group) == 1 and count > FEW):
-            continue
-        made = group if len(group) > 1 else group * 2
-        pairs = [frame.keys[s.trail] for s in made]
-        stacked = (jnp.stack([a for a, _ in pairs]), jnp.stack([b for _, b in pairs]))
-
-        def one(state: None, key: Any, sizes: tuple[int, ...] = sizes) -> tuple[None, Any]:
-            return state, _uniforms(key, (), sizes, len(sizes))
-
-        _, found = jax.lax.scan(one, None, stacked)
-        given.update((s.trail, ("uniforms", found[k])) for k, s in enumerate(group))
-    return replace(frame, given=given)
+    """The frame of a whole diagram with the uniforms of the draws that are in no loop that runs in sequence."""
+    return _made_ahead(frame, [s for s in sites if not s.in_sequence], False)
 
 
 def uniforms_in_sequence(frame: Frame) -> Frame:
-    """The frame of a body that runs in sequence, with the uniforms of its draws made beforehand.
+    """The frame of a body that runs in sequence, with the uniforms of all its draws."""
+    start = frame.trail
+    return _made_ahead(frame, [frame.sites[t] for t in frame.keys if t[: len(start)] == start], True)
 
-    They do not depend on what happens, and inside the loop the compiler would compute a block again for
-    everything that uses its outcome.
+
+def _made_ahead(frame: Frame, sites: list[Site], in_sequence: bool) -> Frame:
+    """Draws with the same loops are made by one small loop over draws: the cipher is compiled once for all.
+
+    Where there are many, each is made on its own, so that its axes lie as the loop around it wants them; a
+    loop that runs in sequence keeps the compiler from making them again.
     """
-    given = dict(frame.given)
-    left = UNIFORMS
-    for trail, key in frame.keys.items():
-        site = frame.sites[trail]
-        if trail[: len(frame.trail)] != frame.trail or trail in given:
+    groups: dict[tuple[int, ...], list[Site]] = {}
+    for site in sites:
+        if site.trail not in frame.given:
+            groups.setdefault(site.sizes[len(frame.loops) :], []).append(site)
+    given, left = dict(frame.given), UNIFORMS
+    for rest, group in groups.items():
+        count = frame.lanes * math.prod(rest)
+        left -= count * len(group)
+        if left < 0:
             continue
-        rest = site.sizes[len(frame.loops) :]
-        left -= frame.lanes * math.prod(rest)
-        if left >= 0:
-            given[trail] = ("uniforms", _uniforms(key, frame.loops, rest, len(site.loops)))
+        found: Any = None
+        if count <= FEW or (len(group) > 1 and not in_sequence):
+            found = _together([frame.keys[s.trail] for s in group], frame.loops, rest)
+        elif in_sequence:
+            found = [_uniforms(frame.keys[s.trail], frame.loops, rest, len(s.loops)) for s in group]
+        if found is not None:
+            given.update((s.trail, ("uniforms", found[k])) for k, s in enumerate(group))
     return replace(frame, given=given)
+
+
+def _together(pairs: list[keys.Key], loops: tuple[Any, ...], rest: tuple[int, ...]) -> Any:
+    """The uniforms of several draws, one after another; a single one is made twice, as a loop of one would be undone."""
+    made = pairs if len(pairs) > 1 else pairs * 2
+    stacked = (jnp.stack([a for a, _ in made]), jnp.stack([b for _, b in made]))
+
+    def one(state: None, key: Any) -> tuple[None, Any]:
+        return state, _uniforms(key, loops, rest, len(loops) + len(rest))
+
+    return jax.lax.scan(one, None, stacked)[1]
 
 
 def _uniforms(key: keys.Key, loops: tuple[Any, ...], rest: tuple[int, ...], depth: int) -> Any:

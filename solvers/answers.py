@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Any
 
 from opengames.solvers.code import Choose
-from opengames.solvers.policies import Mix
+from opengames.solvers.policies import Mix, Situation, situation
 from opengames.solvers.respond import player_name
 from opengames.solvers.text import strategy_text
 
@@ -154,6 +154,8 @@ class Policy:
     verdict: str = "optimal"
     method: str = "backward induction"
     shown: Shown | None = None
+    # The rows by situation, filled when first asked.
+    known: dict[Situation, Mix] = field(default_factory=dict, repr=False, compare=False)
 
     def mix(self, place: str, index: tuple[Any, ...] = (), seen: tuple[Any, ...] = ()) -> Mix:
         """What is done at a decision; raises `KeyError` for a situation the policy never comes to."""
@@ -163,10 +165,9 @@ class Policy:
         raise KeyError((place, index, seen))
 
     def __call__(self, step: Choose, seen: tuple[Any, ...]) -> Mix | None:
-        for other, values, mix in self.rows:
-            if (other.player, other.place, other.index, values) == (step.player, step.place, step.index, seen):
-                return mix
-        return None
+        if not self.known:
+            self.known.update((situation(other, values), mix) for other, values, mix in self.rows)
+        return self.known.get(situation(step, seen))
 
     def lines(self) -> list[str]:
         found = []

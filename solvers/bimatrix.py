@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
-from math import comb
+from math import comb, lcm
 
 from opengames.diagnostics import refuse
 
@@ -93,20 +93,32 @@ def _indifferent(payoff: Matrix, support: tuple[int, ...], replies: tuple[int, .
     return solution[:size]
 
 
-def solve(system: list[list[Fraction]]) -> list[Fraction] | None:
-    """The solution of a square linear system (right-hand sides last in each row); `None` if it is not unique."""
-    rows = [list(r) for r in system]
-    size = len(rows)
+def solve(system: Sequence[Sequence[Fraction]]) -> list[Fraction] | None:
+    """The solution of a square linear system (right-hand sides last in each row); `None` if it is not unique.
+
+    Every row is made whole and eliminated without fractions, each step divided exactly by the pivot before.
+
+    Source: Bareiss, Sylvester's identity and multistep integer-preserving Gaussian elimination (1968).
+    """
+    rows = [_whole(r) for r in system]
+    size, before = len(rows), 1
     for k in range(size):
-        pivot = next((i for i in range(k, size) if rows[i][k] != 0), None)
+        pivot = next((i for i in range(k, size) if rows[i][k]), None)
         if pivot is None:
             return None
         rows[k], rows[pivot] = rows[pivot], rows[k]
-        top = rows[k]
-        inverse = 1 / top[k]
-        top[k:] = [v * inverse for v in top[k:]]
-        for i in range(size):
+        top, lead = rows[k], rows[k][k]
+        for i in range(k + 1, size):
             factor = rows[i][k]
-            if i != k and factor:
-                rows[i][k:] = [a - factor * b for a, b in zip(rows[i][k:], top[k:], strict=True)]
-    return [r[-1] for r in rows]
+            rows[i] = [0] * (k + 1) + [(a * lead - factor * b) // before for a, b in zip(rows[i][k + 1 :], top[k + 1 :], strict=True)]
+        before = lead
+    found = [Fraction(0)] * size
+    for k in range(size - 1, -1, -1):
+        rest = sum((rows[k][j] * found[j] for j in range(k + 1, size)), Fraction(0))
+        found[k] = (rows[k][size] - rest) / rows[k][k]
+    return found
+
+
+def _whole(row: Sequence[Fraction]) -> list[int]:
+    den = lcm(*(v.denominator for v in row))
+    return [v.numerator * (den // v.denominator) for v in row]

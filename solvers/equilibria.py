@@ -49,7 +49,7 @@ class Equilibrium:
             names = [
                 self.form.name(seat, s) + (f" with chance {brief(p)}" if len(mix) > 1 else "") for s, p in mix
             ]
-            found.append(f"{player_name(player)}: {', '.join(names)} (expects {brief(earned)})")
+            found.append(f"{player_name(player)}: {', '.join(names)} (expects {brief(earned, self.form.unit(seat))})")
         return found
 
     def to_game(self, name: str) -> str:

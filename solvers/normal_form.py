@@ -14,6 +14,7 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from opengames.solvers.answers import unit
 from opengames.solvers.claims import diagram_of
 from opengames.solvers.code import Choose
 from opengames.solvers.layers import NODES, Graph, build, nobody
@@ -24,7 +25,7 @@ from opengames.solvers.unroll import unroll
 from opengames.diagnostics import refuse
 from opengames.diagram import Diagram
 from opengames.program import Program
-from opengames.show import show
+from opengames.show import Shown, show
 from opengames.tree import Player
 
 #: Profiles beyond which a normal form is refused.
@@ -68,6 +69,10 @@ class NormalForm:
             total = sum(chances.values())
             found.append((step, seen, tuple((m, c / total) for m, c in chances.items())))
         return tuple(found)
+
+    def unit(self, seat: int) -> Shown | None:
+        """The unit that the seat's first earning was declared with."""
+        return unit(self.sets[seat][0][0]) if self.sets[seat] else None
 
     def name(self, seat: int, strategy: int) -> str:
         """A pure strategy as its moves: `Enter`, or `Bet if card = King, ...`."""

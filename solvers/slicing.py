@@ -300,7 +300,7 @@ def _met(
 ) -> Deviation | None:
     """A better move that a drawn play calls for."""
     try:
-        code = unroll(program, diagram, params)
+        code = unroll(program, diagram, params, live=False)
     except Refusal:
         return None
     by_box = {id(s.box): s for s in slices(diagram)}

@@ -45,6 +45,8 @@ from opengames.tree import Player
 
 #: Unrolled steps beyond which a game is refused.
 STEPS_LIMIT = 400_000
+#: Live values, added up over all steps, beyond which a game is refused.
+LIVE_LIMIT = 4_000_000
 #: Moves of one decision beyond which it is refused.
 MOVES_LIMIT = 20_000
 
@@ -86,9 +88,14 @@ def unroll(
     params: Mapping[str, Any] | None = None,
     prune: bool = True,
     limit: int = STEPS_LIMIT,
+    live: bool = True,
 ) -> Code:
-    """The code of `diagram`. prune: drop draws that nothing depends on (a drawing keeps them)."""
-    return Unroller(program, params, limit).run(diagram, prune)
+    """The code of `diagram`.
+
+    prune: drop draws that nothing depends on (a drawing keeps them). live: find out what is live where, which
+    layers need and single plays do not.
+    """
+    return Unroller(program, params, limit).run(diagram, prune, live)
 
 
 class Unroller:
@@ -118,7 +125,7 @@ class Unroller:
 
     # -------------------------------------------------------------- the whole
 
-    def run(self, diagram: Diagram, prune: bool) -> Code:
+    def run(self, diagram: Diagram, prune: bool, live: bool) -> Code:
         if diagram.inputs or diagram.expects:
             names = ", ".join(f"`{p.name}`" for p in diagram.inputs + diagram.expects)
             raise refuse(
@@ -130,7 +137,10 @@ class Unroller:
         self._diagram(diagram, Scope(), (), ())
         earnings = self._earnings()
         code = self._reward(earnings)
-        _prune(code, prune)
+        if live:
+            _prune(code, prune)
+        else:
+            code.dead = [False] * len(code.steps)
         return code
 
     def _earnings(self) -> dict[Player, tuple[int, ...]]:
@@ -553,6 +563,7 @@ def _prune(code: Code, drop_draws: bool) -> None:
     steps, fixed = code.steps, code.fixed
     live: list[frozenset[int]] = [frozenset()] * (len(steps) + 1)
     dead = [False] * len(steps)
+    count = 0
     for pc in range(len(steps) - 1, -1, -1):
         step = steps[pc]
         match step:
@@ -572,6 +583,14 @@ def _prune(code: Code, drop_draws: bool) -> None:
             more = frozenset(s for s in reads(step) if s not in fixed)
             gone = after.difference(outs) if outs else after
             live[pc] = gone if more <= gone else gone | more
+        count += len(live[pc])
+        if count > LIVE_LIMIT:
+            raise refuse(
+                "over-budget",
+                "too much of what happens matters until the end: histories cannot be merged",
+                notes=(f"{len(after):,} values are live at once, in {len(steps):,} steps",),
+                help="choose smaller sizes, or ask `by simulate`",
+            )
     code.live = [tuple(sorted(s)) for s in live]
     code.dead = dead
 

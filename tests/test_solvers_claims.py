@@ -276,7 +276,7 @@ def brute_force(program, game, player):
     return best
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(games())
 def test_best_responses_agree_with_trying_every_pure_strategy(game):
     program = b.program(game)
@@ -290,7 +290,7 @@ def test_best_responses_agree_with_trying_every_pure_strategy(game):
         assert found.value >= value(program, game, as_behaviour).of(player)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(games())
 def test_playing_the_best_response_earns_its_value(game):
     program = b.program(game)
@@ -304,7 +304,7 @@ def test_playing_the_best_response_earns_its_value(game):
         assert found.gain == found.value - value(program, game, as_behaviour).of(player)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(games())
 def test_a_perfect_profile_is_an_equilibrium(game):
     program = b.program(game)

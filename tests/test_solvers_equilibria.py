@@ -177,7 +177,7 @@ def matrices(draw):
 
 @settings(max_examples=60, deadline=None)
 @given(matrices())
-def test_equilibria_agree_with_vertex_enumeration_in_nashpy(pair):
+def test_every_equilibrium_that_nashpy_finds_is_found_and_their_number_is_odd(pair):
     import nashpy
 
     rows, columns = pair
@@ -194,9 +194,10 @@ def test_equilibria_agree_with_vertex_enumeration_in_nashpy(pair):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             theirs = list(nashpy.Game(np.array(rows), np.array(columns)).support_enumeration())
-        assert len(theirs) == len(found.pairs)
-        ours = sorted([float(v) for v in (*x, *y)] for x, y in found.pairs)
-        assert np.allclose(ours, sorted([*x.tolist(), *y.tolist()] for x, y in theirs), atol=1e-7)
+        # Comparing floats exactly, the library now and then drops a mixed equilibrium: a subset is what can be asked.
+        ours = [[float(v) for v in (*x, *y)] for x, y in found.pairs]
+        for x, y in theirs:
+            assert any(np.allclose([*x, *y], each, atol=1e-7) for each in ours)
         assert len(found.pairs) % 2 == 1, "a nondegenerate game has an odd number of equilibria"
 
 
@@ -218,6 +219,12 @@ def test_every_equilibrium_found_passes_the_claim_and_every_pure_one_is_found(pa
         if rows[i][j] == max(r[j] for r in rows) and columns[i][j] == max(columns[i])
     }
     assert pure == slow
+
+
+def test_a_mixed_equilibrium_that_float_comparison_drops_is_found():
+    rows, columns = [[0, 0, 0, 2], [-1, 2, 1, 0]], [[0, 0, 0, 1], [0, 1, 0, 0]]
+    found = extreme_equilibria([[F(v) for v in r] for r in rows], [[F(v) for v in r] for r in columns])
+    assert ((F(1, 2), F(1, 2)), (0, F(1, 2), 0, F(1, 2))) in found.pairs and len(found.pairs) == 3
 
 
 def test_constants_are_kept_in_the_normal_form():

@@ -344,7 +344,7 @@ def as_behaviour(step, seen):
     return tuple(mixture(step.player, step.place, step.index, seen))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(games())
 def test_values_agree_with_adding_up_every_play(game):
     program = b.program(game)

@@ -192,7 +192,7 @@ def terms(depth: int):
     )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(terms(3), st.lists(st.fractions(-4, 4, max_denominator=12), min_size=3, max_size=10))
 def test_on_every_piece_the_affine_function_is_the_term(term, points):
     abstract = Abstract({}, {}, "x")

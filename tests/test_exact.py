@@ -757,3 +757,11 @@ def test_a_wire_carried_on_may_be_one_from_around_the_loop():
     whole = Diagram("W", boxes=(draw("w", coin(num(F(1, 3)))), loop))
     assert P(whole, Var("end")) == F(1, 3)
     assert P(whole, At(Var("seen"), (num(2),), (span(3),)), Var("w")) == 1
+
+
+def test_a_long_chain_of_wires_is_no_deep_recursion():
+    chain = [draw("w0", coin(num(F(1, 2))))]
+    for i in range(1, 1000):
+        other = If(Var(f"w{i - 1}"), coin(num(F(2, 3))), coin(num(F(1, 3))))
+        chain.append(draw(f"w{i}", other) if i % 2 else compute(f"w{i}", op("not", Var(f"w{i - 1}")), BOOL))  # type: ignore[arg-type]
+    assert P(Diagram("Chain", boxes=tuple(chain)), Var("w999")) == F(1, 2)

@@ -350,6 +350,8 @@ def _total(found: Sum) -> Term:
 def _deep(scope: Scope, name: str) -> bool:
     known: dict[str, bool] = scope.__dict__.setdefault("_deep", {})
     if name not in known:
+        for before in scope.ahead(name, known):
+            known[before] = _is_deep(scope, before)
         known[name] = False
         known[name] = _is_deep(scope, name)
     return known[name]

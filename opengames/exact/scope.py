@@ -7,7 +7,7 @@ inside the loop, and an element `f[3]` of it is picked when it comes by, so that
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from fractions import Fraction
 from itertools import count
 from typing import Any
@@ -93,6 +93,7 @@ class Scope:
         self.plan, self.diagram, self.region, self.prefix, self.source = plan, diagram, region, prefix, source
         self.around, self.entry, self.builder = around, dict(entry or {}), builder
         self.binder: dict[str, Box] = {p.name: box for box in diagram.boxes for p in binds(box)}
+        self.place = {name: i for i, name in enumerate(self.binder)}
         self.types: dict[str, Space] = {p.name: p.space for p in diagram.inputs + diagram.expects}
         self.types.update((p.name, p.space) for box in diagram.boxes for p in binds(box))
         self.slots: dict[str, str] = {}
@@ -105,10 +106,25 @@ class Scope:
         """Where the value of `wire` stands; makes the steps that put it there."""
         found = self.slots.get(wire)
         if found is None:
+            for before in self.ahead(wire, self.slots):
+                if not self.depends(before) and before not in self.slots:
+                    self.slot(before)  # one by one, so that a long chain of wires is no deep recursion
             found = self.slots[wire] = self._bind(wire)
             if wire in self.types:
                 self.plan.spaces[found] = self.types[wire]
         return found
+
+    def ahead(self, wire: str, known: Container[str]) -> list[str]:
+        """The wires that `wire` is computed or drawn from here, directly or not, in their order; `known` ones are not followed."""
+        found: set[str] = set()
+        open_ = [wire]
+        while open_:
+            box = self.binder.get(open_.pop())
+            if isinstance(box, (Compute, Draw)):
+                new = {n for n in needs(box) if n not in found and n not in known and n in self.binder}
+                found |= new
+                open_.extend(new)
+        return sorted(found - {wire}, key=self.place.__getitem__)
 
     def _bind(self, wire: str) -> str:
         box = self.binder.get(wire)
@@ -234,6 +250,8 @@ class Scope:
         """The loops of this region that `wire` comes out of, directly or not."""
         found = self._depends.get(wire)
         if found is None:
+            for before in self.ahead(wire, self._depends):
+                self._depends[before] = self._derive(before)
             self._depends[wire] = frozenset()
             found = self._depends[wire] = self._derive(wire)
         return found

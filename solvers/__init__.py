@@ -15,7 +15,8 @@ from typing import Any
 class Option:
     """One option of a method, as in `simulate[runs = 1_000]`.
 
-    kind: `"count"` (a whole number of at least `least`), `"chance"` (between 0 and 1), or `"choice"` (a bool).
+    kind: `"count"` (a whole number of at least `least`), `"chance"` (between 0 and 1), or `"choice"` (a
+    bool).
     """
 
     name: str
@@ -51,7 +52,7 @@ METHODS: dict[str, MethodWord] = {
             "exact answers in rationals: backward induction over information sets, equal histories merged",
             (
                 _NODES,
-                Option("strategies", "count", 4_096, "pure strategies tried for a seat that forgets its own moves", 1),
+                Option("strategies", "count", 4_096, "pure strategies tried for a seat that forgets its moves", 1),
             ),
         ),
         MethodWord(
@@ -75,21 +76,73 @@ METHODS: dict[str, MethodWord] = {
                 Option("systems", "count", 13_000, "pairs of supports of a two-player game", 1),
             ),
         ),
-        MethodWord("slicing", "one decision at a time, where its earning depends only on what it sees and does"),
-        _later("z3", "proofs over the reals", "the proved reading (z3) is missing: claims over reals cannot be proved yet"),
-        _later("sympy", "closed forms", "the symbolic reading (sympy) is missing: closed forms cannot be derived yet"),
-        _later("enkf", "ensemble Kalman filter", "recognition is missing: no filter runs a channel backward yet"),
-        _later("particle", "particle filter", "recognition is missing: no filter runs a channel backward yet"),
+        MethodWord("slicing", "decision by decision, where its earning depends only on what it sees and does"),
+        _later(
+            "z3",
+            "proofs over the reals",
+            "the proved reading (z3) is missing: claims over reals cannot be proved yet",
+        ),
+        _later(
+            "sympy",
+            "closed forms",
+            "the symbolic reading (sympy) is missing: closed forms cannot be derived yet",
+        ),
+        _later(
+            "enkf",
+            "ensemble Kalman filter",
+            "recognition is missing: no filter runs a channel backward yet",
+        ),
+        _later(
+            "particle",
+            "particle filter",
+            "recognition is missing: no filter runs a channel backward yet",
+        ),
         _later("kalman", "Kalman filter", "recognition is missing: no filter runs a channel backward yet"),
-        _later("junction_tree", "exact inference on large networks", "the junction tree solver is missing: ask `by exact`"),
-        _later("sced", "clearing by linear programming", "clearing is missing: decisions with real moves have no solver yet"),
-        _later("lp", "linear programming", "clearing is missing: decisions with real moves have no solver yet"),
-        _later("qp", "quadratic programming", "clearing is missing: decisions with real moves have no solver yet"),
-        _later("actor_critic", "reinforcement learning", "learning is missing: ask `by dynamic_programming` for one decider"),
-        _later("ppo", "reinforcement learning", "learning is missing: ask `by dynamic_programming` for one decider"),
-        _later("exp3", "no-regret learning", "no-regret learning is missing: ask for `equilibria` of a small game"),
-        _later("regret_matching", "no-regret learning", "no-regret learning is missing: ask for `equilibria` of a small game"),
-        _later("cfr", "counterfactual regret", "no-regret learning is missing: ask for `equilibria` of a small game"),
+        _later(
+            "junction_tree",
+            "exact inference on large networks",
+            "the junction tree solver is missing: ask `by exact`",
+        ),
+        _later(
+            "sced",
+            "clearing by linear programming",
+            "clearing is missing: decisions with real moves have no solver yet",
+        ),
+        _later(
+            "lp",
+            "linear programming",
+            "clearing is missing: decisions with real moves have no solver yet",
+        ),
+        _later(
+            "qp",
+            "quadratic programming",
+            "clearing is missing: decisions with real moves have no solver yet",
+        ),
+        _later(
+            "actor_critic",
+            "reinforcement learning",
+            "learning is missing: ask `by dynamic_programming` for one decider",
+        ),
+        _later(
+            "ppo",
+            "reinforcement learning",
+            "learning is missing: ask `by dynamic_programming` for one decider",
+        ),
+        _later(
+            "exp3",
+            "no-regret learning",
+            "no-regret learning is missing: ask for `equilibria` of a small game",
+        ),
+        _later(
+            "regret_matching",
+            "no-regret learning",
+            "no-regret learning is missing: ask for `equilibria` of a small game",
+        ),
+        _later(
+            "cfr",
+            "counterfactual regret",
+            "no-regret learning is missing: ask for `equilibria` of a small game",
+        ),
     )
 }
 

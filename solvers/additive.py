@@ -47,7 +47,11 @@ def addends(wires: Unroller, slot: int) -> Iterator[Addend]:
             continue
         made = wires.made.get(wire)
         if made is None or wire in wires.fixed or not _opens(made[0]):
-            yield _leaf(wires, wire, scale)
+            if wire in wires.unassigned and made is not None:
+                formula = wires.formula(*made)
+                yield Addend(scale, formula, (id(formula),))
+            else:
+                yield _leaf(wires, wire, scale)
             continue
         for part, factor, scope in _split(wires, *made):
             found = _wire(wires, part, scope)
@@ -173,7 +177,9 @@ def _points(
 
 
 def _inside(wires: Unroller, fun: str, args: tuple[Term, ...], where: Scope) -> Scope | None:
-    """The scope of a fun's body, where its arguments are wires or known; `None` otherwise or if that gains nothing."""
+    """The scope of a fun's body, where its arguments are wires or known; `None` otherwise or if that gains
+    nothing.
+    """
     from opengames.solvers.unroll import Scope
 
     declared = wires.funs[fun]

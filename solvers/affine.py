@@ -1,12 +1,12 @@
 """Terms as piecewise affine functions of one real variable, exactly.
 
-A term is evaluated on a whole open interval at once, its numbers being `slope * x + level`. Where a comparison,
-`min`, `max`, `clamp`, `abs`, or a membership is not the same on all of the interval, the evaluation stops with the
-point where it changes, and the interval is cut there. So a finite list of points and open pieces covers everything.
+A term is evaluated on a whole open interval at once, its numbers being `slope * x + level`. Where a
+comparison, `min`, `max`, `clamp`, `abs`, or a membership is not the same on all of the interval, the
+evaluation stops with the point where it changes, and the interval is cut there. So a finite list of points
+and open pieces covers everything.
 
-Law: on each piece the result equals the term's value at every point of it.
-Declines (`Declined`) what is not piecewise affine: products and quotients of two varying numbers, `exp`, a table
-indexed by a varying number.
+Law: on each piece the result equals the term's value at every point of it. Declines (`Declined`) what is not
+piecewise affine: products and quotients of two varying numbers, `exp`, a table indexed by a varying number.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class Abstract:
     def pieces(
         self, whole: Piece, look: Callable[[Callable[[Term, Mapping[str, Any]], Any]], Any], limit: int = 10_000
     ) -> Iterator[tuple[Piece, Any]]:
-        """Cut `whole` until `look`, given an evaluator, goes through on every piece; yields what it returned."""
+        """Cut `whole` until `look`, given an evaluator, goes through on every piece; yields what it returned.
+        """
         todo = [whole]
         if not whole.is_point:
             todo += [Piece(end, end) for end in (whole.lower, whole.upper) if end is not None]
@@ -175,7 +176,8 @@ class Abstract:
                 return times(values[0], 1 / Fraction(values[1]))
             case "<" | "<=" | ">" | ">=" | "==" | "!=":
                 sign = self.sign(plus(values[0], times(Fraction(-1), values[1])), piece)
-                return {"<": sign < 0, "<=": sign <= 0, ">": sign > 0, ">=": sign >= 0, "==": sign == 0}.get(op, sign != 0)
+                holds = {"<": sign < 0, "<=": sign <= 0, ">": sign > 0, ">=": sign >= 0, "==": sign == 0}
+                return holds.get(op, sign != 0)
             case "abs":
                 return times(Fraction(self.sign(values[0], piece)), values[0])
             case "min" | "max":

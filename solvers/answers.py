@@ -32,8 +32,9 @@ def brief(value: Fraction, shown: Shown | None = None) -> str:
 class Deviation:
     """A better move. around: the loops (variable, value); seen: (wire, value, space).
 
-    made and better: moves (tuples where several wires are decided together). gain: what the player gains in the
-    whole game by its best change of plan, of which this is the first point (for a subgame: in that subgame).
+    made and better: moves (tuples where several wires are decided together). gain: what the player gains in
+    the whole game by its best change of plan, of which this is the first point (for a subgame: in that
+    subgame).
     """
 
     player: Player
@@ -89,8 +90,8 @@ def unit(step: Choose) -> Shown | None:
 class Claim:
     """The answer to a claim about a strategy.
 
-    verdict: `holds`, `fails`, or `undecided` with the reason in `notes`. gains: what each player would gain by its
-    best deviation, where known. method: how it was decided.
+    verdict: `holds`, `fails`, or `undecided` with the reason in `notes`. gains: what each player would gain
+    by its best deviation, where known. method: how it was decided.
     """
 
     word: str
@@ -141,8 +142,9 @@ class Values:
 class Policy:
     """A strategy that a solver found for some players.
 
-    rows: (decision, values seen, what is done). value: what the player expects with it. certificate: the gain that
-    is still possible, 0 for an exact method. gain: the gain over the strategy that was asked about, if one was.
+    rows: (decision, values seen, what is done). value: what the player expects with it. certificate: the gain
+    that is still possible, 0 for an exact method. gain: the gain over the strategy that was asked about, if
+    one was.
     """
 
     game: str

@@ -1,7 +1,7 @@
 """Terms evaluated on numpy arrays: one value for each state, move and outcome at once, in float64.
 
-Values: numbers are float arrays, truth values bool arrays, labels integer arrays (numbered by `Labels`), records and
-families tuples of arrays. All arrays broadcast against each other.
+Values: numbers are float arrays, truth values bool arrays, labels integer arrays (numbered by `Labels`),
+records and families tuples of arrays. All arrays broadcast against each other.
 
 Raises `Refusal` (`not-yet`) for what it cannot do: `Normal`, quantifiers over the reals.
 """

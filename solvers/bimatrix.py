@@ -1,12 +1,12 @@
 """All extreme equilibria of a two-player game in normal form, in exact rationals.
 
 Every mixture that is a vertex of its best-response polyhedron is found by solving one linear system for each
-pair of equally large supports; two such mixtures form an equilibrium if every pure strategy is either unused or a
-best reply. In a degenerate game (some mixture has more best replies than it uses strategies) these are the
-corner points of the sets of equilibria, and the answer says so.
+pair of equally large supports; two such mixtures form an equilibrium if every pure strategy is either unused
+or a best reply. In a degenerate game (some mixture has more best replies than it uses strategies) these are
+the corner points of the sets of equilibria, and the answer says so.
 
-Source: Mangasarian, Equilibrium points of bimatrix games (1964); von Stengel, Computing equilibria for two-person
-games (2002), section 2.
+Source: Mangasarian, Equilibrium points of bimatrix games (1964); von Stengel, Computing equilibria for
+two-person games (2002), section 2.
 """
 
 from __future__ import annotations
@@ -83,7 +83,9 @@ def _vertices(payoff: Matrix) -> list[tuple[Mixture, frozenset[int]]]:
 
 
 def _indifferent(payoff: Matrix, support: tuple[int, ...], replies: tuple[int, ...]) -> list[Fraction] | None:
-    """The only mixture, positive on `support`, that makes all `replies` earn the same; `None` if there is none."""
+    """The only mixture, positive on `support`, that makes all `replies` earn the same; `None` if there is
+    none.
+    """
     size = len(support)
     system = [[payoff[i][j] for i in support] + [Fraction(-1), Fraction(0)] for j in replies]
     system.append([Fraction(1)] * size + [Fraction(0), Fraction(1)])
@@ -110,7 +112,8 @@ def solve(system: Sequence[Sequence[Fraction]]) -> list[Fraction] | None:
         top, lead = rows[k], rows[k][k]
         for i in range(k + 1, size):
             factor = rows[i][k]
-            rows[i] = [0] * (k + 1) + [(a * lead - factor * b) // before for a, b in zip(rows[i][k + 1 :], top[k + 1 :], strict=True)]
+            pairs = zip(rows[i][k + 1 :], top[k + 1 :], strict=True)
+            rows[i] = [0] * (k + 1) + [(a * lead - factor * b) // before for a, b in pairs]
         before = lead
     found = [Fraction(0)] * size
     for k in range(size - 1, -1, -1):

@@ -131,8 +131,8 @@ def equilibrium(
 ) -> Claim:
     """Whether no seat gains by changing all of its decisions at once.
 
-    A game too large to unfold is decided by `slicing` where that applies (its verdict may be `undecided`, with
-    the reason); elsewhere `over-budget` is raised.
+    A game too large to unfold is decided by `slicing` where that applies (its verdict may be `undecided`,
+    with the reason); elsewhere `over-budget` is raised.
     """
     diagram = diagram_of(program, game)
     sliceable = isinstance(strategy, str | Strategy) and slicing.accepts(diagram) is None

@@ -27,7 +27,8 @@ Values = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A compiled term. wires: (variable, slot) pairs to fetch; fixed: variables whose value is known already."""
+    """A compiled term. wires: (variable, slot) pairs to fetch; fixed: variables whose value is known already.
+    """
 
     run: Callable[[Values], Any]
     wires: tuple[tuple[str, int], ...]
@@ -121,7 +122,9 @@ class Mark:
 
 @dataclass(slots=True)
 class Reward:
-    """Each of `receivers` earns `scale` times the value of `formula`: (formula, ((player, scale), ...)) entries."""
+    """Each of `receivers` earns `scale` times the value of `formula`: (formula, ((player, scale), ...))
+    entries.
+    """
 
     entries: tuple[tuple[Formula, tuple[tuple[Player, Fraction], ...]], ...]
 
@@ -133,9 +136,10 @@ Step = Assign | Gather | Draw | Choose | Split | Join | Mark | Reward
 class Code:
     """The whole play.
 
-    fixed: slots whose value never changes. base: what players earn whatever happens. refill: renews the budget
-    of the formulas. cuts: where an iteration of an outermost carrying loop starts, with what it carries (slot: wire
-    and space). spaces: of slots, where known. scope: the funs and params that terms use. live: before each step, the slots whose values still matter; dead: steps that do not.
+    fixed: slots whose value never changes. base: what players earn whatever happens. refill: renews the
+    budget of the formulas. cuts: where an iteration of an outermost carrying loop starts, with what it
+    carries (slot: wire and space). spaces: of slots, where known. scope: the funs and params that terms use.
+    live: before each step, the slots whose values still matter; dead: steps that do not.
     """
 
     steps: list[Step]

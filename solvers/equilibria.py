@@ -60,7 +60,8 @@ class Equilibrium:
 
 @dataclass(frozen=True, slots=True)
 class Equilibria:
-    """found: pure ones first. complete: whether mixed ones were looked for too. degenerate: see `bimatrix`."""
+    """found: pure ones first. complete: whether mixed ones were looked for too. degenerate: see `bimatrix`.
+    """
 
     game: str
     found: tuple[Equilibrium, ...]
@@ -186,8 +187,8 @@ def _distinct(rows: list[tuple[int, list[Any]]]) -> list[int]:
 class Dominance:
     """What a seat should never do. Pairs are (dominated, by what): pure strategies against pure strategies.
 
-    dominant: a strategy as good as every other whatever the others do; strict if better than every other. surviving: what is
-    left for each seat after strictly dominated strategies are removed again and again.
+    dominant: a strategy as good as every other whatever the others do; strict if better than every other.
+    surviving: what is left for each seat after strictly dominated strategies are removed again and again.
     """
 
     form: NormalForm = field(repr=False)
@@ -244,19 +245,20 @@ def dominant(
     form = normal_form(program, game, params, limit, profiles)
     named = [p for p in form.players if p == player or (isinstance(player, str) and p[0] == player)]
     if len(named) != 1:
-        raise refuse("unknown-name", f"there is not exactly one seat `{player}`" if named else f"nobody called `{player}` decides here")
+        reason = f"there is not exactly one seat `{player}`" if named else f"nobody called `{player}` decides here"
+        raise refuse("unknown-name", reason)
     seat = form.players.index(named[0])
     everything = [list(range(len(s))) for s in form.strategies]
     rows = {s: _row(form, everything, seat, s) for s in everything[seat]}
     strictly, weakly = [], []
     for bad, mine in rows.items():
         better = [g for g, row in rows.items() if all(a > b for a, b in zip(row, mine, strict=True))]
-        good = [g for g, row in rows.items() if row != mine and all(a >= b for a, b in zip(row, mine, strict=True))]
+        good = [g for g, row in rows.items() if row != mine and _no_worse(row, mine)]
         if better:
             strictly.append((bad, better[0]))
         elif good:
             weakly.append((bad, good[0]))
-    best = [s for s, row in rows.items() if all(all(a >= b for a, b in zip(row, r, strict=True)) for r in rows.values())]
+    best = [s for s, row in rows.items() if all(_no_worse(row, other) for other in rows.values())]
     is_strict = len(best) >= 1 and len(strictly) == len(rows) - 1
     return Dominance(
         form,
@@ -267,6 +269,10 @@ def dominant(
         tuple(weakly),
         tuple(tuple(s) for s in undominated(form)),
     )
+
+
+def _no_worse(row: list[Fraction], other: list[Fraction]) -> bool:
+    return all(a >= b for a, b in zip(row, other, strict=True))
 
 
 def undominated(form: NormalForm) -> list[list[int]]:

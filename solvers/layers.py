@@ -1,8 +1,9 @@
 """The play as a layered graph: histories with the same live values are one node.
 
 A node is (step, number): what is still going to matter, just before that step. Edges carry a label (the value
-drawn or the move), a chance, and where they lead. What is earned on the way is a gain of the node, so a node's
-future does not depend on its past: dynamic programming costs the sum of the layers, linear in a loop's length.
+drawn or the move), a chance, and where they lead. What is earned on the way is a gain of the node, so a
+node's future does not depend on its past: dynamic programming costs the sum of the layers, linear in a loop's
+length.
 
 With `merge=False` every history is a node of its own: the game tree.
 

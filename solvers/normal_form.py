@@ -36,8 +36,8 @@ PROFILES = 60_000
 class NormalForm:
     """sets: each seat's information sets (decision, values seen); strategies: moves, one per information set.
 
-    payoffs: by profile (one strategy number per seat), one number per seat. before: for each information set of
-    each seat, the own moves that lead there, as (set, move) pairs, one entry per way.
+    payoffs: by profile (one strategy number per seat), one number per seat. before: for each information set
+    of each seat, the own moves that lead there, as (set, move) pairs, one entry per way.
     """
 
     game: str
@@ -50,7 +50,8 @@ class NormalForm:
     def rows(self, seat: int, weights: Mapping[int, Fraction]) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
         """A mixture of pure strategies as behaviour at each information set (Kuhn's theorem).
 
-        Raises `Refusal` (`not-expressible`) for a seat that does not recall its own moves, unless it does not mix.
+        Raises `Refusal` (`not-expressible`) for a seat that does not recall its own moves, unless it does not
+        mix.
         """
         found = []
         for number, (step, seen) in enumerate(self.sets[seat]):

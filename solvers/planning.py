@@ -1,15 +1,16 @@
 """Dynamic programming for one decider in a carrying loop.
 
-Exactly, on the layered graph of reachable states, in rationals; or, where there are many states, on arrays: from
-the last iteration to the first, the value of every point of the carried spaces is the best over the moves of what is
-earned until the next iteration and the value there.
+Exactly, on the layered graph of reachable states, in rationals; or, where there are many states, on arrays:
+from the last iteration to the first, the value of every point of the carried spaces is the best over the
+moves of what is earned until the next iteration and the value there.
 
 The decider must see everything that still matters when it decides (else the problem is not a Markov decision
-problem, and is declined). A carried real quantity is laid on a grid of `points` and the value interpolated linearly
-between: where the true value is concave in it, the result is a lower bound, with an error that falls with the
-square of the spacing.
+problem, and is declined). A carried real quantity is laid on a grid of `points` and the value interpolated
+linearly between: where the true value is concave in it, the result is a lower bound, with an error that falls
+with the square of the spacing.
 
-Source: Bellman, Dynamic Programming (1957), chapter III; Puterman, Markov Decision Processes (1994), section 4.3.
+Source: Bellman, Dynamic Programming (1957), chapter III; Puterman, Markov Decision Processes (1994), section
+4.3.
 """
 
 from __future__ import annotations
@@ -61,7 +62,9 @@ class Axis:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What to do at one decision: `best` numbers the moves, one for each point of `axes` (seen values, in order)."""
+    """What to do at one decision: `best` numbers the moves, one for each point of `axes` (seen values, in
+    order).
+    """
 
     step: Choose
     axes: tuple[Axis, ...]
@@ -72,8 +75,9 @@ class Table:
 class Plan:
     """An optimal plan on a grid. It is also a behaviour, and can be asked about like a strategy.
 
-    value: what the decider expects, as a float. tables: by place and loop indices. replayed: what the plan earns in an exact play, where one is
-    feasible. certificate: how far the two are apart. spacing: of the grid of a real quantity, `None` without one.
+    value: what the decider expects, as a float. tables: by place and loop indices. replayed: what the plan
+    earns in an exact play, where one is feasible. certificate: how far the two are apart. spacing: of the
+    grid of a real quantity, `None` without one.
     """
 
     game: str
@@ -120,7 +124,11 @@ class Plan:
     def rows(self, limit: int = 2_000) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
         """Every decision and state with its move; refuses `over-budget` beyond `limit`."""
         if sum(t.best.size for t in self.tables.values()) > limit:
-            raise refuse("over-budget", f"the plan has more than {limit:,} rows", help="use the plan as it is, or a smaller size")
+            raise refuse(
+                "over-budget",
+                f"the plan has more than {limit:,} rows",
+                help="use the plan as it is, or a smaller size",
+            )
         found = []
         for table in self.tables.values():
             for place in np.ndindex(table.best.shape):
@@ -136,7 +144,8 @@ class Plan:
 
 
 def accepts(diagram: Diagram) -> str | None:
-    """Why dynamic programming cannot treat a game; `None` if it may (what is seen is checked when solving)."""
+    """Why dynamic programming cannot treat a game; `None` if it may (what is seen is checked when solving).
+    """
     reason = claims.accepts(diagram)
     if reason is not None:
         return reason
@@ -162,8 +171,9 @@ def dynamic_programming(
 ) -> Policy | Plan:
     """The best that a single decider can do, and how.
 
-    exact: `True` for rationals on the reachable states, `False` for float64 on the whole grid, `None` to choose by size.
-    points: for each carried real quantity. replay: play the plan exactly once found, as its certificate.
+    exact: `True` for rationals on the reachable states, `False` for float64 on the whole grid, `None` to
+    choose by size. points: for each carried real quantity. replay: play the plan exactly once found, as its
+    certificate.
     """
     diagram = diagram_of(program, game)
     if exact is not False:
@@ -255,7 +265,8 @@ class _Sweep:
             found.append(Axis(slot, name, space, self._values(name, space), not spaces.is_finite(space)))
         count = prod(len(a.values) for a in found)
         if count > self.limit:
-            raise refuse("over-budget", f"the carried state has {count:,} points", notes=(f"the limit is {self.limit:,}",))
+            limit = f"the limit is {self.limit:,}"
+            raise refuse("over-budget", f"the carried state has {count:,} points", notes=(limit,))
         if count > self.states:
             self.states, self.widest = count, tuple(found)
         return tuple(found)
@@ -428,7 +439,7 @@ class _Sweep:
         own = dict(zip((p.name for p in step.box.outs), (values[o] for o in step.outs), strict=True))
         made = [self._allowed(rule, values, own) for rule in step.rules]
         known = self._masks.get((id(step.moves), rank))
-        if known is not None and len(known[0]) == len(made) and all(a is b for a, b in zip(known[0], made, strict=True)):
+        if known is not None and len(known[0]) == len(made) and all(map(operator.is_, known[0], made)):
             return known[1]
         mask: Any = np.ones((1,) * rank, dtype=bool)
         for each in made:

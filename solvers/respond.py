@@ -1,11 +1,11 @@
 """Best responses on a layered graph, exactly.
 
-The player's information sets are taken from the last to the first. In each, the move is chosen that earns most
-on average over its nodes, weighted by how likely the others and chance make them. That is right whenever these
-relative weights do not depend on the player's own earlier moves: with perfect recall always (then an information
-set is entered from one own move only), and wherever a set is a single node. The weights are computed for every
-own move that leads into the set and compared; where they differ, pure strategies are enumerated within a budget,
-which is exact too, since the payoff is linear in what is done at each set.
+The player's information sets are taken from the last to the first. In each, the move is chosen that earns
+most on average over its nodes, weighted by how likely the others and chance make them. That is right whenever
+these relative weights do not depend on the player's own earlier moves: with perfect recall always (then an
+information set is entered from one own move only), and wherever a set is a single node. The weights are
+computed for every own move that leads into the set and compared; where they differ, pure strategies are
+enumerated within a budget, which is exact too, since the payoff is linear in what is done at each set.
 
 Source: Kuhn, Extensive games and the problem of information (1953); Piccione and Rubinstein, On the
 interpretation of decision problems with imperfect recall (1997), for why recall matters.
@@ -36,8 +36,9 @@ Set = tuple[int, tuple[Any, ...]]
 
 @dataclass(slots=True)
 class Response:
-    """value: what the player expects from `start` on. moves: by (step, values seen). worse: the strategy's own
-    moves that earn less there than the best one, given best play afterwards. method: how it was found."""
+    """value: what the player expects from `start` on. moves: by (step, values seen). worse: the strategy's
+    own moves that earn less there than the best one, given best play afterwards. method: how it was found.
+    """
 
     value: Fraction
     moves: dict[Set, Any]
@@ -214,7 +215,9 @@ def _whole(shares: tuple[Fraction, ...]) -> tuple[int, ...]:
 def _best(
     graph: Graph, pc: int, group: list[int], weights: tuple[int, ...] | None, values: dict[int, Scaled]
 ) -> tuple[Any, tuple[Any, ...]]:
-    """The best move of an information set, the strategy's own where it is as good; and its moves that are not."""
+    """The best move of an information set, the strategy's own where it is as good; and its moves that are
+    not.
+    """
     shares = weights or (1,)
     edges = [graph.edges[pc][n] for n in group]
     earned: list[int] = []

@@ -1,4 +1,5 @@
-"""Single plays drawn at random from unrolled code: nothing is merged and nothing is kept but what happened."""
+"""Single plays drawn at random from unrolled code: nothing is merged and nothing is kept but what happened.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
 """Equilibrium of a game too large to unfold, decision by decision.
 
-Where a seat decides once, and its earning depends (through computed wires) only on what it sees, on its own move,
-on loop indices and on params, nobody else matters: the strategy is best if, whatever is seen, its move maximises the
-earning. Finite wires are enumerated over their spaces; one real wire at a time is covered exactly by the points
-and open pieces between which strategy and earning are affine (see `affine`).
+Where a seat decides once, and its earning depends (through computed wires) only on what it sees, on its own
+move, on loop indices and on params, nobody else matters: the strategy is best if, whatever is seen, its move
+maximises the earning. Finite wires are enumerated over their spaces; one real wire at a time is covered
+exactly by the points and open pieces between which strategy and earning are affine (see `affine`).
 
-The test is sufficient: if it passes, the claim holds. A better move for something that may never be seen refutes
-nothing, so some plays are drawn at random; only a better move found in one of them refutes the claim.
+The test is sufficient: if it passes, the claim holds. A better move for something that may never be seen
+refutes nothing, so some plays are drawn at random; only a better move found in one of them refutes the claim.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ VISITS = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One decision on its own: `earning` and `rules` over what it sees, its move, and loop indices (`known`)."""
+    """One decision on its own: `earning` and `rules` over what it sees, its move, and loop indices (`known`).
+    """
 
     box: Decide
     path: tuple[str, ...]
@@ -296,7 +297,11 @@ def _positive(value: Any, piece: Piece) -> tuple[Fraction, Fraction] | None:
 
 
 def _met(
-    program: Program, diagram: Diagram, strategy: Strategy, params: Mapping[str, Any] | None, supplied: Mapping[str, Any]
+    program: Program,
+    diagram: Diagram,
+    strategy: Strategy,
+    params: Mapping[str, Any] | None,
+    supplied: Mapping[str, Any],
 ) -> Deviation | None:
     """A better move that a drawn play calls for."""
     try:

@@ -1,12 +1,13 @@
 """Subgame perfection, exactly.
 
-A subgame starts at a chance or decision node whose continuation no information set leaves or enters; a decision
-that starts one is alone in its information set. Nodes are those of the layered graph: histories with equal
-live values have the same continuation, up to what was already earned, and count as one start. (So a strategy
-that remembers only the last round is tested after every last round, whether or not somebody went there.)
+A subgame starts at a chance or decision node whose continuation no information set leaves or enters; a
+decision that starts one is alone in its information set. Nodes are those of the layered graph: histories with
+equal live values have the same continuation, up to what was already earned, and count as one start. (So a
+strategy that remembers only the last round is tested after every last round, whether or not somebody went
+there.)
 
-A profile is perfect if it is an equilibrium of every subgame, with the subgames inside it replaced by what the
-profile earns there; that is checked from the last one to the first.
+A profile is perfect if it is an equilibrium of every subgame, with the subgames inside it replaced by what
+the profile earns there; that is checked from the last one to the first.
 
 Source: Selten, Spieltheoretische Behandlung eines Oligopolmodells mit Nachfragetraegheit (1965); Osborne and
 Rubinstein (1994), section 6.2, for the one-deviation property.

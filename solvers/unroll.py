@@ -116,6 +116,8 @@ class Unroller:
         self._seats: set[Player] = set()
         self.cuts: list[tuple[int, dict[int, tuple[str, spaces.Space]]]] = []
         self.spaces: dict[int, spaces.Space] = {}
+        self.merges: dict[int, set[int]] = {}
+        self.unassigned: set[int] = set()
         self._arm = 0
         self._templates: dict[int, _Template] = {}
         self._moves: dict[int, tuple[tuple[Any, ...], tuple[Term, ...], dict[str, spaces.Space]]] = {}
@@ -145,9 +147,46 @@ class Unroller:
 
     def _earnings(self) -> dict[Player, tuple[int, ...]]:
         found: dict[Player, dict[int, None]] = {p: {} for p in self.players}
+        known: dict[Any, int] = {}
         for player, scope, name in self.owed:
-            found[player][self.resolve(scope, name)] = None
+            found[player][self._origin(self.resolve(scope, name), known)] = None
         return {player: tuple(slots) for player, slots in found.items()}
+
+    def _origin(self, slot: int, known: dict[Any, int]) -> int:
+        """The one slot that stands for an earning, wherever in the play it was named.
+
+        A wire that every arm of a branch binds is the merged wire, inside the arm too; and two earnings computed alike
+        from the same wires (`-won` here and `-won` there) are one. known: computed earnings met so far.
+        """
+        slot = self.lifted(slot)
+        if slot in self.fixed or slot not in self.made:
+            return slot
+        term, scope = self.made[slot]
+        names = tuple(sorted(free(term)))
+        before = tuple(self.resolve(scope, n) for n in names)
+        after = tuple(map(self.lifted, before))
+        if before != after:
+            region = max(self.entry[b] for a, b in zip(before, after, strict=True) if a != b)
+            if any(a == b and self.entry[a] > region for a, b in zip(before, after, strict=True)):
+                return slot
+        key = (term, names, after)
+        if key not in known:
+            known[key] = slot if before == after else self._restated(term, names, after)
+        return known[key]
+
+    def lifted(self, slot: int) -> int:
+        """The merged wire that a wire of an arm becomes outside, as far out as it goes."""
+        while len(out := self.merges.get(slot, ())) == 1:
+            slot = next(iter(out))
+        return slot
+
+    def _restated(self, term: Term, names: tuple[str, ...], slots: tuple[int, ...]) -> int:
+        """A slot for a term over merged wires; nothing is computed for it but what is paid."""
+        slot = self.slot()
+        self.entry[slot] = max(self.entry[s] for s in slots)
+        self.made[slot] = (term, Scope(zip(names, slots, strict=True)))
+        self.unassigned.add(slot)
+        return slot
 
     def _reward(self, earnings: dict[Player, tuple[int, ...]]) -> Code:
         """The code with every addend of every earning paid out as early as possible."""
@@ -411,13 +450,18 @@ class Unroller:
         split.arms = tuple(arms)
         split.targets = {value: pc for _, values, pc in arms for value in values}
         merged = {out.name: self.slot() for out in box.outs}
-        for end, within in ends:
+        for (end, within), (_, _, begin) in zip(ends, arms, strict=True):
             end.moved = tuple((merged[n], self.resolve(within, n)) for n in merged)
+            for out, inner in end.moved:
+                if self.entry[inner] == begin:
+                    self.merges.setdefault(inner, set()).add(out)
             end.target = len(self.steps)
         scope.update(merged)
 
     def _absent(self, diagram: Diagram, scope: Scope) -> None:
-        """Players of an arm that is never taken still earn the wires of the outside that they would earn there."""
+        """Players of an arm that is never taken still earn the wires of the outside that they would earn
+        there.
+        """
         for box in diagram.boxes:
             match box:
                 case Decide(seat=seat, earning=earning) if isinstance(scope.get(earning), Later):

@@ -92,8 +92,9 @@ def dilemma() -> Diagram:
 
 
 def repeated(rounds: int, carry: str = "last") -> Diagram:
-    """The dilemma `rounds` times: each sees both last moves (or, with "trigger", whether anybody ever defected);
-    each earns `sum(delta^(t - 1) * stage[t])`."""
+    """The dilemma `rounds` times: each sees both last moves (or, with "trigger", whether anybody ever
+    defected); each earns `sum(delta^(t - 1) * stage[t])`.
+    """
     t = grid(1, rounds)
     stage = (
         compute("sa", Apply("payoff", (Var("a"), Var("b")))),

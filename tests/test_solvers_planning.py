@@ -25,8 +25,9 @@ EFFICIENCY = F(95, 100)
 
 
 def battery(hours: int, keep: bool, soc=None, moves=None) -> Diagram:
-    """100 MW, 40 to 360 MWh from 200 MWh, 95 % each way, 5 $ per MWh through the cell; the decision is the hour's
-    change of the state of charge. keep: it must end no lower than it began."""
+    """100 MW, 40 to 360 MWh from 200 MWh, 95 % each way, 5 $ per MWh through the cell; the decision is the
+    hour's change of the state of charge. keep: it must end no lower than it began.
+    """
     t = b.grid(1, hours)
     soc = soc or Grid(tuple(F(40 + 20 * i) for i in range(17)))
     moves = moves or STEPS

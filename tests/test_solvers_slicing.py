@@ -23,9 +23,11 @@ PRICE = Grid((F(5), F(10)))
 
 
 def reservation(prosumers: int, units: int, leads: int) -> Diagram:
-    """The reservation exchange's decision: reserve or not, seeing the offer, the chance to be home, and what is owned.
+    """The reservation exchange's decision: reserve or not, seeing the offer, the chance to be home, and what
+    is owned.
 
-    Every (prosumer, unit, lead) is a seat of its own; beliefs move by a random walk, so that no two histories merge.
+    Every (prosumer, unit, lead) is a seat of its own; beliefs move by a random walk, so that no two histories
+    merge.
     """
     unit, lead, who = b.grid(1, units), b.grid(1, leads), b.grid(1, prosumers)
     beliefs, bools = Family((lead,), PROB), Family((lead,), BOOL)

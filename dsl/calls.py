@@ -10,12 +10,13 @@ from opengames.dsl import types as t
 from opengames.dsl.choices import unify
 from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin, source
 from opengames.dsl.infer import infer, rule, value, want
-from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
+from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, QUESTIONS, SAME_AS
 from opengames.dsl.ranges import bind_iters, both
 from opengames.dsl.type_expressions import resolve
+from opengames.dsl.unit_advice import better, conversion
 
 from opengames.diagnostics import Edit, Window
-from opengames.spaces import is_finite
+from opengames.spaces import Space, is_finite
 from opengames.terms import Apply, At, Fold, Normal, Prim, Term, Uniform, Var, Weighted
 
 Builder = Callable[[Scope, s.CallExpr, t.Type | None], Typed]
@@ -89,27 +90,27 @@ def _unknown(scope: Scope, node: s.CallExpr, name: str) -> Typed:
         return WRONG
     if kind:
         return context.wrong("not-a-function", f"`{name}` is a {kind}, not a function", node.callee.at, f"a {kind}")
-    close = nearest(name, [*context.signatures, *FUNCTIONS, *DISTRIBUTIONS, *context.boxes])
+    known = [*context.signatures, *FUNCTIONS, *DISTRIBUTIONS, *context.boxes]
+    close = SAME_AS.get(name) or nearest(name, known)
     return context.wrong(
         "unknown-function",
         f"there is no function `{name}`",
         node.callee.at,
         "not declared",
-        help=f"did you mean `{close}`?" if close else "",
+        help=f"did you mean `{close}`?" if close else ELSEWHERE.get(name, ""),
         edit=Edit(node.callee.at, close) if close and isinstance(node.callee, s.Ident) else None,
     )
 
 
 def _fun(scope: Scope, node: s.CallExpr, name: str) -> Typed:
     signature = scope.context.signatures[name]
-    declared = scope.context.declared.get(name)
     given = [*_statics(node.callee), *node.args]
     ordered = arrange(scope, node.at, name, [n for n, _ in signature.inputs], given)
     if ordered is None:
         return Typed(WRONG.term, signature.output)
     args = tuple(
-        want(scope, expr, kind, f"`{n}` of `{name}`", declared[1] if declared else None)
-        for expr, (n, kind) in zip(ordered, signature.inputs, strict=True)
+        want(scope, expr, kind, f"`{n}` of `{name}`", place)
+        for expr, (n, kind), place in zip(ordered, signature.inputs, signature.places, strict=True)
     )
     return Typed(Apply(name, args, at=node.at), signature.output)
 
@@ -127,7 +128,7 @@ def arrange(
         listed = ", ".join(f"`{w}`" for w in wanted)
         context.report(
             "wrong-count",
-            f"`{name}` takes {len(wanted) or 'no'} {plural}, and {len(given)} {'is' if len(given) == 1 else 'are'} given",
+            f"`{name}` takes {len(wanted) or 'no'} {plural}, and {_given(len(given))}",
             at,
             f"{len(given)} given",
             windows=(Window(declared[1], f"takes {listed}" if listed else "takes nothing"),) if declared else (),
@@ -164,7 +165,11 @@ def _values(scope: Scope, node: s.CallExpr, count: int | None, name: str, words:
     if _no_names(scope, node, name) or (count is not None and len(node.args) != count) or not node.args:
         if not any(a.name for a in node.args):
             scope.context.report(
-                "wrong-count", f"`{name}` takes {words}, and {len(node.args)} are given", node.at, f"`{name}({words})`"
+                "wrong-count",
+                f"`{name}` takes {words}, and {_given(len(node.args))}",
+                node.at,
+                f"{len(node.args)} given",
+                help=f"`{name}({_FORMS[name]})`" if name in _FORMS else "",
             )
         return None
     found = [value(scope, a.value) for a in node.args]
@@ -183,6 +188,13 @@ def _values(scope: Scope, node: s.CallExpr, count: int | None, name: str, words:
     return found
 
 
+_FORMS = {"clamp": "x, lower, upper", "normal": "mean, deviation", "uniform": "lower, upper"}
+
+
+def _given(count: int) -> str:
+    return "none is given" if count == 0 else f"{count} {'is' if count == 1 else 'are'} given"
+
+
 def _no_names(scope: Scope, node: s.CallExpr, name: str) -> bool:
     for arg in node.args:
         if arg.name is not None:
@@ -197,15 +209,27 @@ def _same_unit(scope: Scope, node: s.CallExpr, name: str, found: list[Typed]) ->
     first = found[0].type
     for each, arg in zip(found[1:], node.args[1:], strict=True):
         if isinstance(first, t.Num) and isinstance(each.type, t.Num) and each.type.dimension != first.dimension:
+            start = node.args[0].value
+            advice = better(
+                conversion(scope, arg.value, each.type, first), conversion(scope, start, first, each.type)
+            )
             scope.context.report(
                 "unit-mismatch",
-                f"`{name}` compares its arguments, and they are {t.unit_words(first)} and {t.unit_words(each.type)}",
+                f"{_together(name)} of one unit, and these are {t.unit_words(first)} and {t.unit_words(each.type)}",
                 arg.value.at,
                 t.unit_words(each.type),
-                windows=(Window(node.args[0].value.at, t.unit_words(first)),),
+                windows=(Window(start.at, t.unit_words(first)),),
+                notes=advice.notes,
+                help=advice.help,
+                edit=advice.edit,
             )
             return False
     return True
+
+
+def _together(name: str) -> str:
+    words = {"normal": "a mean and a deviation", "uniform": "two ends"}
+    return f"`{name}` takes {words.get(name, 'numbers')}"
 
 
 def _extreme(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
@@ -234,7 +258,7 @@ def _extreme(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
 
 
 def _clamp(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
-    found = _values(scope, node, 3, "clamp", "x, lower, upper")
+    found = _values(scope, node, 3, "clamp", "a number and its two bounds")
     if found is None or not _same_unit(scope, node, "clamp", found):
         return WRONG
     x, low, high = (f.type for f in found)
@@ -329,8 +353,8 @@ def comprehension(scope: Scope, node: s.Comprehension, expected: t.Type | None) 
 
 
 def aggregate(
-    scope: Scope, op: str, node: s.Expr, body: Typed, body_node: s.Expr, spaces: tuple, where: Term | None
-) -> Typed:  # type: ignore[type-arg]
+    scope: Scope, op: str, node: s.Expr, body: Typed, body_node: s.Expr, spaces: tuple[tuple[str, Space], ...], where: Term | None
+) -> Typed:
     if t.is_wrong(body.type):
         return WRONG
     if not isinstance(body.type, t.Num):

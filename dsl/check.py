@@ -7,7 +7,7 @@ as many independent mistakes as it finds, and gives a program only if there are 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from opengames.dsl import (  # noqa: F401  they register their rules
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, nearest
-from opengames.dsl.declarations import Declarer, check_recursion, collect, declare_units, define
+from opengames.dsl.declarations import Declarer, called, check_recursion, collect, declare_units, define
 from opengames.dsl.instances import instance
 from opengames.dsl.names_used import mentions
 from opengames.dsl.parser import parse
@@ -99,16 +99,40 @@ def _deep() -> Iterator[None]:
 _FOLLOW_FROM_BROKEN = {
     "unknown-name", "unknown-function", "unknown-type", "unknown-player", "unknown-game", "unknown-strategy",
     "no-such-unit", "unknown-recognition", "incomplete-strategy", "unknown-decision", "missing-output",
-    "unknown-rule", "family-needs-type",
+    "unknown-rule", "family-needs-type", "table-shape", "missing-rows", "table-head",
 }  # fmt: skip
 
 
 def _quiet(found: list[Diagnostic], broken_syntax: bool) -> list[Diagnostic]:
     """After a syntax error, what is missing may stand in the part that could not be read: say nothing of it."""
-    return [d for d in found if not (broken_syntax and d.code in _FOLLOW_FROM_BROKEN)]
+    return _once(d for d in _in_order(found) if not (broken_syntax and d.code in _FOLLOW_FROM_BROKEN))
 
 
-def _in_order(found: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
+def _once(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """A name that is missing is missing everywhere: it is reported where it is used first, with the other lines."""
+    first: dict[tuple[str, str], int] = {}
+    kept: list[Diagnostic] = []
+    lines: dict[int, list[int]] = {}
+    for d in found:
+        known = first.get((d.code, d.headline)) if d.code in _ONCE else None
+        if known is None:
+            first[d.code, d.headline] = len(kept)
+            kept.append(d)
+        elif d.span is not None:
+            lines.setdefault(known, []).append(d.span.line)
+    for i, others in lines.items():
+        place = kept[i].span
+        more = sorted(set(others) - {place.line if place is not None else 0})
+        if more:
+            shown = ", ".join(map(str, more[:6])) + (", ..." if len(more) > 6 else "")
+            kept[i] = replace(kept[i], notes=(*kept[i].notes, f"also on line{'s' if len(more) > 1 else ''} {shown}"))
+    return kept
+
+
+_ONCE = {"no-such-unit", "unknown-type", "unknown-player", "unknown-function", "unknown-name", "unknown-strategy", "unknown-game"}
+
+
+def _in_order(found: Iterable[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(found, key=lambda d: (d.span is None, d.span.start if d.span is not None else 0)))
 
 
@@ -168,7 +192,7 @@ def _callees_first(funs: dict[str, s.FunDecl], guilty: set[str]) -> list[tuple[s
             elif name not in done:
                 done.add(name)
                 stack.append((name, True))
-                stack.extend((n, False) for n in mentions(funs[name].body) if n in funs and n not in done)
+                stack.extend((n, False) for n in called(funs[name]) if n in funs and n not in done)
     return order
 
 
@@ -262,7 +286,7 @@ def _library(context: Context, use: s.UseDecl) -> list[s.Decl]:
     path = modules[wanted]
     parsed = parse(path.read_text(encoding="utf-8"), f"{wanted}")
     assert parsed.file is not None and not errors(parsed.diagnostics), f"the library {wanted} does not parse"
-    every = [d for d in parsed.file.declarations if not isinstance(d, (s.UseDecl, s.QuestionDecl))]
+    every: list[s.Decl] = [d for d in parsed.file.declarations if not isinstance(d, (s.UseDecl, s.QuestionDecl))]
     if not use.names:
         return every
     by_name = {(_name(d)): d for d in every}

@@ -6,6 +6,7 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.infer import infer, rule, want
+from opengames.dsl.unit_advice import NOTHING, better, conversion
 
 from opengames.diagnostics import Window
 from opengames.terms import ONE, If, Term, Weighted
@@ -47,12 +48,20 @@ def unify(scope: Scope, choices: list[tuple[s.Expr, Typed]]) -> t.Type | None:
             both = isinstance(kind, t.Num) and isinstance(other.type, t.Num)
             a = t.unit_words(kind) if both else t.describe(kind)  # type: ignore[arg-type]
             b = t.unit_words(other.type) if both else t.describe(other.type)  # type: ignore[arg-type]
+            advice = NOTHING
+            if isinstance(kind, t.Num) and isinstance(other.type, t.Num):
+                advice = better(
+                    conversion(scope, other_node, other.type, kind), conversion(scope, node, kind, other.type)
+                )
             scope.context.report(
                 "unit-mismatch" if both else "type-mismatch",
                 f"the branches differ: one is {a}, the other {b}",
                 other_node.at,
                 b,
                 windows=(Window(node.at, a),),
+                notes=advice.notes,
+                help=advice.help,
+                edit=advice.edit,
             )
             return None
         kind = joined

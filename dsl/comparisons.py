@@ -42,7 +42,9 @@ def _operands(scope: Scope, node: s.Compare) -> list[Typed]:
             found[i] = value(scope, e)
     known = next((f.type for f in found if f is not None and not t.is_wrong(f.type)), None)
     for i in late:
-        found[i] = value(scope, node.operands[i], known)
+        found[i] = late_one = value(scope, node.operands[i], known)
+        if t.is_wrong(late_one.type):
+            return [WRONG] * len(found)
     return [f for f in found if f is not None]
 
 

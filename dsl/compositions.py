@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from opengames.compose import Mismatch, beside, then
-from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.instances import Decision, Instance, box_of
+
+from opengames.compose import Mismatch, beside, then
+from opengames.diagnostics import Window
 from opengames.terms import Ask, Compose, Ref, Term
 
 
@@ -70,8 +71,9 @@ def _units_agree(scope: Scope, node: s.Binary, left: Instance, right: Instance) 
     for (n, a), (m, b) in zip(left.outputs, right.inputs, strict=True):
         verdict = t.fit(a, b)
         if not verdict.ok:
+            unit = verdict.reason == "unit"
             scope.context.report(
-                "unit-mismatch" if verdict.reason == "unit" else "type-mismatch",
+                "unit-mismatch" if unit else "type-mismatch",
                 f"`{n}` leaves as {t.describe(a)}, and `{m}` enters as {t.describe(b)}",
                 node.left.at,
                 t.describe(a),

@@ -36,11 +36,12 @@ WRONG = Typed(FALSE, t.WRONG)
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """inputs of a fun, its statics first."""
+    """inputs of a fun, its statics first, and where each is declared."""
 
     inputs: tuple[tuple[str, t.Type], ...]
     output: t.Type
     statics: int = 0
+    places: tuple[Span, ...] = ()
 
 
 @dataclass(slots=True)
@@ -133,7 +134,7 @@ class Scope:
     def __init__(self, context: Context, parent: Scope | None = None, *, questions: bool = False) -> None:
         self.context = context
         self.parent = parent
-        self.questions = questions or (parent is not None and parent.questions)
+        self.questions: bool = questions or (parent is not None and parent.questions)
         self.locals: dict[str, Typed] = {}
         self.places: dict[str, Span] = {}
         self.seats: dict[str, Any] = {}
@@ -181,13 +182,13 @@ class Scope:
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like `name`."""
+    """The known name most like `name`: a few letters off, or the same letters in another order or case."""
     names = [k for k in known if not k.startswith("_")]
     close = get_close_matches(name, names, 1, 0.7)
     if close:
         return close[0]
-    lower = {k.lower(): k for k in names}
-    return lower.get(name.lower())
+    letters = sorted(name.lower())
+    return next((k for k in names if sorted(k.lower()) == letters), None)
 
 
 def rename(at: Span, to: str) -> Edit:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
-from opengames.dsl.context import Typed
+from opengames.dsl.context import Typed, source
 from opengames.dsl.infer import infer, value, want
 from opengames.dsl.instances import note_decision, seat_of
 from opengames.dsl.levels import Level, LevelScope
@@ -88,7 +88,7 @@ def _earn(scope: LevelScope, node: s.DecideStmt, place: int) -> None:
             f"a decision earns a number, and this is {t.describe(found.type)}",
             node.earning.at,
             t.describe(found.type),
-            help="choose a field of it" if isinstance(found.type, t.Record) else "",
+            help=_earned_part(scope, node, found.type),
         )
         return
     wire = _earning_wire(level, found, node)
@@ -103,6 +103,18 @@ def _earn(scope: LevelScope, node: s.DecideStmt, place: int) -> None:
     index = tuple(box.seat.index)
     level.boxes[place] = replace(box, earning=wire, rules=rules, needs=needs, seat=Seat(box.seat.name, index))
     level.root.earning = level.root.earning or found.type
+
+
+def _earned_part(scope: LevelScope, node: s.DecideStmt, found: t.Type) -> str:
+    """What of a record or a family a decision may have been meant to earn."""
+    words = source(scope, node.earning, 30)
+    if isinstance(found, t.Record):
+        fields = [n for n, kind in found.fields if isinstance(kind, t.Num)]
+        own = node.player.name if isinstance(node.player, s.Ident) else ""
+        return f"choose a field: `{words}.{own if own in fields else fields[0]}`" if fields else ""
+    if isinstance(found, t.Family):
+        return f"choose one element, or add them up: `sum({words})`"
+    return f"count it: `ind({words})`" if isinstance(found, t.Bool) else ""
 
 
 def _depends(level: Level, wire: str, outs: set[str]) -> bool:

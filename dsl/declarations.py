@@ -58,7 +58,13 @@ def collect(context: Context, declarations: tuple[s.Decl, ...]) -> dict[str, s.D
 
 def _note(context: Context, name: s.Name, kind: str) -> bool:
     if name.text in TAKEN or (kind == "fun" and name.text in QUESTIONS):
-        context.report("taken-name", f"`{name.text}` already means something", name.at, "choose another name")
+        context.report(
+            "taken-name",
+            f"`{name.text}` already means something",
+            name.at,
+            "a word that every text has",
+            help="choose another name",
+        )
         return False
     if name.text in context.declared:
         before = context.declared[name.text]
@@ -165,7 +171,13 @@ class Declarer:
         path = self.open[self.open.index(name) :]
         trail = " -> ".join([*path, name])
         place = self.context.declared[name][1]
-        self.context.report("cycle", "these declarations wait for each other", place, trail, notes=(trail,))
+        self.context.report(
+            "cycle",
+            "these declarations wait for each other" if len(path) > 1 else f"`{name}` waits for itself",
+            place,
+            trail,
+            windows=tuple(Window(self.context.declared[n][1], "waits for the next") for n in path[1:]),
+        )
         for each in path:
             kind = self.context.declared[each][0]
             if kind == "type":
@@ -213,7 +225,13 @@ class Declarer:
         seen: dict[str, s.Name] = {}
         for each in variants:
             if each.text in TAKEN:
-                context.report("taken-name", f"`{each.text}` already means something", each.at, "choose another label")
+                context.report(
+                    "taken-name",
+                    f"`{each.text}` already means something",
+                    each.at,
+                    "a word that every text has",
+                    help="choose another label",
+                )
             elif each.text in seen:
                 context.report(
                     "duplicate-name",
@@ -297,6 +315,7 @@ class Declarer:
     def _signature(self, decl: s.FunDecl) -> None:
         scope = Scope(self.context)
         inputs: list[tuple[str, t.Type]] = []
+        places: list[s.Span] = []
         for name, kind in [(x.name, x.type) for x in decl.statics] + [(f.name, f.type) for f in decl.inputs]:
             if any(n == name.text for n, _ in inputs):
                 self.context.report("duplicate-name", f"two inputs are called `{name.text}`", name.at, "again here")
@@ -306,8 +325,10 @@ class Declarer:
                 self.context.report("type-mismatch", "a fun knows no players", kind.at, "not a set of values")
                 found = t.WRONG
             inputs.append((name.text, found))
+            places.append(name.at.to(kind.at))
         output = resolve(scope, decl.output)
-        self.context.signatures[decl.name.text] = Signature(tuple(inputs), output, len(decl.statics))
+        made = Signature(tuple(inputs), output, len(decl.statics), tuple(places))
+        self.context.signatures[decl.name.text] = made
 
 
 _WRONG_TERM = Const(False)
@@ -329,9 +350,14 @@ def _index_name(kind: t.Type, position: int) -> str:
 # ---------------------------------------------------------------------------- funs
 
 
+def called(decl: s.FunDecl) -> set[str]:
+    """The names that the body of a fun may call: all it mentions but its own inputs."""
+    return mentions(decl.body) - {f.name.text for f in decl.inputs} - {x.name.text for x in decl.statics}
+
+
 def check_recursion(context: Context, funs: dict[str, s.FunDecl]) -> set[str]:
     """The funs that call themselves, directly or in a circle; each circle is reported once."""
-    calls = {name: [n for n in sorted(mentions(decl.body)) if n in funs] for name, decl in funs.items()}
+    calls = {name: [n for n in sorted(called(decl)) if n in funs] for name, decl in funs.items()}
     state: dict[str, int] = {}
     guilty: set[str] = set()
     for start in funs:

@@ -24,7 +24,7 @@ def let(scope: LevelScope, node: s.Let, expected: Expected) -> None:
         found = _computed(scope, node, infer(scope, node.value, declared[0] if declared else None))
         if declared is not None:
             term = conform(scope, found, node.value, declared[0], f"`{name.text}`", declared[1])
-            level.add(name.text, declared[0], term, name.at)
+            level.add(name.text, t.narrowed(found.type, declared[0]), term, name.at)
         else:
             _add(level, name, found)
         return

@@ -7,11 +7,12 @@ A rule returns a `Typed` and reports what is wrong to the context; it never rais
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
-from opengames.dsl.context import WRONG, Scope, Typed, origin
+from opengames.dsl.context import WRONG, Scope, Typed, origin, source
 
 from opengames.diagnostics import Refusal, Window
 from opengames.spaces import contains
@@ -113,15 +114,19 @@ def _clash(
     context = scope.context
     windows = _declared(declared, wanted) + origin(scope, expr, f"{t.describe(found.type)}, from here")
     if reason == "unit" and isinstance(found.type, t.Num) and isinstance(wanted, t.Num):
+        from opengames.dsl.unit_advice import conversion
+
         needs, has = t.unit_words(wanted), t.unit_words(found.type)
-        bare = not found.type.dimension and isinstance(expr, s.Number)
+        advice = conversion(scope, expr, found.type, wanted)
         context.report(
             "unit-mismatch",
             f"{what} must be in {needs}, and this is {has}" if wanted.dimension else f"{what} must be {needs}, and this is in {has}",
             expr.at,
             f"{has}",
             windows=windows,
-            help=f"say the unit: `{expr.written} {needs}`" if bare and isinstance(expr, s.Number) else "",
+            notes=advice.notes,
+            help=advice.help,
+            edit=advice.edit,
         )
         return
     context.report(
@@ -130,7 +135,24 @@ def _clash(
         expr.at,
         f"{t.describe(found.type)}",
         windows=windows,
+        help=_way_out(scope, expr, found.type, wanted),
     )
+
+
+def _way_out(scope: Scope, expr: s.Expr, found: t.Type, wanted: t.Type) -> str:
+    words = source(scope, expr, 30)
+    match found, wanted:
+        case t.Enum(labels=labels), t.Bool():
+            return f"compare it: `{words} == {labels[0]}`"
+        case t.Num(), t.Bool():
+            return f"compare it: `{words} > {t.number(Fraction(0), found.unit)}`"
+        case t.Bool(), t.Num(dimension=()):
+            return f"`ind({words})` is 1 where it holds and 0 elsewhere"
+        case t.Family(index=index, item=item), _ if t.fit(item, wanted).ok:
+            return f"choose one element: `{words}[{', '.join('ijk'[n % 3] for n in range(len(index)))}]`"
+        case t.Record(fields=fields), _ if any(t.fit(kind, wanted).ok for _, kind in fields):
+            return f"choose a field: `{words}.{next(n for n, kind in fields if t.fit(kind, wanted).ok)}`"
+    return ""
 
 
 def constant(scope: Scope, term: Term, at: s.Span) -> Any:

@@ -18,7 +18,7 @@ from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
 from opengames.dsl.type_expressions import resolve
 
-from opengames.diagnostics import Window
+from opengames.diagnostics import Edit, Window
 from opengames.diagram import Compute, Diagram, Draw, Port, Seat, wires
 from opengames.plain import dataclass
 from opengames.spaces import is_finite
@@ -167,10 +167,17 @@ def _fill(
             at,
             "not given",
             windows=(Window(decl.name.at, "declared here"),),
-            help=f"`{decl.name.text}[{', '.join(names)}]`",
+            help=f"choose: `{decl.name.text}[{', '.join(_example(context, x) for x in decl.statics)}]`",
         )
         return None
     return [(x, found[x.name.text]) for x in decl.statics]
+
+
+def _example(context: Context, static: s.Static) -> str:
+    """What might stand for a static: a player's name, or a gap."""
+    if isinstance(static.type, s.NamedType) and static.type.name.text == "player":
+        return next((name for name, index in context.players.items() if not index), "...")
+    return "..."
 
 
 def broken(decl: s.ChannelDecl | s.GameDecl) -> Instance:
@@ -198,6 +205,7 @@ def seat_of(scope: Scope, node: s.Expr) -> Seat | None:
             base.at,
             f"a {kind}, not a player" if kind else "not declared",
             help=f"did you mean `{close}`?" if close else f"declare it: `player {base.name}`",
+            edit=Edit(base.at, close) if close else None,
         )
         return None
     kinds = context.players[base.name]
@@ -206,9 +214,9 @@ def seat_of(scope: Scope, node: s.Expr) -> Seat | None:
         place = context.declared.get(base.name)
         context.report(
             "wrong-count",
-            f"`{base.name}` has {len(kinds) or 'no'} ind{'ex' if len(kinds) == 1 else 'ices'}, and {len(given)} are given",
+            f"`{base.name}` has {len(kinds) or 'no'} ind{'ex' if len(kinds) == 1 else 'ices'}, and {'none is' if not given else f'{len(given)} are'} given",
             node.at,
-            f"{len(given)} given",
+            "which one?" if not given else f"{len(given)} given",
             windows=(Window(place[1], "declared here"),) if place else (),
         )
         return None
@@ -339,6 +347,8 @@ def _outputs(scope: Scope, decl: s.ChannelDecl | s.GameDecl) -> tuple[Wires, t.T
     kind = resolve(scope, decl.output)
     if isinstance(kind, t.Record):
         return kind.fields, kind
+    if t.is_wrong(kind) and isinstance(decl.output, s.RecordType):
+        return tuple((f.name.text, t.WRONG) for f in decl.output.fields), None
     return (("out", kind),), None
 
 
@@ -370,8 +380,9 @@ def _leave(level: Level, decl: s.ChannelDecl | s.GameDecl, wires: Wires) -> tupl
             continue
         verdict = t.fit(found, kind)
         if not verdict.ok:
+            unit = verdict.reason == "unit"
             level.context.report(
-                "unit-mismatch" if verdict.reason == "unit" else "type-mismatch",
+                "unit-mismatch" if unit else "type-mismatch",
                 f"`{name}` leaves as {t.describe(kind)}, and is {t.describe(found)}",
                 at or decl.name.at,
                 t.describe(found),

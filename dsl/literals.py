@@ -8,12 +8,12 @@ from typing import Any
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.choices import unify
-from opengames.dsl.context import WRONG, Scope, Typed, as_constant, nearest
+from opengames.dsl.context import WRONG, Scope, Typed, as_constant, nearest, source
 from opengames.dsl.infer import constant, rule, value, want
 from opengames.dsl.quantities import cover, covered
 
 from opengames import spaces
-from opengames.diagnostics import Window
+from opengames.diagnostics import Edit, Window
 from opengames.terms import Const, Pack, Tabulate, Term, Weighted, free
 
 
@@ -96,7 +96,8 @@ def distribution(scope: Scope, node: s.DistExpr, expected: t.Type | None) -> Typ
         return WRONG
     if not _no_repeats(scope, found):
         return WRONG
-    check_chances(scope, node, [(c, e) for c, (_, e) in zip(chances, node.pairs, strict=True)], [v for _, v in found])
+    pairs_of = [(c, e) for c, (_, e) in zip(chances, node.pairs, strict=True)]
+    check_chances(scope, node, pairs_of, [v for _, v in found], "this distribution", "distribution-sum")
     pairs = tuple((f.term, c) for (f, _), c in zip(found, chances, strict=True))
     return Typed(Weighted(pairs, at=node.at), _finite(kind, found), kernel=True)
 
@@ -118,7 +119,7 @@ def _no_repeats(scope: Scope, found: list[tuple[Typed, s.Expr]]) -> bool:
         if known in seen:
             scope.context.report(
                 "duplicate-value",
-                "this distribution gives one value two chances",
+                f"this distribution gives `{source(scope, node)}` two chances",
                 node.at,
                 "again here",
                 windows=(Window(seen[known].at, "first here"),),
@@ -130,9 +131,8 @@ def _no_repeats(scope: Scope, found: list[tuple[Typed, s.Expr]]) -> bool:
 
 
 def check_chances(
-    scope: Scope, node: s.Expr, chances: list[tuple[Term, s.Expr]], values: list[s.Expr], what: str = "this distribution",
-    code: str = "distribution-sum",
-) -> None:  # fmt: skip
+    scope: Scope, node: s.Expr, chances: list[tuple[Term, s.Expr]], values: list[s.Expr], what: str, code: str
+) -> None:
     """Report chances that are known now and are negative, or do not add up to one."""
     if any(free(c) for c, _ in chances) or not all(isinstance(c, Const) for c, _ in chances):
         return
@@ -151,10 +151,6 @@ def check_chances(
     percent = any(isinstance(e, s.Number) and e.unit == "%" for _, e in chances)
     words = _chance_words(total, percent)
     parts = " + ".join(_chance_words(n, percent) for n in numbers)
-    from opengames.dsl.context import source
-
-    from opengames.diagnostics import Edit
-
     help_text, edit = "", None
     if 0 <= last <= 1:
         help_text = f"did you mean {_chance_words(last, percent)} for `{source(scope, values[-1])}`?"
@@ -206,7 +202,13 @@ def family(scope: Scope, node: s.FamilyExpr, expected: t.Type | None) -> Typed:
         if where is None:
             return WRONG
         if where in cells:
-            return context.wrong("duplicate-value", "this family gives one index two values", key.at, "again here")
+            return context.wrong(
+                "duplicate-value",
+                f"this family gives `{source(scope, key)}` two values",
+                key.at,
+                "again here",
+                windows=(Window(cells[where][1].at, "its first value"),),
+            )
         cells[where] = (want(scope, cover(expr, unit), expected.item, "an element of this family"), expr)
     other = want(scope, node.other, expected.item, "the `else` of this family") if node.other is not None else None
     missing = [p for p in points if p not in cells]

@@ -13,6 +13,7 @@ from opengames.dsl.names_used import bound
 from opengames.dsl.ranges import bind_iters
 
 from opengames.diagram import Carry, Diagram, Loop, Port
+from opengames.spaces import size
 from opengames.terms import Var
 
 
@@ -29,8 +30,8 @@ def for_each(scope: LevelScope, node: s.ForStmt, expected: Expected) -> None:
                 "its end moves",
                 help="run over the whole type, and choose inside: `if k <= n then ... else ...`",
             )
-        for name in bound(node):
-            outer.bind(name.text, t.WRONG, name.at)
+        for lost in bound(node):
+            outer.bind(lost.text, t.WRONG, lost.at)
         return
     if node.reversed and len(node.iters) != 1:
         context.report("reversed-one", "`reversed` goes with a single range", node.at, "several ranges here")
@@ -54,7 +55,8 @@ def for_each(scope: LevelScope, node: s.ForStmt, expected: Expected) -> None:
     from opengames.dsl.blocks import build
 
     build(body, inner, node.body, inner_expected)
-    carry = _close_carries(inner, body, node, carries)
+    firsts = {init: outer.use(init) or t.WRONG for _, init, _ in carries}
+    carry = _close_carries(inner, body, node, carries, ports, firsts)
     nexts = {f"next {c.name.text}" for c in node.carries}
     leaving = [n.text for n in bound(node)] + [c.name.text for c in node.carries if outer.carry_owner.get(c.name.text) is node]
     outs = tuple((n, n) for n in leaving if n in body.wires and n not in nexts)
@@ -103,7 +105,12 @@ def _carried_type(kind: t.Type) -> t.Type:
 
 
 def _close_carries(
-    inner: LevelScope, body: Level, node: s.ForStmt, carries: list[tuple[s.CarryInit, str, t.Type]]
+    inner: LevelScope,
+    body: Level,
+    node: s.ForStmt,
+    carries: list[tuple[s.CarryInit, str, t.Type]],
+    ports: list[Port],
+    firsts: dict[str, t.Type],
 ) -> tuple[Carry, ...]:
     done = []
     for each, init, kind in carries:
@@ -125,8 +132,21 @@ def _close_carries(
         if not verdict.ok:
             conform(inner, Typed(Var(wire), following), s.Ident(wire, at), kind, f"`{wire}`", each.name.at)
             continue
-        done.append(Carry(each.name.text, t.space(kind), init, wire))
+        known = _finite_carry(firsts.get(init), following, kind)
+        if known != kind:
+            body.wires[each.name.text] = (known, each.name.at)
+            place = next(i for i, p in enumerate(ports) if p.name == each.name.text)
+            ports[place] = Port(each.name.text, t.space(known), each.name.at)
+        done.append(Carry(each.name.text, t.space(known), init, wire))
     return tuple(done)
+
+
+def _finite_carry(first: t.Type | None, following: t.Type, kind: t.Type) -> t.Type:
+    """A carried number that starts in a finite set and stays in one is of a finite type, whatever it was read as."""
+    whole = t.join(first, following) if first is not None else None
+    if whole is None:
+        return kind
+    return whole if size(t.space(whole)) is not None else kind
 
 
 def set_next(scope: LevelScope, node: s.NextStmt) -> None:

@@ -80,7 +80,11 @@ def cover_values(
         taken = [p for p in points if p not in chosen and all(test(v) for test, v in zip(tests, p, strict=True))]
         if not taken:
             scope.context.report(
-                "unreachable-arm", "this arm is never reached", pattern.at, "its values are all taken above"
+                "unreachable-arm",
+                "this arm is never reached",
+                pattern.at,
+                "its values are all taken above",
+                help="put `_ => ...` last" if any(_catches_all(p) for p, n in arms if n < number) else "",
             )
             return None
         chosen.update((p, number) for p in taken)
@@ -96,6 +100,10 @@ def cover_values(
         )
         return None
     return chosen
+
+
+def _catches_all(pattern: s.Pattern) -> bool:
+    return isinstance(pattern, s.NamePattern) and pattern.name.text == "_"
 
 
 def _words(point: tuple[Any, ...], kinds: tuple[t.Type, ...]) -> str:

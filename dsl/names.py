@@ -61,12 +61,20 @@ def unknown_name(scope: Scope, node: s.Ident) -> Typed:
             node.at,
             f"a {kind}",
             windows=(Window(place, "declared here"),),
-            help=_use_of(kind, name),
+            help=_use_of(kind, name, scope.questions),
         )
     why = scope.unknown(name)
     known = [*scope.names(), *context.params, *context.labels, *context.signatures, *FUNCTIONS]
     close = nearest(name, [k for k in known if "'" not in k and "#" not in k and " " not in k])
     where = scope.place(close) if close else None
+    if not close and name in context.units:
+        return context.wrong(
+            "unknown-name",
+            f"no wire `{name}` here",
+            node.at,
+            f"`{name}` is a unit, and stands apart from its number here",
+            help="a unit is part of the number before it: `5 $/(MW*h)`, not `5 $/MW/h`",
+        )
     return context.wrong(
         "unknown-name",
         f"no wire `{name}` here",
@@ -78,12 +86,15 @@ def unknown_name(scope: Scope, node: s.Ident) -> Typed:
     )
 
 
-def _use_of(kind: str, name: str) -> str:
+def _use_of(kind: str, name: str, asking: bool) -> str:
+    if asking and kind in ("channel", "game"):
+        return f"ask about one of its wires: `... of {name}`"
     return {
         "fun": f"call it: `{name}(...)`",
         "channel": f"draw from it: `x ~ {name}(...)`",
         "game": f"play it: `x ~ {name}(...)`",
         "player": "a player stands after `by`, or before the dot in a strategy",
+        "type": f"run over it, `for x in {name}`, or name one of its values",
     }.get(kind, "")
 
 
@@ -150,5 +161,5 @@ def index(scope: Scope, node: s.IndexExpr, expected: t.Type | None) -> Typed:
         for i, (arg, kind) in enumerate(zip(node.args, wanted, strict=False))
     )
     left = wanted[len(keys) :]
-    kind = t.family(left, inner.type.item) if left else inner.type.item
-    return Typed(At(inner.term, keys, tuple(t.space(i) for i in wanted), at=node.at), kind)
+    element = t.family(left, inner.type.item) if left else inner.type.item
+    return Typed(At(inner.term, keys, tuple(t.space(i) for i in wanted), at=node.at), element)

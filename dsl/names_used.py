@@ -1,22 +1,29 @@
 """Which names a piece of syntax mentions, and which names a statement binds.
 
-Over-approximates: a label or a bound variable counts as a mention. Callers keep only the names that are
-wires of the block they look at.
+Over-approximates: a label counts as a mention. Callers keep only the names that are wires of the block they look
+at. Variables that a comprehension or a quantifier binds are not mentions, and neither is the head of a table.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass
-from functools import cache
 from typing import Any
 
 from opengames.dsl import syntax as s
 
 
-@cache
-def _parts(node: type) -> tuple[str, ...]:
-    return tuple(f.name for f in fields(node) if f.name not in ("at", "op_at", "unit_at", "doc", "written"))
+_PARTS: dict[type, tuple[str, ...]] = {}
+
+
+def _parts(kind: type) -> tuple[str, ...]:
+    """The fields of a kind of node that may hold nodes."""
+    if kind not in _PARTS:
+        _PARTS[kind] = tuple(f.name for f in fields(kind) if f.name not in _LEAVES)
+    return _PARTS[kind]
+
+
+_LEAVES = ("at", "op_at", "unit_at", "doc", "written")
 
 
 def mentions(*nodes: Any) -> set[str]:
@@ -29,11 +36,26 @@ def mentions(*nodes: Any) -> set[str]:
             found.add(node.name)
         elif isinstance(node, s.NamedType):
             found.add(node.name.text)
+        elif isinstance(node, (s.Comprehension, s.Quantified, s.FamilyOf)):
+            found |= _outside(node)
+        elif isinstance(node, s.TableExpr):
+            stack.extend(node.rows)
         elif isinstance(node, tuple):
             stack.extend(node)
         elif is_dataclass(node) and not isinstance(node, (s.Name, type)):
             stack.extend(getattr(node, name) for name in _parts(type(node)))
     return found
+
+
+def _outside(node: s.Comprehension | s.Quantified | s.FamilyOf) -> set[str]:
+    """What a binder mentions of the names around it."""
+    own: set[str] = set()
+    found: set[str] = set()
+    for each in node.iters:
+        found |= mentions(each.type) - own
+        own.add(each.name.text)
+    inner = [getattr(node, name) for name in _parts(type(node)) if name not in ("iters", "callee")]
+    return found | (mentions(*inner) - own) | mentions(getattr(node, "callee", None))
 
 
 def bound(statement: s.Stmt) -> Iterator[s.Name]:
@@ -89,7 +111,7 @@ def forward(statement: s.Stmt) -> set[str]:
         case s.NextStmt(value=value, index=index):
             return mentions(value, index)
         case s.DecideStmt(fields=decided, player=player, seeing=seeing):
-            return mentions(decided, player) | {n.text for n in seeing or ()}
+            return mentions(decided, player) | ({n.text for n in seeing or ()} - {f.name.text for f in decided})
         case s.ForStmt(iters=iters, carries=carries, body=body):
             inner = inside(body) - {i.name.text for i in iters} - {c.name.text for c in carries}
             return inner | mentions(tuple(i.type for i in iters), tuple(c.value for c in carries))

@@ -8,9 +8,10 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, as_constant, origin, source
 from opengames.dsl.infer import rule, value, want
+from opengames.dsl.unit_advice import better, conversion
 from opengames.dsl.units import name_of, over, power, times
 
-from opengames.diagnostics import Edit, Window
+from opengames.diagnostics import Window
 from opengames.terms import Const, Prim
 
 
@@ -119,22 +120,11 @@ def _verb_phrase(scope: Scope, node: s.Binary, a: t.Num, b: t.Num) -> str:
 
 
 def unit_clash(scope: Scope, node: s.Binary | s.Compare, a: t.Num, b: t.Num, headline: str) -> Typed:
+    """Report that the two sides are in different units, `a` on the left and `b` on the right."""
     left, right = (
         (node.left, node.right) if isinstance(node, s.Binary) else (node.operands[0], node.operands[1])
     )
-    notes: tuple[str, ...] = ()
-    help_text = ""
-    if over(a.dimension, b.dimension) == (("h", 1),):
-        notes, help_text = ("energy is power times time",), "multiply by a duration"
-    elif over(b.dimension, a.dimension) == (("h", 1),):
-        notes, help_text = ("energy is power times time",), "divide by a duration"
-    bare = right if not b.dimension else left if not a.dimension else None
-    if isinstance(bare, s.Number):
-        unit = t.unit_words(a if bare is right else b)
-        help_text = f"say the unit: `{bare.written or '0'} {unit}`"
-        edit = Edit(bare.at, f"{bare.written or '0'} {unit}")
-    else:
-        edit = None
+    advice = better(conversion(scope, right, b, a), conversion(scope, left, a, b))
     return scope.context.wrong(
         "unit-mismatch",
         headline,
@@ -145,9 +135,9 @@ def unit_clash(scope: Scope, node: s.Binary | s.Compare, a: t.Num, b: t.Num, hea
             *origin(scope, left, f"{t.unit_words(a)}, declared here"),
             *origin(scope, right, f"{t.unit_words(b)}, declared here"),
         ),
-        notes=notes,
-        help=help_text,
-        edit=edit,
+        notes=advice.notes,
+        help=advice.help,
+        edit=advice.edit,
     )
 
 
@@ -193,10 +183,13 @@ def _power(scope: Scope, node: s.Binary, left: Typed, right: Typed, base: t.Num)
         kind = t.Num()
         if exponent is not None and Fraction(exponent).denominator == 1 and exponent >= 0:
             kind = _power_bounds(base, int(exponent))
-        elif right.type.lower is not None and right.type.lower >= 0 and base.lower is not None and base.upper is not None:
-            if base.lower >= 0 and base.upper <= 1:
-                kind = t.Num(lower=Fraction(0), upper=Fraction(1))
+        elif _at_least_zero(right.type) and _at_least_zero(base) and base.upper is not None and base.upper <= 1:
+            kind = t.Num(lower=Fraction(0), upper=Fraction(1))
     return Typed(Prim("^", (left.term, right.term), at=node.at), kind)
+
+
+def _at_least_zero(kind: t.Num) -> bool:
+    return kind.lower is not None and kind.lower >= 0
 
 
 def _power_bounds(base: t.Num, n: int) -> t.Num:

@@ -46,8 +46,8 @@ def play(
     given = list(written.args) if isinstance(written, s.CallExpr) else []
     wanted = instance.inputs
     extra = instance.extra
-    ordered = arrange(scope, written.at, instance.name, [n for n, _ in wanted], given)
-    if ordered is None or instance.broken:
+    ordered = None if instance.broken else arrange(scope, written.at, instance.name, [n for n, _ in wanted], given)
+    if ordered is None:
         for name, kind in _bound_types(names, instance):
             level.bind(name.text, kind, name.at)
         return
@@ -140,7 +140,9 @@ def _pay(
                 f"`{instance.name}` expects nothing back",
                 paying.at,
                 "paid to nobody",
-                help=f"declare what it expects: `game {instance.name}(...) expects (gain: real $)`",
+                help=f"declare what it expects: `game {instance.name}(...) expects (gain: real $)`"
+                if instance.kind == "game"
+                else "drop `paying ...`: a channel is nature, and nature earns nothing",
             )
         return
     level = scope.level
@@ -171,6 +173,7 @@ def _paid_wires(
         return None
     wires = []
     for expr, (n, kind) in zip(items, expects, strict=True):
-        term = want(scope, expr, kind, f"`{n}`, which `{instance.name}` expects", instance.at)
+        what = f"what `{instance.name}` is paid" + (f" as `{n}`" if len(expects) > 1 else "")
+        term = want(scope, expr, kind, what, instance.at)
         wires.append(wire_of(scope, term, kind, f"{segment} {n}"))
     return tuple(wires)

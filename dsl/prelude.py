@@ -7,3 +7,19 @@ QUESTIONS = (
     "P", "E", "cvar", "variance", "distribution", "equilibrium", "equilibria", "subgame_perfect", "best_response",
     "exploitability", "dominant", "reach", "feasible", "coverage",
 )  # fmt: skip
+
+#: What other languages call ours, and what they have that here is written otherwise.
+SAME_AS = {
+    "maximum": "max", "minimum": "min", "ln": "log", "prod": "product", "total": "sum", "clip": "clamp",
+    "gaussian": "normal", "bern": "bernoulli", "Normal": "normal", "fabs": "abs", "Prob": "P", "Pr": "P",
+    "expectation": "E", "expected": "E", "var": "variance",
+}  # fmt: skip
+ELSEWHERE = {
+    "mean": "the mean of a wire is `E(x)`, in a `query`",
+    "average": "the mean of a wire is `E(x)`, in a `query`",
+    "count": "count with `ind`: `sum(ind(p) for i in I)`",
+    "len": "the size of an index is `sum(1 for i in I)`",
+    "pow": "a power is written `x ^ n`",
+    "all": "write `forall i in I: ...`",
+    "any": "write `exists i in I: ...`",
+}

@@ -38,8 +38,8 @@ def question(context: Context, node: s.QuestionDecl) -> p.Question | None:
     if (node.under is not None and under is None) or (node.by is not None and method is None):
         return None
     if node.kind == "verify":
-        term: Term = want(scope, node.value, t.BOOL, f"the claim `{node.name.text}`")
-        kind: t.Type = t.BOOL
+        term = want(scope, node.value, t.BOOL, f"the claim `{node.name.text}`")
+        answer: t.Type = t.BOOL
     else:
         found = infer(scope, node.value)
         if found.kernel:
@@ -48,11 +48,11 @@ def question(context: Context, node: s.QuestionDecl) -> p.Question | None:
                 help="ask `distribution(x)` of a channel",
             )  # fmt: skip
             return None
-        term, kind = found.term, found.type
-        if t.is_wrong(kind):
+        term, answer = found.term, found.type
+        if t.is_wrong(answer):
             return None
     text = source(scope, node.value, 200)
-    space = None if kind == t.UNIT else t.space(kind)
+    space = None if answer == t.UNIT else t.space(answer)
     return p.Question(
         node.kind, node.name.text, term, of.name if of is not None else None, under, method, space, text, at=node.at
     )

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from opengames import program as p
-from opengames.diagnostics import Edit, Window
-from opengames.diagram import Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
@@ -12,6 +9,10 @@ from opengames.dsl.infer import conform, infer
 from opengames.dsl.instances import Decision, Instance, box_of
 from opengames.dsl.questions import method_of
 from opengames.dsl.type_expressions import resolve
+
+from opengames import program as p
+from opengames.diagnostics import Edit, Window
+from opengames.diagram import Port
 from opengames.terms import Term, Var
 
 
@@ -97,7 +98,8 @@ def _plan(context: Context, game: Instance, node: s.PlanDecl) -> p.Plan | None:
     tail = tuple(w.text for w in node.wire)
     matching = [d for d in game.decisions if d.seat == seat and _fits(d, tail)]
     if not matching:
-        return _no_decision(context, game, node, seat, tail)
+        _no_decision(context, game, node, seat, tail)
+        return None
     first = matching[0]
     scope = PlanScope(context, first.seen, seat, game)
     for name, kind in zip(node.seat_vars, kinds, strict=True):
@@ -221,7 +223,7 @@ def recognition(context: Context, node: s.RecognitionDecl) -> p.Recognition | No
     everything = {**dict(inverted.wires), **takes_in, **puts_out}
     for name, kind in outputs:
         _match(context, node, name, kind, everything.get(name), inverted)
-    if not observed:
+    if not observed and all(n in puts_out or n in takes_in for n, _ in inputs):
         context.report(
             "nothing-observed",
             f"`{node.name.text}` takes in nothing that `{inverted.name}` puts out",

@@ -94,12 +94,16 @@ def _cells(scope: Scope, table: s.TableExpr, shape: Shape) -> tuple[Term, ...] |
         scope.context.report(
             "missing-rows",
             f"this table says nothing about {shown}",
-            table.at,
-            f"{len(missing)} of {len(points)} rows are missing",
-            help="add a row for each",
+            table.head.at,
+            f"{len(missing)} of {len(points)} rows are missing" if not across else "some rows are missing",
+            help=_missing_row(missing[0], shape, order) if len(missing) == 1 and not across else "add a row for each",
         )
         return None
     return tuple(filled[p][0] for p in points)
+
+
+def _missing_row(point: tuple[Any, ...], shape: Shape, order: list[int]) -> str:
+    return "add `| " + " | ".join(value_words(point[i], shape.inputs[i][1]) for i in order) + " || ... |`"
 
 
 def _row_words(point: tuple[Any, ...], shape: Shape) -> str:
@@ -205,10 +209,18 @@ def _columns(scope: Scope, table: s.TableExpr, shape: Shape, order: list[int], a
             f"the output is one value, and there are {len(cells)} columns for it",
             table.head.at,
             "after `||` stands one column",
-            help=r"to run the last input across, write `first \ last` before `||`",
+            help=_across(shape),
         )
         return None
     return _Columns(names=cells)
+
+
+def _across(shape: Shape) -> str:
+    if len(shape.inputs) < 2:
+        return ""
+    corner = " \\ ".join(n for n, _ in shape.inputs[-2:])
+    before = "".join(f"{n} | " for n, _ in shape.inputs[:-2])
+    return f"to run `{shape.inputs[-1][0]}` across, head the table `| {before}{corner} || ...`"
 
 
 def _result(output: t.Type) -> t.Type:
@@ -232,7 +244,13 @@ def _value_columns(scope: Scope, cells: tuple[s.Expr, ...], kind: t.Type, across
         if known is None:
             return None
         if known in found:
-            scope.context.report("repeated-column", "two columns stand for one value", cell.at, "again here")
+            scope.context.report(
+                "repeated-column",
+                f"two columns stand for `{value_words(known, kind)}`",
+                cell.at,
+                "again here",
+                windows=(Window(cells[found.index(known)].at, "first here"),),
+            )
             return None
         found.append(known)
     missing = [v for v in values if v not in found]
@@ -240,8 +258,8 @@ def _value_columns(scope: Scope, cells: tuple[s.Expr, ...], kind: t.Type, across
         scope.context.report(
             "missing-columns",
             f"no column for {', '.join(f'`{value_words(v, kind)}`' for v in missing[:3])}",
-            cells[0].at,
-            "columns missing",
+            cells[0].at.to(cells[-1].at),
+            f"{len(missing)} of {len(values)} columns are missing",
         )
         return None
     return _Columns(values=tuple(found), count=len(found), names=cells)

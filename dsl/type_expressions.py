@@ -156,7 +156,11 @@ def resolve_range(scope: Scope, node: s.RangeType) -> tuple[t.Type, Filter | Non
     if free(last.term):
         if last.type.upper is None:
             scope.context.report(
-                "size-not-constant", "the end of this range has no bound", node.last.at, "can be any number"
+                "size-not-constant",
+                "the end of this range is only known while playing, and it has no bound",
+                node.last.at,
+                f"can be any {t.describe(last.type)}",
+                help="end at a number or a param, or give the wire a finite type such as `1..24`",
             )
             return t.WRONG, None
         end: Fraction | None = last.type.upper
@@ -185,6 +189,7 @@ def resolve_range(scope: Scope, node: s.RangeType) -> tuple[t.Type, Filter | Non
             "this range is empty: it ends before it starts",
             node.at,
             f"from {t.number(start, first.type.unit)} to {t.number(end, last.type.unit)}",
+            help="ranges go up; a loop runs backwards with `reversed`",
         )
         return t.WRONG, None
     if count > MAX_POINTS:

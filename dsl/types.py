@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 from opengames.dsl.units import NONE, Dimension, Unit
@@ -130,7 +131,7 @@ def describe(t: Type) -> str:
         case Num(alias=alias) if alias:
             return f"`{alias}`"
         case Num(points=points, unit=unit) if points is not None:
-            return f"a set of {len(points)} numbers{_in(unit)}"
+            return _set_words(points, unit)
         case Num(lower=lower, upper=upper, unit=unit) if lower is not None and upper is not None:
             return f"`[{number(lower, unit)}, {number(upper, unit)}]`"
         case Num(unit=unit):
@@ -142,6 +143,22 @@ def describe(t: Type) -> str:
         case Player():
             return "`player`"
     return "something already reported"
+
+
+def _set_words(points: tuple[Fraction, ...], unit: Unit | None) -> str:
+    """`3 $`, `1..24`, `0..4 step 0.5 $` or `{1, 2, 5}`, and a count where that would be long."""
+    last = number(points[-1], unit)
+    if len(points) == 1:
+        return f"`{last}`"
+    bare = Unit("", NONE, unit.scale) if unit is not None else None
+    steps = {b - a for a, b in pairwise(points)}
+    if len(points) > 2 and len(steps) == 1 and (step := steps.pop()) > 0:
+        first = number(points[0], bare)
+        natural = step == (unit.scale if unit is not None else 1)
+        return f"`{first}..{last}`" if natural else f"`{first}..{number(points[-1], bare)} step {number(step, unit)}`"
+    if len(points) > 6:
+        return f"a set of {len(points)} numbers{_in(unit)}"
+    return "`{" + ", ".join([*(number(p, bare) for p in points[:-1]), last]) + "}`"
 
 
 def unit_words(t: Num) -> str:
@@ -256,6 +273,16 @@ def _fit_number(value: Num, wanted: Num) -> Fit:
     high = wanted.upper is None or (value.upper is not None and value.upper <= wanted.upper)
     whole = not wanted.integral or value.integral
     return Fit(True, not (low and high and whole))
+
+
+def narrowed(value: Type, wanted: Type) -> Type:
+    """The type of a wire declared as `wanted` whose value is known to lie in the finite set `value`."""
+    match value, wanted:
+        case Num(points=points), Num() if points is not None and len(points) > 1 and fit(value, wanted) == Fit(True):
+            return Num(value.dimension, value.lower, value.upper, points, value.integral, wanted.unit, wanted.alias)
+        case Family(index=index, item=item), Family(item=each) if index == wanted.index:
+            return Family(index, narrowed(item, each))
+    return wanted
 
 
 def members(t: Type) -> list[Any] | None:

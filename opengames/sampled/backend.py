@@ -1,9 +1,11 @@
 """JAX, set up once: the only module that imports it first.
 
-* `NPROC=8` before the import: with two cores, two batched solves in one program can otherwise hang for ever.
+* `NPROC=1` before the import, unless it is set: with two cores, two batched solves in one program can otherwise hang
+  for ever; and threads within one program of many small steps cost more than they bring (5 times the processor
+  time on the reservation exchange).
 * 64-bit numbers: prices and state prices need them.
 * A persistent cache of compiled programs, so that a second run of the same text does not compile again. It lies
-  in `$XDG_CACHE_HOME/opengames/jax` (or `~/.cache/opengames/jax`); `OPENGAMES_CACHE=off` does without.
+  in `$OPENGAMES_CACHE`, else `$XDG_CACHE_HOME/opengames/jax`, else `~/.cache/opengames/jax`; `OPENGAMES_CACHE=off` does without.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ def sample(kernel: Term, u: Any, space: Space, scope: Scope) -> Value:
 def _weighted(kernel: Weighted, u: Any, space: Space, scope: Scope) -> Value:
     chances = [evaluate(c, scope) for _, c in kernel.pairs]
     if all(c.known for c in chances):
-        total = sum(Fraction(c.x) for c in chances)
+        total = sum((Fraction(c.x) for c in chances), Fraction(0))
         wrong = any(c.x < 0 for c in chances) or abs(total - 1) > Fraction(1, 10**9)
         scope.note("not-a-distribution", "the chances are not those of a distribution", kernel.at, wrong)
     else:

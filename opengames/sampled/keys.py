@@ -11,7 +11,7 @@ with 0-based positions $i_1, \dots, i_d$ (outermost first):
 5. the block is $(a, b) = T(k, (i_{d-1}, i_d))$, with 0 for positions there are not;
 6. the uniform is $u = a\,2^{-32} + \lfloor b / 2^{12} \rfloor\,2^{-52}$: in $[0, 1)$, exact in a float64.
 
-So no draw depends on another draw, on how runs are batched, or on how many there are; and a draw in the
+A path that occurs again in a diagram is followed by `#2`, `#3`. So no draw depends on another draw, on how runs are batched, or on how many there are; and a draw in the
 body of a loop costs one block, since steps 2 to 4 happen outside the two innermost loops.
 
 Source: Salmon, Moraes, Dror, Shaw, Parallel random numbers: as easy as 1, 2, 3 (2011), section 3.

@@ -61,9 +61,9 @@ def loop(box: Loop, frame: Frame, i: int, used: frozenset[str], found: Results) 
         if outer in wanted:
             frame.scope.env[outer] = lasts[name]
     for tap in frame.taps:
-        for name in (tap, (*tap, TAKEN)):
-            if name in results and not (len(tap) == 1 and tap[0] in frame.scope.env):
-                found[name] = results[name]
+        for key in (tap, (*tap, TAKEN)):
+            if key in results and not (len(tap) == 1 and tap[0] in frame.scope.env):
+                found[key] = results[key]
 
 
 def _inside(box: Loop, frame: Frame, i: int) -> Frame:
@@ -294,7 +294,7 @@ def _scan(
     while True:
         found, after, faults = _try_scan(box, start, like, frame, round_, sizes, kept, cuts)
         wider = {name: _widened(like[name], after[name]) for name in like}
-        if jax.tree.structure(wider) == jax.tree.structure(like):
+        if _form(wider) == _form(like):
             break
         like = wider
     (last, bad), (results, ups) = found
@@ -392,6 +392,11 @@ def _widened(like: Value, after: Value) -> Value:
         return Num(v.x, lo, hi, grain, member)
 
     return map_leaves(one, like)
+
+
+def _form(v: Any) -> Any:
+    """The structure of a value, with the bounds of its numbers."""
+    return jax.tree.structure(v)
 
 
 def _is_number(v: Any) -> bool:

@@ -115,8 +115,7 @@ def _power(a: Num, b: Num) -> Result:
     if b.known and isinstance(b.x, Fraction) and b.x.denominator == 1 and abs(b.x) <= 64:
         return _whole_power(a, int(b.x))
     if a.known and a.x > 0:
-        found, faults = _exp(_make(raw(b) * math.log(a.x), *_corners(lambda p, q: p * q, b, number(math.log(a.x)))))
-        return found, faults
+        return _exp(_make(raw(b) * math.log(a.x), *_corners(lambda p, q: p * q, b, number(math.log(a.x)))))
     x, y = jnp.asarray(raw(a)), jnp.asarray(raw(b))
     whole = y == jnp.round(y)
     bad = (x < 0) & ~whole

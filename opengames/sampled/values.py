@@ -83,7 +83,8 @@ class Stack:
     item: Any
 
 
-Value = Num | Pick | Rec | Cells | Stack | bool | str | Any
+#: One of the table above. Arrays under a trace have no type of their own, so neither has this union.
+Value = Any
 
 
 def _node(cls: type, parts: Callable[[Any], tuple[tuple, Any]], build: Callable[[Any, tuple], Any]) -> None:

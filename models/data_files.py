@@ -19,6 +19,7 @@ from opengames.models.data_values import Origin, fit, missing_column
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.program import ParamDecl
+from opengames.show import show_space
 from opengames.spaces import Enum, Family, Record
 
 LARGEST = 1 << 30
@@ -65,10 +66,15 @@ def from_file(decl: ParamDecl, file: str | Path, column: str | None = None) -> A
     return fit(decl, values if isinstance(space, Family) else _single(decl, values, origin), origin)
 
 
+def _at(decl: ParamDecl) -> dict[str, Any]:
+    """The place that a refusal of data points at: the param's declaration."""
+    return {"span": decl.at, "label": f"takes {show_space(decl.space)}"}
+
+
 def _single(decl: ParamDecl, values: list[Any], origin: Origin) -> Any:
     if len(values) != 1:
         code = "data-too-long" if values else "data-too-short"
-        raise refuse(code, f"{origin.what} has {len(values):,} values, and `{decl.name}` takes one", span=decl.at)
+        raise refuse(code, f"{origin.what} has {len(values):,} values, and `{decl.name}` takes one", **_at(decl))
     return values[0]
 
 
@@ -79,7 +85,7 @@ def _only(decl: ParamDecl, table: Table) -> str:
         return next(iter(table.columns))
     known = ", ".join(f"`{name}`" for name in list(table.columns)[:12])
     raise refuse(
-        "data-missing-column", f"`{table.name}` has {len(table.columns)} columns, and none was named", span=decl.at,
+        "data-missing-column", f"`{table.name}` has {len(table.columns)} columns, and none was named", **_at(decl),
         notes=(f"its columns are {known}",),
         help=f"name one: `--data {decl.name}={table.name}:{next(iter(table.columns), 'COLUMN')}`",
     )  # fmt: skip
@@ -101,19 +107,19 @@ def _matched(decl: ParamDecl, table: Table, values: list[Any], chosen: str | Non
         if word not in known:
             near = get_close_matches(word, known, 1, 0.5)
             raise refuse(
-                "data-unknown-label", f"column `{index[0].name}` of `{table.name}` has an unknown label", span=decl.at,
+                "data-unknown-label", f"column `{index[0].name}` of `{table.name}` has an unknown label", **_at(decl),
                 notes=(f"{table.row(i)}: `{word}`",), help=f"did you mean `{near[0]}`?" if near else "",
             )  # fmt: skip
         if known[word] in rows:
             raise refuse(
-                "data-repeated-label", f"column `{index[0].name}` of `{table.name}` names `{word}` twice", span=decl.at,
+                "data-repeated-label", f"column `{index[0].name}` of `{table.name}` names `{word}` twice", **_at(decl),
                 notes=(f"{table.row(rows[known[word]])} and {table.row(i)}",),
             )  # fmt: skip
         rows[known[word]] = i
     lacking = [label for label, i in known.items() if i not in rows]
     if lacking:
         raise refuse(
-            "data-too-short", f"`{table.name}` says nothing about {', '.join(f'`{x}`' for x in lacking[:5])}", span=decl.at
+            "data-too-short", f"`{table.name}` says nothing about {', '.join(f'`{x}`' for x in lacking[:5])}", **_at(decl)
         )
     order = [rows[i] for i in range(len(known))]
     return [values[i] for i in order], order
@@ -126,7 +132,7 @@ def read_table(path: Path, decl: ParamDecl, wanted: list[str] | None = None) -> 
     """The columns of a file, by its ending. wanted: columns to read where the format can choose."""
     try:
         if path.stat().st_size > LARGEST:
-            raise refuse("over-budget", f"`{path.name}` is larger than {LARGEST >> 30} GiB", span=decl.at)
+            raise refuse("over-budget", f"`{path.name}` is larger than {LARGEST >> 30} GiB", **_at(decl))
         match path.suffix.lower():
             case ".parquet" | ".pq":
                 return _parquet(path, decl, wanted)
@@ -148,12 +154,12 @@ def _no_file(path: Path, decl: ParamDecl, error: OSError) -> Refusal:
     near = get_close_matches(path.name, there, 1, 0.6)
     return refuse(
         "data-no-such-file", f"cannot read `{path}`, the data for `{decl.name}`: {(error.strerror or 'no').lower()}",
-        span=decl.at, help=f"did you mean `{path.parent / near[0]}`?" if near else "",
+        **_at(decl), help=f"did you mean `{path.parent / near[0]}`?" if near else "",
     )  # fmt: skip
 
 
 def _unreadable(path: Path, decl: ParamDecl, why: str) -> Refusal:
-    return refuse("data-unreadable", f"`{path.name}`, the data for `{decl.name}`, cannot be read", span=decl.at,
+    return refuse("data-unreadable", f"`{path.name}`, the data for `{decl.name}`, cannot be read", **_at(decl),
                   notes=(why,))  # fmt: skip
 
 

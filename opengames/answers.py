@@ -186,8 +186,6 @@ class _Work:
         try:
             chance = self._exactly(Ask("P", (term,), at=self.question.at), diagram)
         except Refusal as refused:
-            if not cannot(refused):
-                raise
             self._fell_back(refused)
             return self._of_runs(diagram, term)
         if chance != 1:
@@ -337,8 +335,6 @@ class _Work:
                 self.because += distribution_lines(pairs, space)
                 return pairs
             except Refusal as refused:
-                if not cannot(refused):
-                    raise
                 self._fell_back(refused)
         if len(ask.args) > 1:
             raise Undecided("a distribution given evidence is not estimated from runs; ask `P(... | ...)`")
@@ -406,8 +402,6 @@ class _Work:
             try:
                 return Const(self._exactly(ask, diagram))
             except Refusal as refused:
-                if not cannot(refused) or any(d.code in ("needs-strategy", "needs-inputs") for d in refused.diagnostics):
-                    raise
                 self._fell_back(refused)
         runs, seed = self._runs()
         found = estimates.estimate(self.program, diagram, ask, self.desk.params, runs, seed)
@@ -516,6 +510,10 @@ class _Work:
         return int(options.get("runs", estimates.RUNS)), int(options.get("seed", estimates.SEED))
 
     def _fell_back(self, refused: Refusal) -> None:
+        """The exact reading cannot answer: go on with runs and say so, unless an exact answer was asked for."""
+        open_ends = any(d.code in ("needs-strategy", "needs-inputs") for d in refused.diagnostics)
+        if open_ends or not cannot(refused) or self.question.by is not None:
+            raise refused
         self.because.append(f"estimated from runs, because the exact reading could not answer: {refused.diagnostics[0].headline}")
 
     def _evaluate(self, term: Term) -> Any:

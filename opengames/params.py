@@ -50,12 +50,26 @@ def supply(text: str, name: str, given: Mapping[str, Any]) -> Checked:
     for _ in range(_ROUNDS):
         checked = check(text, name, values)
         if checked.program is None:
-            return checked
+            return _fit_without_guesses(text, name, values, others) or checked
         fitted = values | {n: fit_to(checked.program.params[n], v) for n, v in others.items()}
         if fitted == values:
             return checked
         values = fitted
     return checked
+
+
+def _fit_without_guesses(
+    text: str, name: str, values: Mapping[str, Any], others: Mapping[str, Any]
+) -> Checked | None:
+    """A second try where a number did not fit as it came: it may be in another unit than the base one.
+
+    `None` if the text cannot be checked without the numbers; raises `Refusal` for one that fits in no way.
+    """
+    settled = check(text, name, {n: v for n, v in values.items() if n not in others})
+    if settled.program is None:
+        return None
+    fitted = {n: fit_to(settled.program.params[n], v) for n, v in others.items()}
+    return check(text, name, {**values, **fitted})
 
 
 def expressions(
@@ -131,8 +145,8 @@ def _rejected(wrong: list[Diagnostic], places: Mapping[str, Span], texts: Mappin
         each = _place(d, places)
         assert each is not None and d.span is not None
         marked = texts[each][d.span.start - places[each].start : d.span.end - places[each].start]
-        label = f"`{marked}`: {d.label}" if d.label and marked != texts[each] else d.label
-        notes = (d.headline, *((label,) if label else ()), *d.notes)
+        label = (f"`{marked}`: {d.label}",) if d.label and marked != texts[each] else ()
+        notes = (d.headline, *label, *d.notes)
         found.append(
             Diagnostic("bad-param-value", f"`{texts[each]}` is no value for `{each}`", notes=notes, help=d.help)
         )

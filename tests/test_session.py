@@ -204,7 +204,8 @@ def test_a_size_given_from_outside_elaborates_again(bit):
         ({"stake": "3 $ +"}, "bad-param-value"),
         ({"stake": "3 $ query x = 1"}, "bad-param-value"),
         ({"stake": "nobody"}, "bad-param-value"),
-        ({"bias": 2}, "bad-param-value"),
+        ({"bias": 2}, "data-out-of-range"),
+        ({"extra": 1}, "data-shape"),
         ({"bias": "2"}, "bad-param-value"),
         ({"extra": [1, 2]}, "data-too-short"),
         ({"rounds": 4, "extra": [1, 2, 3]}, "data-too-short"),
@@ -216,6 +217,13 @@ def test_a_param_that_does_not_fit_is_refused(bit, given, code):
     with pytest.raises(og.Refusal) as refused:
         bit.with_params(**given)
     assert [d.code for d in refused.value.diagnostics] == [code], str(refused.value)
+
+
+def test_a_number_is_in_the_declared_unit_even_where_the_type_has_bounds():
+    text = "unit kUSD = 1000 $\nparam cap: [1 kUSD, 10 kUSD] = 2 kUSD\nquery c = cap\n"
+    assert og.loads(text).with_params(cap=5).query("c").shown == "5 kUSD"
+    with pytest.raises(og.Refusal, match="data-out-of-range"):
+        og.loads(text).with_params(cap=5000)
 
 
 def test_a_missing_param_is_asked_for_when_it_is_needed(bit):

@@ -120,8 +120,9 @@ def split(pair: str, option: str, example: str) -> tuple[str, str]:
 
     name, equals, value = pair.partition("=")
     if not equals or not name.strip().isidentifier() or not value.strip():
+        example = f"{pair}={example.partition('=')[2]}" if pair.isidentifier() else example
         raise refuse(
-            "bad-option", f"`{option} {pair}` is not a name and a value", help=f"write `{option} '{example}'`"
+            "bad-option", f"`{option} {pair}` is not a name and a value", help=f"for example `{option} '{example}'`"
         )
     return name.strip(), value.strip()
 

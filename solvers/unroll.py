@@ -118,6 +118,10 @@ class Unroller:
         self.spaces: dict[int, spaces.Space] = {}
         self.merges: dict[int, set[int]] = {}
         self.unassigned: set[int] = set()
+        self.unnamed: set[int] = set()
+        self.known: dict[int, tuple[Term, Scope]] = {}
+        self._numbered: dict[int, int] = {}
+        self._distinct: dict[Term, int] = {}
         self._arm = 0
         self._templates: dict[int, _Template] = {}
         self._moves: dict[int, tuple[tuple[Any, ...], tuple[Term, ...], dict[str, spaces.Space]]] = {}
@@ -155,24 +159,34 @@ class Unroller:
     def _origin(self, slot: int, known: dict[Any, int]) -> int:
         """The one slot that stands for an earning, wherever in the play it was named.
 
-        A wire that every arm of a branch binds is the merged wire, inside the arm too; and two earnings computed alike
-        from the same wires (`-won` here and `-won` there) are one. known: computed earnings met so far.
+        A wire that every arm of a branch binds is the merged wire, inside the arm too; and two earnings without a name that
+        are computed alike from the same wires (`-won` here and `-won` there) are one. known: those met so far.
         """
         slot = self.lifted(slot)
-        if slot in self.fixed or slot not in self.made:
+        source = self.made.get(slot) or self.known.get(slot)
+        if source is None or slot not in self.unnamed:
             return slot
-        term, scope = self.made[slot]
-        names = tuple(sorted(free(term)))
+        term, scope = source
+        names = self.template(term).names
         before = tuple(self.resolve(scope, n) for n in names)
         after = tuple(map(self.lifted, before))
+        if before == after and all(s in self.fixed for s in after):
+            return slot
         if before != after:
             region = max(self.entry[b] for a, b in zip(before, after, strict=True) if a != b)
             if any(a == b and self.entry[a] > region for a, b in zip(before, after, strict=True)):
                 return slot
-        key = (term, names, after)
+        key = (self._same(term), after)
         if key not in known:
             known[key] = slot if before == after else self._restated(term, names, after)
         return known[key]
+
+    def _same(self, term: Term) -> int:
+        """A number that equal terms share; each term is compared once, not once for each time around a loop."""
+        if id(term) not in self._numbered:
+            self._numbered[id(term)] = self._distinct.setdefault(term, len(self._distinct))
+            self._kept.append(term)
+        return self._numbered[id(term)]
 
     def lifted(self, slot: int) -> int:
         """The merged wire that a wire of an arm becomes outside, as far out as it goes."""
@@ -324,8 +338,10 @@ class Unroller:
     def _diagram(self, diagram: Diagram, scope: Scope, path: tuple[str, ...], index: Around) -> None:
         for box in diagram.boxes:
             match box:
-                case Compute(out=out, term=term):
-                    scope[out.name] = self._compute(term, scope)
+                case Compute(out=out, term=term, hidden=hidden):
+                    scope[out.name] = slot = self._compute(term, scope)
+                    if hidden:
+                        self.unnamed.add(slot)
                     self.spaces[self.resolve(scope, out.name)] = out.space
                 case DrawBox(out=out, kernel=kernel):
                     formula = self.formula(kernel, scope)
@@ -347,6 +363,8 @@ class Unroller:
                     self._branch(box, scope, path, index)
 
     def _compute(self, term: Term, scope: Scope) -> int:
+        if not all(self._is_known(scope, name) for name in self.template(term).names):
+            return self._awaited(term, scope)
         if isinstance(term, Var):
             source = self.resolve(scope, term.name)
             if source in self.elements:
@@ -358,13 +376,36 @@ class Unroller:
         if not formula.wires:
             self.compiler.meter.left = STEPS
             try:
-                return self.constant(formula.run(formula.fixed))
+                slot = self.constant(formula.run(formula.fixed))
+                self.known[slot] = (term, scope)
+                return slot
             except Refusal:
                 if self._arm == 0:
                     raise
                 # An arm that is never taken may hold a fault; it is met when the arm is.
         slot = self._assign(formula)
         self.made[slot] = (term, scope)
+        return slot
+
+    def _is_known(self, scope: Scope, name: str) -> bool:
+        """Whether a wire is bound by now; a backward wire is once the outside has bound it."""
+        found = scope[name]
+        while isinstance(found, Later):
+            if found.name not in found.scope:
+                return False
+            found = found.scope[found.name]
+        return found not in self.unassigned
+
+    def _awaited(self, term: Term, scope: Scope) -> int:
+        """A slot for a term over backward wires, such as an earning; nothing is computed for it but what is paid."""
+        inner: dict[str, Term] = {}
+        for name in self.template(term).names:
+            found = scope[name]
+            if not isinstance(found, Later) and found in self.unassigned and self.made[found][1] is scope:
+                inner[name] = self.made[found][0]
+        slot = self.slot()
+        self.made[slot] = (substitute(term, inner), scope)
+        self.unassigned.add(slot)
         return slot
 
     def _assign(self, formula: Formula) -> int:
@@ -430,6 +471,7 @@ class Unroller:
             within = Scope((name, scope[name]) for name in box.captured)
             within.update({p.name: Later(scope, w) for p, w in zip(arm.body.expects, paying, strict=True)})
             if known and self.fixed[subject] not in arm.values:
+                within.update(_merging(box, arm.body, scope))
                 self._absent(arm.body, within)
                 continue
             if known:
@@ -479,6 +521,8 @@ class Unroller:
                 case Branch(arms=arms, captured=captured, paying=paying):
                     for arm, pays in zip(arms, paying or ((),) * len(arms), strict=True):
                         within = Scope((n, scope[n]) for n in captured if n in scope)
+                        outward = _merging(box, arm.body, scope)
+                        within.update({n: w for n, w in outward.items() if isinstance(scope.get(n), Later)})
                         self._absent_inside(arm.body, within, pays, scope)
 
     def _absent_inside(self, inner: Diagram, within: Scope, paying: tuple[str, ...], scope: Scope) -> None:
@@ -536,6 +580,12 @@ class Unroller:
         self._moves[id(box)] = (moves, rules, types)
         self._kept.append(box)
         return self._moves[id(box)]
+
+
+def _merging(box: Branch, body: Diagram, scope: Scope) -> dict[str, Later]:
+    """What an arm binds and every arm binds is the wire outside."""
+    bound_here = {p.name for each in body.boxes for p in binds(each)}
+    return {p.name: Later(scope, p.name) for p in box.outs if p.name in bound_here}
 
 
 def not_finite(box: Decide) -> str | None:

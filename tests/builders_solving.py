@@ -20,6 +20,7 @@ from opengames.diagram import (
     Loop,
     Port,
     Seat,
+    binds,
 )
 from opengames.evaluate import evaluate
 from opengames.program import Fun, ParamDecl, Plan, Program, Strategy
@@ -326,9 +327,17 @@ class _Play:
                 within = self.inner(arm.body, {c: env[c] for c in box.captured}, box.paying[number], scope)
                 self.run(arm.body, within, (*path, arm.label), index)
                 env.update({p.name: within.env[p.name] for p in box.outs})
+                within.backward.update(self.merging(box, arm.body, scope))
                 for other, pays in zip(box.arms, box.paying, strict=True):
                     if other is not arm:
-                        self.absent(other.body, self.inner(other.body, {}, pays, scope))
+                        elsewhere = self.inner(other.body, {}, pays, scope)
+                        elsewhere.backward.update(self.merging(box, other.body, scope))
+                        self.absent(other.body, elsewhere)
+
+    def merging(self, box: Branch, body: Diagram, scope: _Scope) -> dict[str, tuple[_Scope, str]]:
+        """What an arm binds and every arm binds is the wire outside."""
+        bound = {p.name for each in body.boxes for p in binds(each)}
+        return {p.name: (scope, p.name) for p in box.outs if p.name in bound}
 
     def absent(self, diagram: Diagram, scope: _Scope) -> None:
         """Who would have earned a wire of the outside in an arm not taken earns it all the same."""
@@ -342,7 +351,10 @@ class _Play:
                         for p, w in zip(arm.body.expects, pays, strict=True)
                         if w in scope.backward
                     }
-                    self.absent(arm.body, _Scope({}, backward))
+                    inside = _Scope({}, backward)
+                    merged = self.merging(box, arm.body, scope)
+                    inside.backward.update({n: scope.backward[n] for n in merged if n in scope.backward})
+                    self.absent(arm.body, inside)
 
     def payoffs(self) -> dict[Any, F]:
         found: dict[Any, dict[Any, F]] = {}

@@ -33,7 +33,7 @@ def python_of(environment: Path) -> str:
 
 def run(*command: str, **more: str) -> None:
     """Run a command in the project's root; stop everything if it fails."""
-    environment = {**os.environ, "NPROC": os.environ.get("NPROC", "8"), **more}
+    environment = {**os.environ, "NPROC": os.environ.get("NPROC", "1"), **more}
     done = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     if done.returncode:
         sys.exit(done.returncode)

@@ -192,8 +192,8 @@ def _json(path: Path) -> Table:
 
 
 def _parquet(path: Path, decl: ParamDecl, wanted: list[str] | None) -> Table:
-    import pyarrow
-    import pyarrow.parquet as parquet
+    import pyarrow  # type: ignore[import-untyped]
+    import pyarrow.parquet as parquet  # type: ignore[import-untyped]
 
     try:
         names = parquet.read_schema(path).names

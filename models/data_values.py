@@ -176,10 +176,10 @@ class _Fitter:
                 exact = rational(given)
                 if exact is None:
                     return self._note("data-bad-cell", where, f"`{given}`")
-                value = exact * (shown.scale if shown else 1)
-                if not _inside(space, value):
-                    return self._note("data-out-of-range", where, number(value, shown))
-                return value
+                magnitude = exact * (shown.scale if shown else 1)
+                if not _inside(space, magnitude):
+                    return self._note("data-out-of-range", where, number(magnitude, shown))
+                return magnitude
         raise TypeError(f"not a space: {space!r}")
 
     def _record(self, space: Record, given: Any, row: str) -> Any:
@@ -244,8 +244,10 @@ def rational(given: Any) -> Fraction | None:
     """The exact number that a cell stands for; `None` if it stands for none."""
     if isinstance(given, bool):
         return None
-    if isinstance(given, Integral | Rational):
-        return Fraction(int(given)) if isinstance(given, Integral) else Fraction(given.numerator, given.denominator)
+    if isinstance(given, Integral):
+        return Fraction(int(given))
+    if isinstance(given, Rational):
+        return Fraction(int(given.numerator), int(given.denominator))
     if isinstance(given, Real):
         return Fraction(repr(float(given))) if math.isfinite(given) else None
     text = str(given).strip().replace("_", "")

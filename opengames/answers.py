@@ -9,7 +9,7 @@ An estimate never proves: a claim is supported if it holds for every value insid
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice, product
@@ -17,18 +17,17 @@ from time import perf_counter
 from typing import Any
 
 from opengames import estimates
+from opengames.cases import Undecided, assignments, bounded, count, parts, search
 from opengames.diagnostics import Diagnostic, Refusal
 from opengames.diagram import Decide, Diagram, walk
-from opengames.evaluate import compile_term, evaluate
+from opengames.evaluate import evaluate
 from opengames.plug import plug
 from opengames.program import Program, Question
 from opengames.results import Answer, Claim, distribution_lines
-from opengames.show import show, show_space
-from opengames.spaces import BOOL, Enum, Space, is_finite, points, size
-from opengames.terms import Ask, Const, Fold, Prim, Ref, Term, children, free, rebuild, substitute
+from opengames.show import show
+from opengames.spaces import BOOL, Enum, Space
+from opengames.terms import Ask, Const, Fold, Prim, Ref, Term, free, rebuild, substitute
 
-CASES = 2_000_000
-"""Cases of a quantifier that are tried one by one."""
 UNFOLDED = 10_000
 """Cases of a quantifier with a question inside."""
 CORNERS = 4
@@ -42,10 +41,6 @@ EXACT = frozenset({"exact", "enumeration", "slicing", "dynamic_programming", "in
 
 _ABOUT_WIRES = frozenset({"E", "P", "cvar", "variance", "distribution"})
 _WHOLE = frozenset({"equilibria", "best_response", "dominant", "distribution"})
-
-
-class Undecided(Exception):
-    """A question that stays open. Its text is the reason."""
 
 
 @dataclass
@@ -139,7 +134,7 @@ class _Work:
     def verdict(self) -> str:
         term = self.question.term
         self._known_method()
-        asks = any(isinstance(t, Ask) for t in _all(term))
+        asks = any(isinstance(t, Ask) for t in parts(term))
         if asks:
             closed = self._resolve(term)
             if self.estimates:
@@ -147,7 +142,7 @@ class _Work:
             return self._found(self._evaluate(closed))
         if free(term):
             return self._of_plays(term)
-        holds, assignment = self._search(term)
+        holds, assignment = search(term, self.program.funs, self.desk.params)
         self._cases(term)
         if assignment:
             self.counterexample = "\n".join(f"{name} = {show(v, space)}" for name, v, space in assignment)
@@ -202,45 +197,10 @@ class _Work:
         self.because.append(f"it fails in {int((~held).sum()):,} of {runs:,} runs, first in run {int((~held).argmax())}")
         return "not supported"
 
-    def _search(self, term: Term) -> tuple[bool, list[tuple[str, Any, Space]]]:
-        """Whether a closed term holds, and the outermost assignment that decides it, if one does."""
-        match term:
-            case Fold(op="and" | "or" as op, iters=iters, body=body, where=where):
-                self._bounded(iters)
-                decides = op == "or"
-                rest = compile_term(body, self.program.funs, self.desk.params)
-                counts = None if where is None else compile_term(where, self.program.funs, self.desk.params)
-                for values in product(*(tuple(points(s)) for _, s in iters)):
-                    env = {name: v for (name, _), v in zip(iters, values, strict=True)}
-                    if (counts is None or counts(env)) and bool(rest(env)) == decides:
-                        inner = substitute(body, {n: Const(v) for n, v in env.items()})
-                        _, deeper = self._search(inner)
-                        here = [(_written(n), v, s) for (n, s), v in zip(iters, values, strict=True)]
-                        return decides, [*here, *deeper]
-                return not decides, []
-            case Prim(op="not", args=(inner,)):
-                holds, found = self._search(inner)
-                return not holds, found
-        for each in _all(term):
-            if isinstance(each, Fold):
-                self._bounded(each.iters, deep=True)
-        return bool(self._evaluate(term)), []
-
-    def _bounded(self, iters: tuple[tuple[str, Space], ...], deep: bool = False) -> None:
-        """Refuse what cannot be tried case by case."""
-        for name, space in iters:
-            if not is_finite(space):
-                raise Undecided(
-                    f"it quantifies over every `{_written(name)}: {show_space(space)}`, infinitely many: that needs the "
-                    "proved reading, which this version does not have"
-                )
-        if not deep and _count(iters) > CASES:
-            raise Undecided(f"there are {_count(iters):,} cases to try, and {CASES:,} is the most that are tried")
-
     def _cases(self, term: Term) -> None:
         while isinstance(term, Prim) and term.op == "not":
             term = term.args[0]
-        n = _count(term.iters) if isinstance(term, Fold) else 0
+        n = count(term.iters) if isinstance(term, Fold) else 0
         self.methods[f"exact, {n:,} case{'s' if n > 1 else ''}" if n else "exact"] = None
 
     # ----------------------------------------------------------------------------- queries
@@ -250,7 +210,7 @@ class _Work:
         self._known_method()
         if isinstance(term, Ask) and term.op in _WHOLE:
             return self._whole(term), None
-        if not any(isinstance(t, Ask) for t in _all(term)):
+        if not any(isinstance(t, Ask) for t in parts(term)):
             self.methods["exact"] = None
             if free(term):
                 raise Undecided("it asks for a wire of a play; ask for `E(...)`, `P(...)` or `distribution(...)` of it")
@@ -303,7 +263,7 @@ class _Work:
         from opengames.solvers import claims, planning
 
         by = self.question.by
-        options = {name: value if isinstance(value, bool) else int(value) for name, value in by.options} if by else {}
+        options: dict[str, Any] = {n: v if isinstance(v, bool) else int(v) for n, v in by.options} if by else {}
         planned = by is not None and by.name == "dynamic_programming"
         if not planned:
             limit = {"limit": options["nodes"]} if "nodes" in options else {}
@@ -351,30 +311,27 @@ class _Work:
         """The term with every question in it answered."""
         if isinstance(term, Ask):
             return self._ask(term)
-        if isinstance(term, Fold) and any(isinstance(t, Ask) for t in _all(term.body)):
+        if isinstance(term, Fold) and any(isinstance(t, Ask) for t in parts(term.body)):
             return self._unfold(term)
-        if not any(isinstance(t, Ask) for t in _all(term)):
+        if not any(isinstance(t, Ask) for t in parts(term)):
             return term
         done: Term = rebuild(term, self._resolve)
         return done
 
     def _unfold(self, term: Fold) -> Term:
-        self._bounded(term.iters)
-        if _count(term.iters) > UNFOLDED:
-            raise Undecided(f"it asks {_count(term.iters):,} questions, and {UNFOLDED:,} is the most that are asked")
-        parts: list[Term] = []
-        for values in product(*(tuple(points(s)) for _, s in term.iters)):
-            known: dict[str, Term] = {n: Const(v) for (n, _), v in zip(term.iters, values, strict=True)}
+        bounded(term.iters, UNFOLDED)
+        found: list[Term] = []
+        for known in assignments(term.iters):
             if term.where is None or self._evaluate(self._resolve(substitute(term.where, known))):
-                parts.append(self._resolve(substitute(term.body, known)))
+                found.append(self._resolve(substitute(term.body, known)))
         empty = {"and": True, "or": False, "sum": Fraction(0), "product": Fraction(1)}
-        if not parts:
+        if not found:
             return Const(empty.get(term.op))
         op = {"sum": "+", "product": "*"}.get(term.op, term.op)
         if op in ("min", "max"):
-            return Prim(op, tuple(parts))
-        whole = parts[0]
-        for part in parts[1:]:
+            return Prim(op, tuple(found))
+        whole = found[0]
+        for part in found[1:]:
             whole = Prim(op, (whole, part))
         return whole
 
@@ -388,11 +345,12 @@ class _Work:
                 return Const(self._exploitability(ask))
             case "reach":
                 return Const(self._reach(ask))
+            case "same":
+                return Const(self._same(ask))
         raise Undecided(
             {
                 "feasible": "`feasible` needs the solver of clearings, which this version does not have",
                 "coverage": "`coverage` needs recognition, which this version does not have",
-                "same": "that two channels are the same needs the proved reading, which this version does not have",
             }.get(ask.op, f"`{ask.op}` is an answer of its own and cannot stand inside an expression")
         )
 
@@ -456,16 +414,21 @@ class _Work:
         place = ask.args[0]
         assert isinstance(place, Const)
         found = claims.reached(self.program, self.question.of, self.question.under, self.desk.params)
-        known = {where for where, _, _ in found.decisions + found.arms}
-        words = str(place.value)
-        if words not in known:
-            listed = ", ".join(f"`{w}`" for w in islice(sorted(known), 8))
-            raise Refusal(
-                Diagnostic("unknown-decision", f"there is no decision or branch `{words}`", ask.at, notes=(f"there are {listed}",))
-            )
+        places = dict.fromkeys(where for where, _, _ in found.decisions + found.arms)
+        words = _only_place(str(place.value), tuple(places), ask)
         self.methods["exact"] = None
         chances = [c for where, _, c in found.decisions + found.arms if where == words]
         return sum(chances, Fraction(0)) / len(chances)
+
+    def _same(self, ask: Ask) -> bool:
+        from opengames.same_channels import difference
+
+        first, second = ask.args
+        tried, where = difference(self.program, first, second, self.desk.params)
+        self.methods[f"exact, {tried:,} input{'s' if tried != 1 else ''}"] = None
+        if where is not None:
+            self.because.append(f"they differ at {where}")
+        return where is None
 
     # ------------------------------------------------------------------------------- details
 
@@ -520,6 +483,23 @@ class _Work:
         return evaluate(term, {}, self.program.funs, self.desk.params)
 
 
+def _only_place(asked: str, places: tuple[str, ...], ask: Ask) -> str:
+    """The decision or branch that `reach(...)` names: `open`, `seat.bid` or, for an arm, its condition `open == Bet`.
+
+    The branches around it may be left out, as long as one place is meant.
+    """
+    spellings = (asked, f"{asked}=true", asked.replace(" == ", "="))
+    found = [p for p in places if p in spellings] or [p for p in places if p.endswith(tuple(f".{s}" for s in spellings))]
+    if len(found) == 1:
+        return found[0]
+    listed = ", ".join(f"`{w}`" for w in islice(sorted(found or places), 8))
+    if found:
+        headline, advice = f"`{asked}` is in several places", "give the decisions different names"
+    else:
+        headline, advice = f"there is no decision or branch `{asked}`", ""
+    raise Refusal(Diagnostic("unknown-decision", headline, ask.at, notes=(f"there are {listed}",), help=advice))
+
+
 def _sampled_distribution(
     desk: Desk, diagram: Diagram, term: Term, space: Space | None, runs: int, seed: int
 ) -> tuple[tuple[Any, float], ...]:
@@ -547,26 +527,6 @@ def _ends(values: Any) -> dict[str, Term]:
 
 def _simulated(runs: int, seed: int) -> str:
     return f"simulate, {runs:,} runs, seed {seed}"
-
-
-def _written(name: str) -> str:
-    """A bound variable as the author wrote it."""
-    return name.split("#", 1)[0]
-
-
-def _count(iters: tuple[tuple[str, Space], ...]) -> int:
-    total = 1
-    for _, space in iters:
-        total *= size(space) or 0
-    return total
-
-
-def _all(term: Term) -> Iterator[Term]:
-    stack = [term]
-    while stack:
-        each = stack.pop()
-        yield each
-        stack.extend(children(each))
 
 
 __all__ = ["CANNOT", "Desk", "Undecided", "cannot"]

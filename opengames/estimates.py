@@ -68,7 +68,7 @@ def estimate(
     x, *rest = ask.args
     if ask.op not in ("E", "P", "cvar", "variance"):
         raise refuse("not-yet", f"`{ask.op}` is not estimated from runs", span=ask.at)
-    asked = {_ASKED: (Prim("ind", (x,)) if ask.op == "P" else x, REAL)}
+    asked: dict[str, tuple[Term, Space]] = {_ASKED: (Prim("ind", (x,)) if ask.op == "P" else x, REAL)}
     if ask.op != "cvar":
         asked |= {f"{_ASKED} given {i}": (e, BOOL) for i, e in enumerate(rest)}
     found = per_run(program, diagram, asked, runs, seed, params)

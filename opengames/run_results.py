@@ -100,7 +100,8 @@ class RunResult:
                 rows.append((name, "", "", "", "", r.text))
             else:
                 numbers = (r.mean, r.deviation, r.lowest, r.highest)
-                rows.append((name, *(digits(float(f"{x or 0.0:.6g}")) for x in numbers), r.unit))
+                mean, deviation, lowest, highest = (digits(float(f"{x or 0.0:.6g}")) for x in numbers)
+                rows.append((name, mean, deviation, lowest, highest, r.unit))
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
         return [
             (f"{row[0]:<{widths[0]}}  " + "  ".join(f"{row[i]:>{widths[i]}}" for i in range(1, 5)) + f"  {row[5]}").rstrip()
@@ -134,7 +135,7 @@ class RunResult:
         if target.suffix == ".npz":
             import numpy as np
 
-            np.savez_compressed(target, **self.arrays())
+            np.savez_compressed(target, **self.arrays())  # type: ignore[arg-type]  # its stub knows no names
             return target
         if target.suffix == ".parquet":
             return self._parquet(target)
@@ -143,7 +144,7 @@ class RunResult:
         )
 
     def _parquet(self, target: Path) -> Path:
-        import pyarrow
+        import pyarrow  # type: ignore[import-untyped]
         from pyarrow import parquet
 
         columns = {

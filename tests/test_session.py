@@ -102,6 +102,38 @@ def test_an_estimate_never_proves(bit):
     assert fair.holds and not loaded.holds
 
 
+CHAIN = """
+type Sky = Sunny | Rainy
+channel tomorrow(today: Sky) -> (sky: Sky) = table {
+    | today || Sunny | Rainy |
+    | Sunny ||   90% |   10% |
+    | Rainy ||   50% |   50% |
+}
+channel two(today: Sky) -> (sky: Sky) = table {
+    | today || Sunny | Rainy |
+    | Sunny ||   86% |   14% |
+    | Rainy ||   70% |   30% |
+}
+channel flip[y: prob](home: bool) -> (later: bool) {
+    switched ~ bernoulli(y)
+    later = home != switched
+}
+verify twice:   tomorrow >> tomorrow == two
+verify once:    tomorrow == two
+verify grouped: (tomorrow >> tomorrow) >> tomorrow == tomorrow >> (tomorrow >> tomorrow)
+verify flips:   flip[1/4] >> flip[1/3] == flip[1/4 + 1/3 - 2 * 1/4 * 1/3]
+verify no_flip: flip[1/4] == flip[1/3]
+verify any:     forall y in prob, z in prob: flip[y] >> flip[z] == flip[y + z - 2 * y * z]
+"""
+
+
+def test_finite_channels_are_compared_input_by_input():
+    model = og.loads(CHAIN)
+    assert [c.verdict for c in model.verify()] == ["proved", "refuted", "proved", "proved", "refuted", "unknown"]
+    assert model.verify("once")[0].because == ("they differ at today = Sunny",)
+    assert model.verify("twice")[0].method == "exact, 2 inputs"
+
+
 def test_what_cannot_be_decided_says_why(bit):
     assert "proved reading" in bit.verify("over_reals")["over_reals"].because[0]
     assert "z3" in bit.verify("by_proof")["by_proof"].because[0]

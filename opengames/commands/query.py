@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from opengames.commands.common import (
     FAILS,
@@ -29,6 +30,10 @@ from opengames.commands.common import (
 from opengames.commands.progress import progress
 from opengames.commands.verify import duration
 
+if TYPE_CHECKING:
+    from opengames.diagnostics import Diagnostic
+    from opengames.results import Answer
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .game text; - is the standard input")
@@ -43,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
 
     asked = model(args)
     status, answers = FINE, []
-    told: tuple = ()  # type: ignore[type-arg]
+    told: tuple[Diagnostic, ...] = ()
     for question in asked.questions("query", args.names or None):
         try:
             with progress(f"answering {question.name}"):
@@ -70,7 +75,7 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _print(answer, args: argparse.Namespace) -> None:  # type: ignore[no-untyped-def]
+def _print(answer: Answer, args: argparse.Namespace) -> None:
     how = say(f"({answer.method}, {duration(answer.seconds)})", "2", args)
     name = say(answer.name, "1", args)
     is_table = isinstance(answer.value, tuple) and answer.space is None

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from typing import TYPE_CHECKING
 
 from opengames.commands.common import (
     FAILS,
@@ -29,6 +30,10 @@ from opengames.commands.common import (
     shared_options,
 )
 from opengames.commands.progress import progress
+
+if TYPE_CHECKING:
+    from opengames.diagnostics import Diagnostic
+    from opengames.results import Claim
 
 _STYLES = {"proved": "1;32", "supported": "1;34", "refuted": "1;31", "not supported": "1;31", "unknown": "1;33"}
 
@@ -49,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     claims = []
     widest = max((len(q.name) for q in chosen), default=0)
     status, sources = FINE, {asked.name: asked.text}
-    told: tuple = ()  # type: ignore[type-arg]
+    told: tuple[Diagnostic, ...] = ()
     for question in chosen:
         try:
             with progress(f"deciding {question.name}"):
@@ -76,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     return status
 
 
-def _print(claim, widest: int, args: argparse.Namespace) -> None:  # type: ignore[no-untyped-def]
+def _print(claim: Claim, widest: int, args: argparse.Namespace) -> None:
     verdict = say(f"{claim.shown:<9}", _STYLES[claim.verdict], args)
     took = duration(claim.seconds)
     print(f"{verdict}  {claim.name:<{widest}}  {say(f'{claim.method}, {took}' if claim.method else took, '2', args)}")

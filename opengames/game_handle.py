@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opengames.diagnostics import refuse
 from opengames.params import require
 from opengames.params_used import params_in
 
@@ -144,10 +145,19 @@ class Handle:
             yield
 
     def _known(self, strategy: str | None) -> None:
-        from opengames.session import _unknown
+        """Refuse a strategy that is not declared, or is one of another game."""
+        from opengames.session import unknown
 
-        if strategy is not None and strategy not in self.model.program.strategies:
-            raise _unknown("unknown-strategy", "strategy", strategy, self.model.program.strategies)
+        if strategy is None:
+            return
+        strategies = self.model.program.strategies
+        if strategy not in strategies:
+            raise unknown("unknown-strategy", "strategy", strategy, strategies)
+        if strategies[strategy].game != self.name:
+            raise refuse(
+                "other-game", f"`{strategy}` is a strategy of `{strategies[strategy].game}`, not of `{self.name}`",
+                span=strategies[strategy].at, label="declared here",
+            )  # fmt: skip
 
     def draw(self, *, tree: bool = False, under: str | None = None) -> Drawing:
         """A picture: the string diagram, or for a small game its tree. under: plugs a strategy in."""

@@ -57,9 +57,9 @@ class RunResult:
 
     def __getitem__(self, wire: str) -> np.ndarray:
         if wire not in self.found.columns:
-            from opengames.session import _unknown
+            from opengames.session import unknown
 
-            raise _unknown("unknown-wire", "wire", wire, self.found.columns)
+            raise unknown("unknown-wire", "wire", wire, self.found.columns)
         column = self.found.columns[wire]
         return scaled(column.data, column.space)
 
@@ -92,21 +92,24 @@ class RunResult:
         )
 
     def lines(self) -> list[str]:
-        """The summary as aligned text."""
+        """The summary as aligned text: numbers in a table, then labels and truth values with their shares."""
         rows = [("", "mean", "deviation", "lowest", "highest", "")]
+        words: list[tuple[str, str]] = []
         for r in self.summary():
             name = r.wire + (f"[{', '.join(map(str, r.shape))}]" if r.shape else "")
             if r.mean is None:
-                rows.append((name, "", "", "", "", r.text))
+                words.append((name, r.text))
             else:
                 numbers = (r.mean, r.deviation, r.lowest, r.highest)
                 mean, deviation, lowest, highest = (digits(float(f"{x or 0.0:.6g}")) for x in numbers)
                 rows.append((name, mean, deviation, lowest, highest, r.unit))
         widths = [max(len(row[i]) for row in rows) for i in range(5)]
-        return [
+        widths[0] = max([widths[0], *(len(name) for name, _ in words)])
+        table = [
             (f"{row[0]:<{widths[0]}}  " + "  ".join(f"{row[i]:>{widths[i]}}" for i in range(1, 5)) + f"  {row[5]}").rstrip()
             for row in rows
         ]
+        return (table if len(rows) > 1 else []) + [f"{name:<{widths[0]}}  {text}" for name, text in words]
 
     def __repr__(self) -> str:
         under = f" under {self.under}" if self.under else ""

@@ -172,7 +172,7 @@ class Model:
 
         if name not in self.program.diagrams:
             with self._explained():
-                raise _unknown("unknown-game", "game or channel", name, self.program.diagrams)
+                raise unknown("unknown-game", "game or channel", name, self.program.diagrams)
         return Handle(self, name)
 
     @property
@@ -207,7 +207,7 @@ class Model:
             return self[game].name
         if under is not None:
             if under not in self.program.strategies:
-                raise _unknown("unknown-strategy", "strategy", under, self.program.strategies)
+                raise unknown("unknown-strategy", "strategy", under, self.program.strategies)
             return self.program.strategies[under].game
         closed = [n for n, d in self.program.diagrams.items() if not d.inputs and not d.expects]
         if len(closed) == 1:
@@ -303,10 +303,11 @@ def _unknown_question(kind: str, name: str, program: Program) -> Refusal:
             "unknown-question", f"`{name}` is a {'claim' if other.kind == 'verify' else 'query'}, not a {what}",
             span=other.at, label="declared here", help=f"ask it with `{other.kind}`",
         )  # fmt: skip
-    return _unknown("unknown-question", what, name, [q.name for q in program.questions if q.kind == kind])
+    return unknown("unknown-question", what, name, [q.name for q in program.questions if q.kind == kind])
 
 
-def _unknown(code: str, what: str, name: str, known: Iterable[str]) -> Refusal:
+def unknown(code: str, what: str, name: str, known: Iterable[str]) -> Refusal:
+    """The refusal of a name that is not there, with the nearest that is."""
     from difflib import get_close_matches
 
     names = list(known)
@@ -322,4 +323,4 @@ def _count(n: int, word: str, many: str = "") -> str:
     return f"{n} {word}" if n == 1 else f"{n} {many or word + 's'}"
 
 
-__all__ = ["Model", "Params", "Report", "explained", "load", "loads"]
+__all__ = ["Model", "Params", "Report", "explained", "load", "loads", "unknown"]

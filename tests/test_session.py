@@ -289,6 +289,9 @@ def test_runs_come_as_arrays_in_the_declared_units(bit):
     assert result["value"].shape == (200,) and set(result["value"]) == {0.0, 2.0}
     assert result.unit("value") == "$"
     assert (result["value"] == bit.run("coin", runs=300, seed=3)["value"][:200]).all()
+    _, numbers, value, side = repr(result).splitlines()
+    assert numbers.split() == ["mean", "deviation", "lowest", "highest"]
+    assert value.split()[0] == "value" and value.endswith("0        2  $") and side.startswith("  side ")
     assert "Head" in repr(result) and "200 runs, seed 3" in repr(result)
 
 
@@ -309,6 +312,8 @@ def test_a_game_is_run_under_a_strategy(bit):
     assert result.game == "Pennies" and 100 < (result["a"] == "Head").sum() < 300
     with pytest.raises(og.Refusal, match="needs-strategy"):
         bit.run("Pennies", runs=10)
+    with pytest.raises(og.Refusal, match="other-game"):
+        bit.run("coin", "half", runs=10)
     with pytest.raises(og.Refusal, match="unknown-strategy"):
         bit.run("Pennies", "hal", runs=10)
     with pytest.raises(og.Refusal, match="unknown-wire"):

@@ -10,9 +10,8 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TextIO
 
-from opengames.dsl.excerpt import Line, lay_out
-
 from opengames.diagnostics import Diagnostic
+from opengames.dsl.excerpt import Line, lay_out
 
 _ANSI = {
     "error": "1;31", "warning": "1;33", "place": "2", "gutter": "36", "primary": "1;31", "secondary": "34",

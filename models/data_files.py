@@ -15,9 +15,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from opengames.models.data_values import Origin, fit, missing_column
-
 from opengames.diagnostics import Refusal, refuse
+from opengames.models.data_values import Origin, fit, missing_column
 from opengames.program import ParamDecl
 from opengames.show import show_space
 from opengames.spaces import Enum, Family, Record
@@ -192,8 +191,8 @@ def _json(path: Path) -> Table:
 
 
 def _parquet(path: Path, decl: ParamDecl, wanted: list[str] | None) -> Table:
-    import pyarrow  # type: ignore[import-untyped]
-    import pyarrow.parquet as parquet  # type: ignore[import-untyped]
+    import pyarrow
+    import pyarrow.parquet as parquet
 
     try:
         names = parquet.read_schema(path).names

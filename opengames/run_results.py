@@ -147,7 +147,7 @@ class RunResult:
         )
 
     def _parquet(self, target: Path) -> Path:
-        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow
         from pyarrow import parquet
 
         columns = {

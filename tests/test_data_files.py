@@ -6,10 +6,10 @@ from fractions import Fraction as F
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opengames.models.data_files import from_file
-from opengames.models.data_values import fit, rational
 
 from opengames.diagnostics import Refusal
+from opengames.models.data_files import from_file
+from opengames.models.data_values import fit, rational
 from opengames.program import ParamDecl
 from opengames.spaces import BOOL, Enum, Family, Grid, Reals, Record, Shown
 

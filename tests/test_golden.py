@@ -14,18 +14,18 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+
+from opengames.cli import main
+from opengames.diagnostics import Diagnostic, Refusal
 from opengames.dsl.check import check
 from opengames.dsl.excerpt import apply_edit
 from opengames.dsl.explain import codes, explain, opening, programs
 from opengames.dsl.parser import parses
 from opengames.dsl.render import render
 from opengames.dsl.source import LONGEST_TEXT, read_text
-from opengames.solvers.equilibria import dominant
-
-from opengames.cli import main
-from opengames.diagnostics import Diagnostic, Refusal
 from opengames.evaluate import evaluate
 from opengames.session import loads
+from opengames.solvers.equilibria import dominant
 from opengames.terms import Param
 
 ROOT = Path(__file__).parents[1]

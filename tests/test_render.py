@@ -5,12 +5,12 @@ import re
 
 from hypothesis import given
 from hypothesis import strategies as st
+
+from opengames.diagnostics import Diagnostic, Edit, Window
 from opengames.dsl.excerpt import clean, columns
 from opengames.dsl.render import render, render_html, summary, wants_colour
 from opengames.dsl.render_json import to_data
 from opengames.dsl.source import Lines
-
-from opengames.diagnostics import Diagnostic, Edit, Window
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

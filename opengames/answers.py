@@ -18,10 +18,10 @@ from typing import Any
 
 from opengames import estimates
 from opengames.cases import Undecided, assignments, bounded, count, parts, search
-from opengames.diagnostics import Diagnostic, Refusal
+from opengames.diagnostics import Diagnostic, Refusal, refuse
 from opengames.diagram import Decide, Diagram, walk
 from opengames.evaluate import evaluate
-from opengames.plug import plug
+from opengames.plug import is_clearing, plug
 from opengames.program import Program, Question
 from opengames.results import Answer, Claim, distribution_lines
 from opengames.show import show
@@ -93,6 +93,17 @@ class Desk:
             question.name, value, space, work.method(), question.text, tuple(work.because), work.interval,
             work.runs, work.certificate, work.game, perf_counter() - start,
         )  # fmt: skip
+
+
+def refuse_clearings(diagram: Diagram) -> None:
+    """Refuse (`not-yet`) a diagram in which a decision is left that only a solver of clearings can make."""
+    for path, box in walk(diagram):
+        if isinstance(box, Decide) and is_clearing(box):
+            raise refuse(
+                "not-yet", f"what `{'.'.join((*path, box.outs[0].name))}` will be is not known without solving its rules",
+                span=box.at, label="a clearing: the best that its rules allow",
+                notes=("the solver of clearings is missing from this version",),
+            )  # fmt: skip
 
 
 def cannot(refused: Refusal) -> bool:
@@ -440,7 +451,10 @@ class _Work:
     def _diagram(self) -> Diagram:
         if self.question.of is None:
             raise Undecided("it asks about wires, and no game or channel is named: add `of NAME`")
-        return self.desk.diagram(self.question.of, self.question.under)
+        found = self.desk.diagram(self.question.of, self.question.under)
+        if self.question.under is not None:
+            refuse_clearings(found)
+        return found
 
     def _sampling(self) -> bool:
         by = self.question.by
@@ -488,8 +502,10 @@ def _only_place(asked: str, places: tuple[str, ...], ask: Ask) -> str:
 
     The branches around it may be left out, as long as one place is meant.
     """
-    spellings = (asked, f"{asked}=true", asked.replace(" == ", "="))
-    found = [p for p in places if p in spellings] or [p for p in places if p.endswith(tuple(f".{s}" for s in spellings))]
+    arms = (f"{asked}=true", asked.replace(" == ", "="))
+    found = [p for p in places if p == asked]
+    found = found or [p for p in places if p.endswith(f".{asked}")] or [p for p in places if p in arms]
+    found = found or [p for p in places if p.endswith(tuple(f".{a}" for a in arms))]
     if len(found) == 1:
         return found[0]
     listed = ", ".join(f"`{w}`" for w in islice(sorted(found or places), 8))

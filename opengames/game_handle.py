@@ -69,12 +69,15 @@ class Handle:
         keep: wires to keep, by name or path. given: for draws by path, `og.Uniforms(array)` or `og.Outcomes(array)`.
         inputs: values of its inputs, in their declared units. progress: called with (runs done, runs).
         """
+        from opengames.answers import refuse_clearings
         from opengames.run_results import RunResult
         from opengames.sampled import simulate
 
         program = self.model.program
         with self._asking(under):
             diagram = self.model._desk.diagram(self.name, under)
+            if under is not None:
+                refuse_clearings(diagram)
             found = simulate(
                 program, diagram, runs=runs, seed=seed, keep=keep, given=given, inputs=self._inputs(inputs or {}),
                 progress=progress,

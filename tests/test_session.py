@@ -1,11 +1,14 @@
 """The Python interface: models, claims, answers, params, runs and pictures."""
 
+import contextlib
 import json
 from fractions import Fraction as F
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import opengames as og
 
@@ -132,6 +135,15 @@ def test_finite_channels_are_compared_input_by_input():
     assert [c.verdict for c in model.verify()] == ["proved", "refuted", "proved", "proved", "refuted", "unknown"]
     assert model.verify("once")[0].because == ("they differ at today = Sunny",)
     assert model.verify("twice")[0].method == "exact, 2 inputs"
+
+
+def test_a_clearing_is_refused_in_the_same_words_by_every_question():
+    day = og.load(EXAMPLES / "06_ercot.game", demand=[700 + i for i in range(24)])
+    for ask in (lambda: day.query("tail"), lambda: day.query("spread"), lambda: day.run("Day", "lazy")):
+        with pytest.raises(og.Refusal, match="solver of clearings is missing") as refused:
+            ask()
+        assert [d.code for d in refused.value.diagnostics] == ["not-yet"]
+    assert day["Day"].draw(under="lazy").svg.startswith("<svg")
 
 
 def test_what_cannot_be_decided_says_why(bit):
@@ -376,3 +388,12 @@ def test_a_model_describes_itself(bit):
     assert repr(bit).splitlines()[0] == "Model bit.game: 10 claims, 8 queries"
     assert "<pre>" in bit._repr_html_()
     assert bit.games == ("Pennies", "coin", "line")
+
+
+@given(st.text(max_size=12) | st.from_regex(r"[-+*/()\[\]{}0-9 $%a-z.,:|]{0,12}", fullmatch=True))
+def test_whatever_is_written_for_a_param_is_a_value_or_a_refusal(words):
+    text = "param stake: real $ = 2 $\nparam bias: prob = 1/2\nquery mean = bias * stake\n"
+    with contextlib.suppress(og.Refusal):
+        assert og.loads(text, stake=words).query("mean").unit == "$"
+    with contextlib.suppress(og.Refusal):
+        assert 0 <= og.loads(text, bias=words).params["bias"] <= 1

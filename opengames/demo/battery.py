@@ -109,7 +109,7 @@ def table(found: Year) -> list[str]:
         sharpe = "-" if np.isnan(r.sharpe) else f"{r.sharpe:.2f}"
         lines.append(
             f"{each.name:<28}{each.profit:>12,.0f} ${each.profit / found.best:>12.3f}"
-            f"{r.value_at_risk:>10,.0f} ${r.expected_shortfall:>10,.0f} ${sharpe:>9}{r.drawdown:>11,.0f} $"
+            f"{r.value_at_risk + 0.0:>10,.0f} ${r.expected_shortfall + 0.0:>10,.0f} ${sharpe:>9}{r.drawdown:>11,.0f} $"
         )
     lines.append(f"{'perfect foresight':<28}{found.best:>12,.0f} ${1:>12.3f}")
     return lines

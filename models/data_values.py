@@ -18,7 +18,7 @@ from typing import Any
 from opengames.diagnostics import Diagnostic, Refusal, refuse
 from opengames.program import ParamDecl
 from opengames.show import number, show, show_space
-from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_points, index_size, points
+from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_points, index_size
 
 _SHOWN = 5
 """Rows named in one report."""
@@ -289,8 +289,3 @@ def _bare(part: Any, space: Space) -> str:
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
     near = get_close_matches(word, list(known), 1, 0.5)
     return f"`{word}`" + (f", did you mean `{near[0]}`?" if near else "")
-
-
-def labels_of(space: Space) -> tuple[str, ...]:
-    """The values of a finite space as a data file writes them."""
-    return tuple(_bare(p, space) if isinstance(space, Bool) else show(p, space) for p in points(space))

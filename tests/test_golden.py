@@ -278,5 +278,5 @@ def codes_of_a_page(text: str, tables: list[str], folder: Path) -> set[str]:
 
 def test_an_unknown_code_names_the_nearest():
     with pytest.raises(Refusal) as refused:
-        explain("unit-mismach")
-    assert refused.value.diagnostics[0].help == "did you mean `unit-mismatch`?"
+        explain("data-gaps")
+    assert refused.value.diagnostics[0].help == "did you mean `data-gap`?"

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Typed
 from opengames.dsl.infer import conform
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.type_expressions import resolve
-
-from opengames.diagnostics import Window
 from opengames.terms import Check, Const, Term, Var
 
 #: The declared types of some wires of a block (its outputs), and where they are declared.

@@ -6,13 +6,12 @@ earned or paid is read last (`Level.later`), when every wire of the whole game h
 
 from __future__ import annotations
 
+from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import bound, forward, mentions
 from opengames.dsl.statements import elaborate
-
-from opengames.diagnostics import Window
 
 
 def build(level: Level, scope: LevelScope, block: s.Block, expected: dict[str, tuple[t.Type, s.Span]]) -> None:
@@ -152,12 +151,7 @@ def _sort(waits: list[set[int]]) -> tuple[list[int], set[int]]:
 
 def _report_cycle(level: Level, block: s.Block, waits: list[set[int]], stuck: set[int]) -> None:
     """One diagnostic for each separate cycle, as the path of wires that wait for each other."""
-    told: set[int] = set()
-    for start in sorted(stuck):
-        path = _cycle_from(start, waits, stuck)
-        if path is None or told & set(path):
-            continue
-        told |= set(path)
+    for path in _cycles(waits, stuck):
         names = [next(bound(block.statements[n])).text for n in path]
         at = next(bound(block.statements[path[0]])).at
         lines = ", ".join(str(x) for x in sorted({block.statements[n].at.line for n in path}))
@@ -176,18 +170,26 @@ def _report_cycle(level: Level, block: s.Block, waits: list[set[int]], stuck: se
             level.bind(name.text, t.WRONG, name.at)
 
 
-def _cycle_from(start: int, waits: list[set[int]], stuck: set[int]) -> list[int] | None:
-    """A cycle through `start`, following what each statement waits for."""
-    stack: list[tuple[int, list[int]]] = [(start, [start])]
+def _cycles(waits: list[set[int]], stuck: set[int]) -> list[list[int]]:
+    """Cycles that share no statement, each from its first statement on, following what each one waits for."""
+    found: list[list[int]] = []
     seen: set[int] = set()
-    while stack:
-        here, path = stack.pop()
-        for following in sorted(waits[here] & stuck, reverse=True):
-            if following == start:
-                return path
-            if following not in seen:
-                seen.add(following)
-                stack.append((following, [*path, following]))
-    return None
-
-
+    for start in sorted(stuck):
+        path: list[int] = []
+        place: dict[int, int] = {}
+        stack: list[tuple[int, bool]] = [(start, False)]
+        while stack:
+            here, leaving = stack.pop()
+            if leaving:
+                path.pop()
+                del place[here]
+            elif here in place:
+                if not any(n in circle for circle in found for n in path[place[here] :]):
+                    found.append(path[place[here] :])
+            elif here not in seen:
+                seen.add(here)
+                place[here] = len(path)
+                path.append(here)
+                stack.append((here, True))
+                stack.extend((n, False) for n in sorted(waits[here] & stuck, reverse=True))
+    return [circle[circle.index(min(circle)) :] + circle[: circle.index(min(circle))] for circle in found]

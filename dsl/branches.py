@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from opengames.diagnostics import Window
+from opengames.diagram import Branch, Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.bindings import wire_of
@@ -12,9 +14,6 @@ from opengames.dsl.infer import value
 from opengames.dsl.levels import BranchInside, Level, LevelScope
 from opengames.dsl.matching import all_finite, cover_values, subject_parts
 from opengames.dsl.names_used import merged, partly
-
-from opengames.diagnostics import Window
-from opengames.diagram import Branch, Port
 from opengames.terms import Pack
 
 

@@ -15,9 +15,8 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
-from opengames.dsl import syntax as s
-
 from opengames.diagnostics import Diagnostic, Window
+from opengames.dsl import syntax as s
 from opengames.plain import dataclass
 from opengames.spans import Span
 

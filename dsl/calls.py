@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.choices import unify
@@ -14,8 +15,6 @@ from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, QUESTIONS
 from opengames.dsl.ranges import bind_iters, both
 from opengames.dsl.type_expressions import resolve
 from opengames.dsl.unit_advice import better, conversion
-
-from opengames.diagnostics import Edit, Window
 from opengames.spaces import Space, is_finite
 from opengames.terms import Apply, At, Fold, Normal, Prim, Term, Uniform, Var, Weighted
 

@@ -13,6 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from opengames import program as p
+from opengames.diagnostics import Diagnostic, errors
 from opengames.dsl import (  # noqa: F401  they register their rules
     calls,
     choices,
@@ -27,15 +29,12 @@ from opengames.dsl import (  # noqa: F401  they register their rules
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, nearest
-from opengames.dsl.declarations import Declarer, called, check_recursion, collect, declare_units, define
+from opengames.dsl.declarations import Declarer, called, check_recursion, collect, declare_units
 from opengames.dsl.instances import instance
 from opengames.dsl.names_used import mentions
 from opengames.dsl.parser import parse
 from opengames.dsl.questions import question
 from opengames.dsl.strategies import recognition, strategy
-
-from opengames import program as p
-from opengames.diagnostics import Diagnostic, errors
 from opengames.plain import dataclass
 
 #: Texts that `use` may name, below `std`.
@@ -151,11 +150,13 @@ def _elaborate(context: Context, file: s.File, broken_syntax: bool) -> p.Program
     declarer = Declarer(context, named)
     declarer.labels()
     funs = {n: d for n, d in named.items() if isinstance(d, s.FunDecl)}
-    guilty = check_recursion(context, funs)
-    for name in named:
+    guilty = declarer.guilty = check_recursion(context, funs)
+    for name in _needed_first({n: mentions(d) for n, d in named.items() if not isinstance(d, s.FunDecl)}):
         declarer.need(name)
-    for _, fun in _callees_first(funs, guilty):
-        define(context, fun)
+    for name in funs:
+        declarer.need(name)
+    for name in _needed_first({n: called(d) for n, d in funs.items() if n not in guilty}):
+        declarer.need_body(name)
     kinds = _make_boxes(context)
     recognitions = {n: recognition(context, d) for n, d in context.recognitions.items()}
     strategies = {n: strategy(context, d) for n, d in context.strategies.items()}
@@ -179,20 +180,20 @@ def _elaborate(context: Context, file: s.File, broken_syntax: bool) -> p.Program
     )
 
 
-def _callees_first(funs: dict[str, s.FunDecl], guilty: set[str]) -> list[tuple[str, s.FunDecl]]:
-    """Funs so that each comes after those it calls, so that sizes may be computed with them."""
-    order: list[tuple[str, s.FunDecl]] = []
-    done: set[str] = set(guilty)
-    for start in funs:
+def _needed_first(needs: Mapping[str, Iterable[str]]) -> list[str]:
+    """The names so that each comes after those it needs (as far as there is no circle), without recursion."""
+    order: list[str] = []
+    done: set[str] = set()
+    for start in needs:
         stack = [(start, False)]
         while stack:
             name, ready = stack.pop()
             if ready:
-                order.append((name, funs[name]))
+                order.append(name)
             elif name not in done:
                 done.add(name)
                 stack.append((name, True))
-                stack.extend((n, False) for n in called(funs[name]) if n in funs and n not in done)
+                stack.extend((n, False) for n in sorted(needs[name]) if n in needs and n not in done)
     return order
 
 
@@ -211,14 +212,14 @@ def _check_supplied(context: Context, named: dict[str, s.Decl]) -> None:
 
 def _make_boxes(context: Context) -> dict[str, str]:
     """Every channel and game that needs no statics built in, and a trial of those that do and were never used."""
+    from opengames.diagram import Seat
     from opengames.dsl.context import Scope
     from opengames.dsl.names_used import type_mentions
     from opengames.dsl.type_expressions import resolve
 
-    from opengames.diagram import Seat
-
     kinds = {}
-    for decl in list(context.boxes.values()):
+    for name in _needed_first({n: mentions(d) for n, d in context.boxes.items()}):
+        decl = context.boxes[name]
         scope = Scope(context)
         built_in: dict[str, Any] = {}
         extra: list[tuple[str, t.Type]] = []

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.infer import infer, rule, want
 from opengames.dsl.unit_advice import NOTHING, better, conversion
-
-from opengames.diagnostics import Window
 from opengames.terms import ONE, If, Term, Weighted
 
 
@@ -42,6 +41,10 @@ def unify(scope: Scope, choices: list[tuple[s.Expr, Typed]]) -> t.Type | None:
     """The type that holds every choice, or `None` after a report."""
     node, first = choices[0]
     kind: t.Type = first.type
+    if len(choices) > 2:
+        at_once = t.join_points([c.type for _, c in choices])
+        if at_once is not None:
+            return at_once
     for other_node, other in choices[1:]:
         joined = t.join(kind, other.type)
         if joined is None:

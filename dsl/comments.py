@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from opengames.dsl import syntax as s
-
 from opengames.plain import dataclass
 
 _COMMENT = re.compile(r"#[^\n]*")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, origin, source
@@ -9,8 +10,6 @@ from opengames.dsl.infer import rule, value
 from opengames.dsl.operators import unit_clash
 from opengames.dsl.quantities import cover, covered
 from opengames.dsl.type_expressions import resolve
-
-from opengames.diagnostics import Window
 from opengames.terms import Member, Prim, Term, free
 
 

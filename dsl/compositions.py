@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from opengames.compose import Mismatch, beside, then
+from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.instances import Decision, Instance, box_of
-
-from opengames.compose import Mismatch, beside, then
-from opengames.diagnostics import Window
 from opengames.terms import Ask, Compose, Ref, Term
 
 

@@ -8,15 +8,14 @@ from fractions import Fraction
 from itertools import count
 from typing import Any
 
+from opengames import program as p
+from opengames.diagnostics import Diagnostic, Edit, Refusal, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.units import BUILTIN, Unit
-
-from opengames import program as p
-from opengames.diagnostics import Diagnostic, Edit, Refusal, Window
 from opengames.plain import dataclass, field
 from opengames.spans import Span
-from opengames.terms import FALSE, Const, Term
+from opengames.terms import Apply, Const, Param, Term, children
 
 #: A text may hold this many diagnostics before the checker stops looking.
 MAX_DIAGNOSTICS = 200
@@ -31,7 +30,8 @@ class Typed:
     kernel: bool = False
 
 
-WRONG = Typed(FALSE, t.WRONG)
+#: Told by identity: its term equals `false` and zero, and is neither.
+WRONG = Typed(Const(False), t.WRONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,7 @@ class Context:
     params: dict[str, p.ParamDecl] = field(default_factory=dict)
     param_types: dict[str, t.Type] = field(default_factory=dict)
     static_params: set[str] = field(default_factory=set)
+    failed_params: set[str] = field(default_factory=set)
     players: dict[str, tuple[t.Type, ...]] = field(default_factory=dict)
     signatures: dict[str, Signature] = field(default_factory=dict)
     funs: dict[str, p.Fun] = field(default_factory=dict)
@@ -68,6 +69,7 @@ class Context:
     making: list[str] = field(default_factory=list)
     told: set[Any] = field(default_factory=set)
     demand: Callable[[str], None] = lambda name: None
+    demand_body: Callable[[str], None] = lambda name: None
     _fresh: count[int] = field(default_factory=count)
 
     def report(self, code: str, headline: str, at: Span | None, label: str = "", **more: Any) -> None:
@@ -92,8 +94,10 @@ class Context:
         from opengames.evaluate import evaluate
 
         values = {}
-        for name in _params_of(term, self.funs):
+        for name in self._params_of(term):
             decl = self.params.get(name)
+            if name in self.failed_params:
+                raise Refusal()  # its own mistake is reported where it is declared
             if decl is None or decl.value is None:
                 raise Refusal(
                     Diagnostic(
@@ -107,22 +111,23 @@ class Context:
             values[name] = decl.value
         return evaluate(term, {}, self.funs, values)
 
-
-def _params_of(term: Term, funs: Mapping[str, p.Fun], seen: frozenset[str] = frozenset()) -> set[str]:
-    from opengames.terms import Apply, Param, children
-
-    found: set[str] = set()
-    done = set(seen)
-    stack = [term]
-    while stack:
-        each = stack.pop()
-        if isinstance(each, Param):
-            found.add(each.name)
-        if isinstance(each, Apply) and each.fun not in done and each.fun in funs:
-            done.add(each.fun)
-            stack.append(funs[each.fun].body)
-        stack.extend(children(each))
-    return found
+    def _params_of(self, term: Term) -> set[str]:
+        """The params that a value depends on, through the funs it calls; raises `Refusal` if one of those is wrong."""
+        found: set[str] = set()
+        done: set[str] = set()
+        stack = [term]
+        while stack:
+            each = stack.pop()
+            if isinstance(each, Param):
+                found.add(each.name)
+            if isinstance(each, Apply) and each.fun not in done:
+                done.add(each.fun)
+                self.demand_body(each.fun)
+                if each.fun not in self.funs:
+                    raise Refusal()  # its own mistakes are reported where it is declared
+                stack.append(self.funs[each.fun].body)
+            stack.extend(children(each))
+        return found
 
 
 class Scope:

@@ -8,9 +8,12 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Any
 
+from opengames import program as p
+from opengames.diagnostics import Window
+from opengames.diagram import Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
-from opengames.dsl.context import Context, Scope, Signature, Typed
+from opengames.dsl.context import WRONG, Context, Scope, Signature, Typed
 from opengames.dsl.infer import constant, want
 from opengames.dsl.names_used import mentions
 from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
@@ -18,12 +21,8 @@ from opengames.dsl.tables import Shape, family, select
 from opengames.dsl.type_expressions import BUILTIN, resolve
 from opengames.dsl.units import BUILTIN as BUILTIN_UNITS
 from opengames.dsl.units import Unit, UnknownUnit, read_unit
-
-from opengames import program as p
-from opengames.diagnostics import Window
-from opengames.diagram import Port
 from opengames.spaces import contains, size
-from opengames.terms import Const, Var
+from opengames.terms import Var
 
 #: Names that a text may not declare, because they already mean something everywhere.
 TAKEN = {*BUILTIN, *FUNCTIONS, *DISTRIBUTIONS, "true", "false", "dual"}
@@ -99,29 +98,33 @@ def declare_units(context: Context, declarations: tuple[s.Decl, ...]) -> None:
                 windows=(Window(other.name.at, "first here"),) if other is not None else (),
             )
         names.setdefault(decl.name.text, decl)
-    left = [d for d in names.values() if d.name.text not in BUILTIN_UNITS]
-    while left:
-        still = [d for d in left if not _try_unit(context, d)]
-        if len(still) == len(left):
-            for decl in still:
-                _unit_stuck(context, decl, names)
-            return
-        left = still
+    behind: dict[str, list[s.UnitDecl]] = {}
+    ready = [d for n, d in names.items() if n not in BUILTIN_UNITS]
+    while ready:
+        decl = ready.pop()
+        missing = _try_unit(context, decl)
+        if missing is not None:
+            behind.setdefault(missing, []).append(decl)
+        else:
+            ready += behind.pop(decl.name.text, [])
+    for stuck in [d for waiting_for in behind.values() for d in waiting_for]:
+        _unit_stuck(context, stuck, names)
 
 
-def _try_unit(context: Context, decl: s.UnitDecl) -> bool:
+def _try_unit(context: Context, decl: s.UnitDecl) -> str | None:
+    """Read the unit; the symbol it still waits for, if there is one."""
     name = decl.name.text
     if decl.definition is None:
         context.units[name] = Unit(name, ((name, 1),))
-        return True
+        return None
     try:
         of = read_unit(decl.definition.unit or "", context.units)
-    except UnknownUnit:
-        return False
+    except UnknownUnit as missing:
+        return missing.symbol
     if decl.definition.value <= 0:
         context.report("empty-type", f"a unit is a positive amount, and `{name}` is not", decl.definition.at, "not positive")
     context.units[name] = Unit(name, of.dimension, of.scale * abs(decl.definition.value or Fraction(1)))
-    return True
+    return None
 
 
 def _unit_stuck(context: Context, decl: s.UnitDecl, names: dict[str, s.UnitDecl]) -> None:
@@ -130,7 +133,7 @@ def _unit_stuck(context: Context, decl: s.UnitDecl, names: dict[str, s.UnitDecl]
         read_unit(decl.definition.unit or "", context.units)
     except UnknownUnit as missing:
         if missing.symbol in names:
-            context.report("cycle", f"the unit `{decl.name.text}` waits for itself", decl.definition.at, "defined by itself")
+            context.report("cycle", f"the unit `{decl.name.text}` waits for itself", decl.definition.at, f"waits for `{missing.symbol}`")
         else:
             context.report(
                 "no-such-unit", f"there is no unit `{missing.symbol}`", decl.definition.at, "not declared",
@@ -150,7 +153,9 @@ class Declarer:
         self.pending = declarations
         self.open: list[str] = []
         self.done: set[str] = set()
-        context.demand = self.need
+        self.bodies: set[str] = set()
+        self.guilty: set[str] = set()
+        context.demand, context.demand_body = self.need, self.need_body
 
     def need(self, name: str) -> None:
         """Make sure that `name`, if declared, is known to the context."""
@@ -167,8 +172,19 @@ class Declarer:
         self.open.pop()
         self.done.add(name)
 
+    def need_body(self, name: str) -> None:
+        """Make sure that the body of the fun `name`, if it has a sound one, is elaborated."""
+        decl = self.pending.get(name)
+        if isinstance(decl, s.FunDecl) and name not in self.bodies and name not in self.guilty:
+            self.bodies.add(name)
+            self.need(name)
+            define(self.context, decl)
+
     def _cycle(self, name: str) -> None:
         path = self.open[self.open.index(name) :]
+        turn = path.index(min(path, key=lambda n: self.context.declared[n][1].start))
+        path = path[turn:] + path[:turn]
+        name = path[0]
         trail = " -> ".join([*path, name])
         place = self.context.declared[name][1]
         self.context.report(
@@ -284,6 +300,8 @@ class Declarer:
         value: Any = None
         if decl.value is not None:
             value = self._default(scope, decl, kind)
+            if value is None:
+                context.failed_params.add(name)
         if name in context.supplied:
             value = context.supplied[name]
             if not contains(space, value) or not _whole(value, kind):
@@ -294,6 +312,9 @@ class Declarer:
                     f"declared as {t.describe(kind)}",
                 )
                 value = None
+                context.failed_params.add(name)
+            else:
+                context.failed_params.discard(name)
         context.params[name] = p.ParamDecl(name, space, value, at=decl.name.at)
 
     def _default(self, scope: Scope, decl: s.ParamDecl, kind: t.Type) -> Any:
@@ -308,7 +329,7 @@ class Declarer:
             term = family(scope, decl.value, kind, names)
         else:
             term = want(scope, decl.value, kind, f"`{decl.name.text}`", decl.type.at)
-        if term is None or term == _WRONG_TERM:
+        if term is None or term is WRONG.term:
             return None
         return constant(scope, term, decl.value.at)
 
@@ -329,9 +350,6 @@ class Declarer:
         output = resolve(scope, decl.output)
         made = Signature(tuple(inputs), output, len(decl.statics), tuple(places))
         self.context.signatures[decl.name.text] = made
-
-
-_WRONG_TERM = Const(False)
 
 
 def _whole(value: Any, kind: t.Type) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from opengames.diagnostics import Edit
+from opengames.diagram import Draw, Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.bindings import Expected, between, count_clash, declared_type, publish
@@ -10,9 +12,6 @@ from opengames.dsl.infer import conform, infer
 from opengames.dsl.instances import called_box
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.plays import play
-
-from opengames.diagnostics import Edit
-from opengames.diagram import Draw, Port
 from opengames.terms import Get, Var
 
 

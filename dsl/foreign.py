@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from opengames.dsl.mistakes import Mistake
-
 from opengames.diagnostics import Diagnostic, Edit
+from opengames.dsl.mistakes import Mistake
 
 _WORDS = {
     "return": ("a block gives its wires by their names", "name the output: `{rest} = …`"),

@@ -12,12 +12,12 @@ import re
 from dataclasses import dataclass
 
 from lark import TextSlice
+
+from opengames.diagnostics import Diagnostic
 from opengames.dsl.comments import Comment, comments
 from opengames.dsl.layout import Layout, Piece
 from opengames.dsl.parser import machine, parse
 from opengames.dsl.syntax import File
-
-from opengames.diagnostics import Diagnostic
 
 _QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)[ \t]*(.+)")
 

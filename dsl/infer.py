@@ -10,11 +10,10 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagnostics import Refusal, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, origin, source
-
-from opengames.diagnostics import Refusal, Window
 from opengames.spaces import contains
 from opengames.terms import Check, Const, Term
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from opengames.diagnostics import Edit, Window
+from opengames.diagram import Compute, Diagram, Draw, Port, Seat, wires
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
@@ -17,9 +19,6 @@ from opengames.dsl.infer import constant, infer, want
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
 from opengames.dsl.type_expressions import resolve
-
-from opengames.diagnostics import Edit, Window
-from opengames.diagram import Compute, Diagram, Draw, Port, Seat, wires
 from opengames.plain import dataclass
 from opengames.spaces import is_finite
 from opengames.terms import Check, Const, Get, Term, Var, free, substitute

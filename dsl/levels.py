@@ -12,11 +12,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from opengames.diagram import Arm, Box, Branch, Compute, Decide, Diagram, Loop, Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed
-
-from opengames.diagram import Arm, Box, Branch, Compute, Decide, Diagram, Loop, Port
 from opengames.plain import dataclass, field
 from opengames.spans import Span
 from opengames.terms import FALSE, Term, Var

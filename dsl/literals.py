@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
+from opengames import spaces
+from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.choices import unify
 from opengames.dsl.context import WRONG, Scope, Typed, as_constant, nearest, source
 from opengames.dsl.infer import constant, rule, value, want
 from opengames.dsl.quantities import cover, covered
-
-from opengames import spaces
-from opengames.diagnostics import Edit, Window
 from opengames.terms import Const, Pack, Tabulate, Term, Weighted, free
 
 
@@ -194,7 +194,8 @@ def family(scope: Scope, node: s.FamilyExpr, expected: t.Type | None) -> Typed:
             return WRONG
         expected = t.Family((next(iter(kinds)),), item.plain if isinstance(item, t.Num) else item)
     index = expected.index
-    points = list(spaces.index_points(tuple(t.space(i) for i in index)))
+    erased = tuple(t.space(i) for i in index)
+    count = spaces.index_size(erased)
     cells: dict[Any, tuple[Term, s.Expr]] = {}
     unit = covered(tuple(e for _, e in node.pairs)) if node.other is None else None
     for key, expr in node.pairs:
@@ -211,17 +212,24 @@ def family(scope: Scope, node: s.FamilyExpr, expected: t.Type | None) -> Typed:
             )
         cells[where] = (want(scope, cover(expr, unit), expected.item, "an element of this family"), expr)
     other = want(scope, node.other, expected.item, "the `else` of this family") if node.other is not None else None
-    missing = [p for p in points if p not in cells]
+    missing = count - len(cells)
     if missing and other is None:
-        shown = ", ".join(_point_words(p, index) for p in missing[:3]) + (", ..." if len(missing) > 3 else "")
+        gaps = list(islice((p for p in spaces.index_points(erased) if p not in cells), 3))
+        shown = ", ".join(_point_words(p, index) for p in gaps) + (", ..." if missing > 3 else "")
         return context.wrong(
             "missing-elements",
             f"this family says nothing about {shown}",
             node.at,
-            f"{len(missing)} of {len(points)} missing",
+            f"{missing} of {count} missing",
             help="add them, or `else: ...` for the rest",
         )
-    terms = [cells[p][0] if p in cells else other for p in points]
+    terms: list[Term | None] = [other] * count
+    places = [{point: i for i, point in enumerate(spaces.points(each))} for each in erased] if cells else []
+    for key_values, (term, _) in cells.items():
+        place = 0
+        for value_there, known in zip(key_values, places, strict=True):
+            place = place * len(known) + known[value_there]
+        terms[place] = term
     return _table_of(scope, [x for x in terms if x is not None], expected, node.at)
 
 

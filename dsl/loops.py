@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from opengames.diagram import Carry, Diagram, Loop, Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.bindings import Expected, wire_of
@@ -11,8 +12,6 @@ from opengames.dsl.infer import conform, value
 from opengames.dsl.levels import Level, LevelScope, LoopInside
 from opengames.dsl.names_used import bound
 from opengames.dsl.ranges import bind_iters
-
-from opengames.diagram import Carry, Diagram, Loop, Port
 from opengames.spaces import size
 from opengames.terms import Var
 

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from fractions import Fraction
 from itertools import product
 from typing import Any, TypeVar
 
+from opengames import spaces
+from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.choices import as_kernel, choose, unify
 from opengames.dsl.context import WRONG, Scope, Typed, nearest
 from opengames.dsl.infer import infer, rule, value
 from opengames.dsl.literals import value_words
-
-from opengames import spaces
-from opengames.diagnostics import Edit, Window
 from opengames.spaces import size
 from opengames.terms import Const, Prim, Select, Term
 
@@ -73,11 +71,17 @@ def cover_values(
     """Which arm each value of the subject takes; reports gaps and arms that are never reached."""
     chosen: dict[tuple[Any, ...], int] = {}
     points = list(product(*map(_points, kinds)))
+    left = dict.fromkeys(points)
     for pattern, number in arms:
-        tests = pattern_tests(scope, pattern, kinds)
-        if tests is None:
+        wanted = pattern_values(scope, pattern, kinds)
+        if wanted is None:
             return None
-        taken = [p for p in points if p not in chosen and all(test(v) for test, v in zip(tests, p, strict=True))]
+        if _ANY in wanted:
+            taken = [p for p in left if all(w is _ANY or w == v for w, v in zip(wanted, p, strict=True))]
+        else:
+            taken = [wanted] if wanted in left else []
+        for point in taken:
+            del left[point]
         if not taken:
             scope.context.report(
                 "unreachable-arm",
@@ -88,7 +92,7 @@ def cover_values(
             )
             return None
         chosen.update((p, number) for p in taken)
-    missing = [p for p in points if p not in chosen]
+    missing = list(left)
     if missing:
         words = [_words(p, kinds) for p in missing[:3]]
         scope.context.report(
@@ -111,41 +115,18 @@ def _words(point: tuple[Any, ...], kinds: tuple[t.Type, ...]) -> str:
     return f"`{parts[0]}`" if len(parts) == 1 else "`(" + ", ".join(parts) + ")`"
 
 
-Test = Callable[[Any], bool]
-
-
-def pattern_tests(scope: Scope, pattern: s.Pattern, kinds: tuple[t.Type, ...]) -> list[Test] | None:
-    """One test for each part of the subject; `None` after a report."""
+def pattern_values(scope: Scope, pattern: s.Pattern, kinds: tuple[t.Type, ...]) -> tuple[Any, ...] | None:
+    """The constant that each part of the subject must be, or `_ANY`; `None` after a report."""
     if isinstance(pattern, s.NamePattern) and pattern.name.text == "_":
-        return [_anything] * len(kinds)
+        return (_ANY,) * len(kinds)
     parts = pattern.items if isinstance(pattern, s.TuplePattern) else (pattern,)
     if len(parts) != len(kinds):
         scope.context.report(
             "wrong-count", f"the subject has {len(kinds)} parts, and this pattern has {len(parts)}", pattern.at, "here"
         )
         return None
-    tests: list[Test] = []
-    for part, kind in zip(parts, kinds, strict=True):
-        test = _one_test(scope, part, kind)
-        if test is None:
-            return None
-        tests.append(test)
-    return tests
-
-
-def _anything(value: Any) -> bool:
-    return True
-
-
-def _equal_to(known: Any) -> Test:
-    return lambda v: bool(v == known) and isinstance(v, bool) == isinstance(known, bool)
-
-
-def _one_test(scope: Scope, part: s.Pattern, kind: t.Type) -> Test | None:
-    known = pattern_value(scope, part, kind)
-    if known is _ANY:
-        return _anything
-    return None if known is None else _equal_to(known)
+    found = tuple(pattern_value(scope, part, kind) for part, kind in zip(parts, kinds, strict=True))
+    return None if any(f is None for f in found) else found
 
 
 _ANY = object()

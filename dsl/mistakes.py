@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from opengames.diagnostics import Edit
 from opengames.dsl.source import Lines
 from opengames.dsl.tokens import CLOSES, DECLARATIONS, KEYWORDS, Tok, brackets, scan
-
-from opengames.diagnostics import Edit
 from opengames.spans import Span
 
 STARTS_EXPRESSION = frozenset({"NAME", "NUMBER", "QUANTITY", "(", "["})

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin, source
 from opengames.dsl.infer import infer, rule, value, want
 from opengames.dsl.prelude import FUNCTIONS
-
-from opengames.diagnostics import Edit, Window
 from opengames.terms import At, Const, Get, Param, Var
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 from opengames.dsl import syntax as s
 
-
 _PARTS: dict[type, tuple[str, ...]] = {}
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, as_constant, origin, source
 from opengames.dsl.infer import rule, value, want
 from opengames.dsl.unit_advice import better, conversion
 from opengames.dsl.units import name_of, over, power, times
-
-from opengames.diagnostics import Window
 from opengames.terms import Const, Prim
 
 

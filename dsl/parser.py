@@ -17,12 +17,12 @@ from pathlib import Path
 from lark import Lark, TextSlice
 from lark import __version__ as lark_version
 from lark.exceptions import UnexpectedInput
+
+from opengames.diagnostics import Diagnostic, errors
 from opengames.dsl import syntax
 from opengames.dsl.build_tree import TreeBuilder
 from opengames.dsl.comments import attach
 from opengames.dsl.source import check_depth, check_text, read_text
-
-from opengames.diagnostics import Diagnostic, errors
 from opengames.plain import dataclass
 
 __all__ = ["ParseResult", "parse", "parses", "read_text"]

@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from lark import TextSlice
 from lark.exceptions import UnexpectedInput, UnexpectedToken
+
+from opengames.diagnostics import Diagnostic
 from opengames.dsl.mistakes import Mistake
 from opengames.dsl.parser import machine, parses
 from opengames.dsl.recovery import pieces
@@ -13,8 +15,6 @@ from opengames.dsl.source import Lines
 from opengames.dsl.syntax import Decl
 from opengames.dsl.syntax_errors import explain_mistake
 from opengames.dsl.tokens import scan
-
-from opengames.diagnostics import Diagnostic
 
 MOST_MISTAKES = 50
 """Pieces of one text whose mistakes are reported."""

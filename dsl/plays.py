@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from opengames.diagnostics import Window
+from opengames.diagram import Call
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.bindings import count_clash, publish, wire_of
@@ -12,9 +14,6 @@ from opengames.dsl.calls import arrange
 from opengames.dsl.infer import infer, want
 from opengames.dsl.instances import Instance, called_box, note_call
 from opengames.dsl.levels import LevelScope
-
-from opengames.diagnostics import Window
-from opengames.diagram import Call
 from opengames.terms import Pack, Var
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+from opengames.diagnostics import Edit
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, nearest
 from opengames.dsl.infer import rule
 from opengames.dsl.units import NONE, Unit, UnknownUnit, read_unit
-
-from opengames.diagnostics import Edit
 from opengames.terms import Const
 
 

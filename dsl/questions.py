@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from opengames import program as p
+from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.calls import arrange
 from opengames.dsl.context import WRONG, Context, Scope, Typed, nearest, source
 from opengames.dsl.infer import constant, infer, value, want
 from opengames.dsl.instances import Instance, box_of, seat_of
-
-from opengames import program as p
-from opengames.diagnostics import Edit, Window
 from opengames.terms import Ask, Const, Pack, Ref, Term, Var
 
 #: Methods that a text may name after `by`.

@@ -7,7 +7,6 @@ from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.infer import rule, value, want
 from opengames.dsl.type_expressions import resolve_iter
-
 from opengames.spaces import is_finite
 from opengames.terms import Fold, Prim, Tabulate, Term, Var
 

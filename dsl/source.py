@@ -15,9 +15,8 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from opengames.dsl.tokens import CLOSES, brackets
-
 from opengames.diagnostics import Diagnostic, Refusal, Window
+from opengames.dsl.tokens import CLOSES, brackets
 from opengames.spans import Span
 
 LONGEST_TEXT = 1_000_000

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from opengames import program as p
+from opengames.diagnostics import Edit, Window
+from opengames.diagram import Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
@@ -9,10 +12,6 @@ from opengames.dsl.infer import conform, infer
 from opengames.dsl.instances import Decision, Instance, box_of
 from opengames.dsl.questions import method_of
 from opengames.dsl.type_expressions import resolve
-
-from opengames import program as p
-from opengames.diagnostics import Edit, Window
-from opengames.diagram import Port
 from opengames.terms import Term, Var
 
 
@@ -176,15 +175,16 @@ def _say_unseen(context: Context, scope: PlanScope, before: int) -> None:
 
 
 def _complete(context: Context, node: s.StrategyDecl, game: Instance, plans: list[p.Plan]) -> None:
+    tails: dict[tuple[str, str], list[tuple[str, ...]]] = {}
+    for plan in plans:
+        tail = tuple(plan.decision.split("."))
+        tails.setdefault((plan.seat, tail[-1]), []).append(tail)
     for each in game.decisions:
         if each.clearing:
             continue
         for wire, _ in each.wires:
-            planned = any(
-                q.seat == each.seat and (*each.path, wire)[-len(q.decision.split(".")) :] == tuple(q.decision.split("."))
-                for q in plans
-            )
-            if not planned:
+            place = (*each.path, wire)
+            if not any(place[-len(tail) :] == tail for tail in tails.get((each.seat, wire), ())):
                 context.report(
                     "incomplete-strategy",
                     f"`{node.name.text}` says nothing about `{each.seat}.{wire}`",

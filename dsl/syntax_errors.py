@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from difflib import get_close_matches
 
+from opengames.diagnostics import Diagnostic, Edit, Window
 from opengames.dsl.foreign import foreign_sign, foreign_word
 from opengames.dsl.mistakes import Mistake, expectation
 from opengames.dsl.tokens import CLOSES, DECLARATIONS, KEYWORDS, brackets
-
-from opengames.diagnostics import Diagnostic, Edit, Window
 from opengames.spans import Span
 
 Rule = Callable[[Mistake], Diagnostic | None]

@@ -13,15 +13,14 @@ from __future__ import annotations
 from itertools import product
 from typing import Any
 
+from opengames import spaces
+from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Scope, nearest
 from opengames.dsl.infer import constant, want
 from opengames.dsl.literals import check_chances, value_words
 from opengames.dsl.quantities import cover
-
-from opengames import spaces
-from opengames.diagnostics import Window
 from opengames.plain import dataclass
 from opengames.spaces import size
 from opengames.terms import Const, Pack, Select, Tabulate, Term, Var, Weighted

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from fractions import Fraction
 
+from opengames.diagnostics import Edit, Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Scope, nearest, rational
 from opengames.dsl.infer import constant, value
 from opengames.dsl.quantities import cover, covered, find_unit
-
-from opengames.diagnostics import Edit
 from opengames.spaces import size
 from opengames.terms import Prim, Term, free
 
 #: Limits on what a type may hold. They bound memory before anything is built.
-MAX_POINTS = 1_000_000
-MAX_ELEMENTS = 20_000_000
+MAX_POINTS = 200_000
+MAX_ELEMENTS = 1_000_000
 
 BUILTIN: dict[str, t.Type] = {
     "bool": t.BOOL,
@@ -209,7 +208,7 @@ def resolve_range(scope: Scope, node: s.RangeType) -> tuple[t.Type, Filter | Non
 
 def _set(scope: Scope, node: s.SetType) -> t.Type:
     unit = covered(node.items)
-    found: list[Fraction] = []
+    found: dict[Fraction, s.Expr] = {}
     like: t.Num | None = None
     for item in node.items:
         each = value(scope, cover(item, unit))
@@ -237,9 +236,15 @@ def _set(scope: Scope, node: s.SetType) -> t.Type:
         if number is None:
             return t.WRONG
         if number in found:
-            scope.context.report("duplicate-value", "this set lists a number twice", item.at, "already listed")
+            scope.context.report(
+                "duplicate-value",
+                f"this set lists {t.number(number, like.unit)} twice",
+                item.at,
+                "again here",
+                windows=(Window(found[number].at, "first here"),),
+            )
             return t.WRONG
-        found.append(number)
+        found[number] = item
     assert like is not None
     return t.Num(like.dimension, min(found), max(found), tuple(found), unit=like.unit)
 

@@ -12,9 +12,8 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
-from opengames.dsl.units import NONE, Dimension, Unit
-
 from opengames import spaces
+from opengames.dsl.units import NONE, Dimension, Unit
 from opengames.plain import dataclass, field
 from opengames.spaces import Shown, Space
 
@@ -213,6 +212,17 @@ def join(a: Type, b: Type) -> Type | None:
             item = join(xa, xb)
             return None if item is None else Family(ia, item)
     return None
+
+
+def join_points(kinds: list[Type]) -> Num | None:
+    """The join of many finite sets of numbers of one dimension, in one go; `None` for any others."""
+    sets = [k for k in kinds if isinstance(k, Num) and k.points is not None]
+    if len(sets) != len(kinds) or any(k.dimension != sets[0].dimension for k in sets):
+        return None
+    points = tuple(sorted({p for k in sets for p in k.points or ()}))
+    unit = next((k.unit for k in sets if k.unit is not None), None)
+    whole = all(k.integral for k in sets)
+    return Num(sets[0].dimension, points[0], points[-1], points, whole, unit)
 
 
 def join_numbers(a: Num, b: Num) -> Num | None:

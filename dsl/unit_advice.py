@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from opengames.diagnostics import Edit
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Scope, source
 from opengames.dsl.units import Dimension, over
-
-from opengames.diagnostics import Edit
 from opengames.plain import dataclass
 
 

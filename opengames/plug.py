@@ -105,7 +105,7 @@ def _play(box: Decide, strategy: Strategy, path: tuple[str, ...]) -> tuple[Box, 
         if plan.mixed:
             moves.append(Draw(raw, term, at=plan.at))
         else:
-            moves.append(Compute(raw, Check(term, out.space, what, at=plan.at), at=plan.at))
+            moves.append(Compute(raw, Check(term, out.space, what, at=plan.at), hidden=bool(rules), at=plan.at))
     if not rules:
         return tuple(moves)
     return tuple(moves) + tuple(_obey(out, rules, box) for out in box.outs)
@@ -118,7 +118,7 @@ def _obey(out: Port, rules: tuple[Rule, ...], box: Decide) -> Compute:
         Check(Prim("ind", (_holds(rule, names),)), _HOLDS, f"rule `{rule.name}` of {box.seat.name}", at=rule.at)
         for rule in rules
     )
-    return Compute(out, Get(Pack((names[out.name], *checks)), 0), hidden=True, at=out.at)
+    return Compute(out, Get(Pack((names[out.name], *checks)), 0), at=out.at)
 
 
 def _holds(rule: Rule, names: dict[str, Term]) -> Term:

@@ -113,6 +113,7 @@ def _kept(diagram: Diagram, keep: tuple[str, ...] | None) -> dict[str, Wire]:
             for box in diagram.boxes
             if not (isinstance(box, Compute) and box.hidden)
             for p in binds(box)
+            if "'" not in p.name  # the wire of that name with its type or its rules still to be checked
         ]
     else:
         names = list(keep)

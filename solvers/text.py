@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import prod
 from typing import Any
-
-from opengames.solvers.code import Choose
-from opengames.solvers.policies import Mix
 
 from opengames.diagnostics import refuse
 from opengames.show import digits, show
+from opengames.solvers.code import Choose
+from opengames.solvers.policies import Mix
 from opengames.spaces import Bool, Enum, Grid, Reals, Record, Space
 from opengames.terms import Var
 
@@ -96,14 +96,24 @@ def _seat_names(step: Choose) -> list[str]:
 
 
 def _marginal(mix: Mix, position: int, width: int, step: Choose) -> Mix:
+    """One wire's part of a joint move. A text mixes wire by wire, so a joint mix must be the product of its parts."""
     if width == 1:
         return mix
-    found: dict[Any, Fraction] = {}
+    parts: list[dict[Any, Fraction]] = [{} for _ in range(width)]
     for move, chance in mix:
-        found[move[position]] = found.get(move[position], Fraction(0)) + chance
-    if len(mix) > 1 and len(found) not in (1, len(mix)):
-        raise refuse("not-expressible", f"`{step.place}` mixes over several wires jointly", span=step.box.at)
-    return tuple(found.items())
+        for part, value in zip(parts, move, strict=True):
+            part[value] = part.get(value, Fraction(0)) + chance
+    independent = prod(map(len, parts)) == len(mix) and all(
+        chance == prod((part[v] for part, v in zip(parts, move, strict=True)), start=Fraction(1)) for move, chance in mix
+    )
+    if not independent:
+        raise refuse(
+            "not-expressible",
+            f"`{step.place}` mixes over several wires jointly",
+            span=step.box.at,
+            help="decide one record instead of several wires",
+        )
+    return tuple(parts[position].items())
 
 
 def _expression(variables: list[_Variable], rows: list[Row], space: Space, mixed: bool) -> str:

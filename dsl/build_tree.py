@@ -165,7 +165,9 @@ class TreeBuilder:
             else:
                 parts["->"] = child
                 clause = ""
-        return s.GameDecl(self._name(c[1]), *parts.values(), c[-1], self._span(c))
+        return s.GameDecl(
+            self._name(c[1]), parts["statics"], parts["wires"], parts["->"], parts["expects"], parts["reports"], c[-1], self._span(c)
+        )
 
     def strategy_decl(self, c: list[Any]) -> s.StrategyDecl:
         return s.StrategyDecl(self._name(c[1]), c[3], tuple(c[5:-1]), self._span(c))
@@ -183,7 +185,9 @@ class TreeBuilder:
         scope: dict[str, Any] = {"of": None, "under": None, "by": None}
         for i in range(4, len(c), 2):
             scope[str(c[i])] = c[i + 1]
-        return s.QuestionDecl(str(c[0]), self._name(c[1]), c[3], *scope.values(), self._span(c))
+        return s.QuestionDecl(
+            str(c[0]), self._name(c[1]), c[3], scope["of"], scope["under"], scope["by"], self._span(c)
+        )
 
     def statics(self, c: list[Any]) -> Part:
         return self._part("statics", c)
@@ -342,7 +346,8 @@ class TreeBuilder:
             return s.CallExpr(c[0], inside.items, at)
         if inside.kind == "given":
             return s.Given(c[0], inside.items[0], inside.items[1:], at)
-        return s.Comprehension(c[0], *inside.items, at)
+        body, iters, test = inside.items
+        return s.Comprehension(c[0], body, iters, test, at)
 
     def indexed(self, c: list[Any]) -> s.IndexExpr:
         return s.IndexExpr(c[0], _nodes(c[2:-1]), self._span(c))
@@ -395,7 +400,8 @@ class TreeBuilder:
         return s.FamilyExpr(pairs, other, self._span(c))
 
     def family_of(self, c: list[Any]) -> s.FamilyOf:
-        return s.FamilyOf(c[1], *c[2].items, self._span(c))
+        iters, test = c[2].items
+        return s.FamilyOf(c[1], iters, test, self._span(c))
 
     def entry(self, c: list[Any]) -> Part:
         return Part("entry", (self._name(c[0]), c[2]), self._span(c))

@@ -329,7 +329,7 @@ class Layout:
         lines[-1].last = len(self.pieces)
         return lines
 
-    def _indent(self, i, opens, state, chosen, roots, lines) -> int:  # type: ignore[no-untyped-def]
+    def _indent(self, i, opens, state, chosen, roots, lines) -> int:
         p = self.pieces[i]
         if p.kind == "$END":
             return 0

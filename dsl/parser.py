@@ -13,6 +13,7 @@ import os
 import sys
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from lark import Lark, TextSlice
 from lark import __version__ as lark_version
@@ -51,8 +52,9 @@ def parse(text: str, name: str) -> ParseResult:
     lark, builder = machine()
     builder.begin(name)
     diagnostics: list[Diagnostic] = []
+    declarations: tuple[syntax.Decl, ...]
     try:
-        declarations = lark.parse(TextSlice(text, begin, len(text)))
+        declarations = read(lark, TextSlice(text, begin, len(text)))
     except UnexpectedInput:
         # loaded only now: a sound text pays nothing for the messages about broken ones
         from opengames.dsl.piecewise import piecewise
@@ -65,6 +67,11 @@ def parse(text: str, name: str) -> ParseResult:
     head, declarations = attach(text, declarations)
     diagnostics.sort(key=lambda d: d.span.start if d.span else 0)
     return ParseResult(syntax.File(name, text, declarations, head), tuple(diagnostics))
+
+
+def read(lark: Lark, text: TextSlice[str]) -> tuple[syntax.Decl, ...]:
+    """What the tree builder makes of a text; lark types its result as a tree of its own."""
+    return cast("tuple[syntax.Decl, ...]", lark.parse(text))
 
 
 def parses(text: str) -> bool:

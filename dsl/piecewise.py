@@ -9,7 +9,7 @@ from lark.exceptions import UnexpectedInput, UnexpectedToken
 
 from opengames.diagnostics import Diagnostic
 from opengames.dsl.mistakes import Mistake
-from opengames.dsl.parser import machine, parses
+from opengames.dsl.parser import machine, parses, read
 from opengames.dsl.recovery import pieces
 from opengames.dsl.source import Lines
 from opengames.dsl.syntax import Decl
@@ -37,7 +37,7 @@ def piecewise(text: str, name: str) -> tuple[tuple[Decl, ...], list[Diagnostic]]
         begin += begin == 0 and text.startswith("\ufeff")
         builder.begin(name)
         try:
-            sound += lark.parse(TextSlice(text, begin, end))
+            sound += read(lark, TextSlice(text, begin, end))
             found += builder.found
         except UnexpectedInput as error:
             if len(diagnostics) < MOST_MISTAKES:
@@ -49,7 +49,7 @@ def piecewise(text: str, name: str) -> tuple[tuple[Decl, ...], list[Diagnostic]]
 
 
 def _mistake(error: UnexpectedInput, name: str, text: str, lines: Lines, begin: int, end: int) -> Mistake:
-    state = error.interactive_parser  # type: ignore[attr-defined]
+    state = error.interactive_parser
     shown = _shown()
     accepted = frozenset(shown.get(t, t) for t in state.accepts())
     if isinstance(error, UnexpectedToken) and error.token.type == "$END":

@@ -143,7 +143,8 @@ def _too_deep_at(level: list[Any]) -> Span | None:
     for _ in range(DEEPEST_TREE):
         below: list[Any] = []
         for node in level:
-            for part in _parts(type(node))(node):
+            kind: Any = type(node)
+            for part in _parts(kind)(node):
                 if type(part) is tuple:
                     for x in part:
                         below.extend(x) if type(x) is tuple else below.append(x)
@@ -156,7 +157,7 @@ def _too_deep_at(level: list[Any]) -> Span | None:
 
 
 @cache
-def _parts(kind: type) -> Any:
+def _parts(kind: Any) -> Any:
     """A getter of the fields of a node that may hold nodes."""
     leaves = {"at", "op_at", "unit_at", "doc", "written", "unit"}
     names = [f.name for f in fields(kind) if f.name not in leaves]

@@ -19,9 +19,10 @@ def walk(root: Any) -> Iterator[Any]:
             todo.extend(node)
         elif is_dataclass(node) and type(node) is not Span:
             yield node
-            todo.extend(getattr(node, name) for name in _names(type(node)))
+            kind: Any = type(node)
+            todo.extend(getattr(node, name) for name in _names(kind))
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
+def _names(kind: Any) -> tuple[str, ...]:
     return tuple(f.name for f in fields(kind) if f.name not in ("at", "op_at", "unit_at", "doc", "text"))

@@ -7,7 +7,7 @@ wire is bound before it is used, which succeeds because no forward wire may depe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from opengames.diagram import (
@@ -106,11 +106,11 @@ def rename(box: Box, names: Mapping[str, str]) -> Box:
         case Loop():
             return _rename_loop(box, wire)
         case Branch():
-            return _rename_branch(box, names, wire)
+            return _rename_branch(box, wire)
     raise TypeError(f"not a box: {box!r}")
 
 
-def _rename_loop(box: Loop, wire) -> Loop:  # type: ignore[no-untyped-def]
+def _rename_loop(box: Loop, wire: Callable[[str], str]) -> Loop:
     """The body keeps its own names; only what it shares with the outside is wired anew."""
     inner = {name: wire(name) for name in box.captured}
     body = _with_inputs(box.body, inner)
@@ -125,7 +125,7 @@ def _rename_loop(box: Loop, wire) -> Loop:  # type: ignore[no-untyped-def]
     )
 
 
-def _rename_branch(box: Branch, names: Mapping[str, str], wire) -> Branch:  # type: ignore[no-untyped-def]
+def _rename_branch(box: Branch, wire: Callable[[str], str]) -> Branch:
     inner = {name: wire(name) for name in box.captured}
     outs = {p.name: wire(p.name) for p in box.outs}
     arms = []

@@ -37,7 +37,7 @@ def _made(cls: type, frozen: bool) -> type:
         default = space.pop(name, MISSING)
         each = default if isinstance(default, dataclasses.Field) else field(default=default)
         each.name, each.type = name, kind
-        each._field_type = dataclasses._FIELD  # type: ignore[attr-defined]  # `dataclasses.fields` looks at it
+        each._field_type = dataclasses._FIELD  # type: ignore  # `dataclasses.fields` looks at it
         found[name] = each
     compared = _getter([name for name, each in found.items() if each.compare])
     space |= {
@@ -92,7 +92,7 @@ def _constructor(cls: Any, found: Fields, frozen: bool) -> Callable[..., None]:
     exec(f"def __init__({', '.join(head)}):\n " + "\n ".join(body or ["pass"]), names)
     made = names["__init__"]
     made.__qualname__ = f"{cls.__qualname__}.__init__"
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def _getter(names: list[str]) -> Callable[[Any], Any]:

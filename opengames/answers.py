@@ -4,7 +4,8 @@ The question's term is reduced: every `Ask` in it goes to the method that `by` n
 estimate where the exact reading cannot answer, which then says so), quantifiers over questions are unfolded,
 and what is left is evaluated exactly. A failing `forall` is searched for the assignment that fails.
 
-An estimate never proves: a claim is supported if it holds for every value inside the intervals.
+An estimate never proves: a claim is supported if it holds for every value inside the intervals. Neither does a
+computation that rounds: a claim that rests on `exp`, say, is supported "in floating point".
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from opengames.evaluate import evaluate
 from opengames.plug import is_clearing, plug
 from opengames.program import Program, Question
 from opengames.results import Answer, Claim, distribution_lines
+from opengames.rounding import formulas, rounds
 from opengames.show import show
 from opengames.spaces import BOOL, Enum, Space
 from opengames.terms import Ask, Const, Fold, Prim, Ref, Term, free, rebuild, substitute
@@ -35,6 +37,9 @@ CORNERS = 4
 
 #: Codes that say that a method cannot answer, not that something is wrong.
 CANNOT = frozenset({"not-yet", "over-budget", "needs-sampling", "needs-strategy", "needs-inputs"})
+
+#: What a method is called that is exact but for rounding.
+ROUNDED = "floating point"
 
 #: Methods that are exact: what they name happens anyway where it fits.
 EXACT = frozenset({"exact", "enumeration", "slicing", "dynamic_programming", "induction"})
@@ -137,8 +142,11 @@ class _Work:
     def program(self) -> Program:
         return self.desk.program
 
+    rounded: bool = False
+
     def method(self) -> str:
-        return ", ".join(self.methods)
+        said = ", ".join(self.methods)
+        return said.replace("exact", ROUNDED) if self.rounded else said
 
     # ------------------------------------------------------------------------------ claims
 
@@ -164,6 +172,15 @@ class _Work:
         return self._found(holds)
 
     def _found(self, holds: Any) -> str:
+        """The verdict of a computation that leaves nothing out; if it rounds, it is no proof."""
+        term = self.question.term
+        asked = [self._diagram()] if self.question.of is not None else []
+        for each in parts(term):
+            if isinstance(each, Ref) and each.kind == "strategy":
+                asked.append(self.desk.diagram(self.program.strategies[each.name].game, each.name))
+        self.rounded = rounds([term, *(t for d in asked for t in formulas(d))], self.program.funs)
+        if self.rounded:
+            return "supported" if holds else "not supported"
         return "proved" if holds else "refuted"
 
     def _supported(self, closed: Term) -> str:
@@ -225,10 +242,10 @@ class _Work:
             self.methods["exact"] = None
             if free(term):
                 raise Undecided("it asks for a wire of a play; ask for `E(...)`, `P(...)` or `distribution(...)` of it")
-            return self._evaluate(term), self.question.space
+            return self._number(term), self.question.space
         closed = self._resolve(term)
         if not self.estimates:
-            return self._evaluate(closed), self.question.space
+            return self._number(closed), self.question.space
         if len(self.estimates) > CORNERS:
             raise Undecided(f"it rests on {len(self.estimates)} estimates, and {CORNERS} can be put together")
         middle = self._evaluate(substitute(closed, _ends([e.value for e in self.estimates])))
@@ -240,6 +257,11 @@ class _Work:
             return middle, self.question.space
         self.interval = (float(min(ends)), float(max(ends)))
         return float(middle), self.question.space
+
+    def _number(self, term: Term) -> Any:
+        found = self._evaluate(term)
+        self.rounded = isinstance(found, float)
+        return found
 
     def _whole(self, ask: Ask) -> Any:
         """An answer that is no value of a space: a distribution, a strategy, equilibria."""
@@ -303,6 +325,7 @@ class _Work:
         if not self._sampling():
             try:
                 pairs = self._exactly(ask, diagram)
+                self.rounded = any(isinstance(chance, float) for _, chance in pairs)
                 self.because += distribution_lines(pairs, space)
                 return pairs
             except Refusal as refused:

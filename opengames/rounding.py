@@ -1,0 +1,47 @@
+"""Whether a computation stays in the rationals: `exp`, `log`, `sqrt` and fractional powers leave them.
+
+What leaves them is computed in floating point, and a claim that rests on it is supported, not proved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from fractions import Fraction
+
+from opengames.diagram import Compute, Diagram, Draw, walk
+from opengames.program import Fun
+from opengames.terms import Apply, Const, Prim, Term, children
+
+_LEAVES = frozenset({"exp", "log", "sqrt"})
+
+
+def rounds(terms: Iterable[Term], funs: Mapping[str, Fun]) -> bool:
+    """Whether evaluating one of the terms, through the funs it applies, may round.
+
+    A power counts if its exponent is written as a fraction; one whose exponent is computed does not.
+    """
+    stack = list(terms)
+    seen: set[str] = set()
+    while stack:
+        term = stack.pop()
+        match term:
+            case Prim(op=op) if op in _LEAVES:
+                return True
+            case Prim(op="^", args=(_, Const(value=exponent))) if Fraction(exponent).denominator != 1:
+                return True
+            case Apply(fun=name) if name in funs and name not in seen:
+                seen.add(name)
+                stack.append(funs[name].body)
+        stack.extend(children(term))
+    return False
+
+
+def formulas(diagram: Diagram) -> Iterator[Term]:
+    """The terms of every box of a diagram, at every depth."""
+    for _, box in walk(diagram):
+        match box:
+            case Compute(term=term) | Draw(kernel=term):
+                yield term
+
+
+__all__ = ["formulas", "rounds"]

@@ -1,0 +1,72 @@
+"""`reach(...)` names a decision or a branch as the text writes it; a move outside its rules stops a run."""
+
+from fractions import Fraction
+
+import pytest
+
+import opengames as og
+
+TREE = """
+type Move = Left | Right
+type Act  = Fold | Call
+
+player ann, bob
+
+game Inner {
+    decide deep: Act by bob earning 0
+}
+
+game Tree {
+    decide a: Move by ann earning 0
+    if a == Left {
+        decide b: Act by bob earning 0
+        match b {
+            Call => { decide c: Act by ann earning 0 }
+            Fold => { Inner() }
+        }
+    }
+}
+
+strategy s of Tree {
+    ann.a ~ {Left: 1/4, Right: 3/4}
+    bob.b ~ {Call: 1/3, Fold: 2/3}
+    ann.c    = Fold
+    bob.deep = Call
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("place", "chance"),
+    [("a", "1"), ("b", "1/4"), ("c", "1/12"), ("deep", "1/6"), ("a == Left", "1/4"), ("b == Call", "1/12")],
+)
+def test_a_place_is_named_without_the_branches_around_it(place, chance):
+    m = og.loads(f"{TREE}\nquery r = reach({place}) of Tree under s\n")
+    assert m.query("r").value == Fraction(chance)
+
+
+def test_a_place_that_is_nowhere_is_refused_with_those_there_are():
+    with pytest.raises(og.Refusal, match="there is no decision or branch `z`"):
+        og.loads(f"{TREE}\nquery r = reach(z) of Tree under s\n").query("r")
+
+
+RULES = """
+type Tick = 0..5
+player ann
+game Quote {
+    cap ~ uniform(Tick)
+    decide ask: Tick by ann seeing cap earning ask subject to { top: ask <= cap }
+}
+strategy bold of Quote { ann.ask = 5 }
+strategy mixed of Quote { ann.ask ~ {0: 1/2, cap: 1/2} }
+"""
+
+
+def test_a_run_stops_at_a_move_that_breaks_a_rule():
+    with pytest.raises(og.Refusal) as refused:
+        og.loads(RULES).run("Quote", "bold", runs=10)
+    assert refused.value.diagnostics[0].code == "broken-rule"
+
+
+def test_a_run_shows_the_wire_decided_and_not_the_wire_before_its_rules():
+    assert list(og.loads(RULES).run("Quote", "mixed", runs=5)) == ["cap", "ask"]

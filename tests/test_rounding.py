@@ -1,0 +1,51 @@
+"""What leaves the rationals is never called exact, and a claim that rests on it is never called proved."""
+
+import pytest
+
+import opengames as og
+
+TEXT = """
+type Side = Head | Tail
+player p
+
+fun growth(x: real) -> real = exp(x)
+fun twice(x: real) -> real = 2 * growth(x)
+
+game Coin {
+    c ~ {Head: exp(-1), Tail: 1 - exp(-1)}
+    decide a: Side by p seeing c earning ind(a == c)
+}
+strategy s of Coin { p.a = c }
+
+channel fair() -> (x: real) { x ~ {1: 1/2, 3: 1/2} }
+"""
+
+
+def claim(words):
+    return og.loads(f"{TEXT}\nverify it: {words}\n").verify()["it"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["exp(1) > 2.7", "twice(1) > 5", "forall k in 1..2: log(k + 1) > 0", "sqrt(2) > 1", "2 ^ 0.5 > 1",
+     "P(c == Head) < 1/2 of Coin under s", "equilibrium(s)"],
+)  # fmt: skip
+def test_a_claim_that_rests_on_a_float_is_supported(words):
+    found = claim(words)
+    assert (found.verdict, found.runs) == ("supported", None)
+    assert found.method.startswith("floating point")
+
+
+def test_a_claim_that_fails_in_floats_is_not_refuted():
+    assert claim("exp(1) > 3").verdict == "not supported"
+
+
+@pytest.mark.parametrize("words", ["2 ^ 3 == 8", "forall k in 1..3: 2 ^ k > 1", "E(x) == 2 of fair", "1/3 + 2/3 == 1"])
+def test_a_claim_in_rationals_is_proved(words):
+    found = claim(words)
+    assert found.verdict == "proved" and found.method.startswith("exact")
+
+
+def test_an_answer_says_whether_it_is_rounded():
+    m = og.loads(f"{TEXT}\nquery e = exp(1)\nquery two = sqrt(4)\nquery c = distribution(c) of Coin under s\n")
+    assert [m.query(q).method for q in ("e", "two", "c")] == ["floating point", "exact", "floating point"]

@@ -15,13 +15,13 @@ from fractions import Fraction
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from opengames.solvers.code import Formula
-
 from opengames import spaces
+from opengames.solvers.code import Formula
+from opengames.solvers.scopes import Scope
 from opengames.terms import Apply, At, Fold, If, Prim, Term, Var, free
 
 if TYPE_CHECKING:
-    from opengames.solvers.unroll import Scope, Unroller
+    from opengames.solvers.unroll import Unroller
 
 #: Points of a sum beyond which it is kept whole.
 WIDEST = 100_000
@@ -162,8 +162,6 @@ def _points(
     where: Scope,
 ) -> list[tuple[Term, Fraction, Scope]] | None:
     """One part for each point of a sum; `None` where which points count depends on the play."""
-    from opengames.solvers.unroll import Scope
-
     if only is not None and not wires.is_fixed(where, free(only) - frozenset(names)):
         return None
     parts: list[tuple[Term, Fraction, Scope]] = []
@@ -180,8 +178,6 @@ def _inside(wires: Unroller, fun: str, args: tuple[Term, ...], where: Scope) -> 
     """The scope of a fun's body, where its arguments are wires or known; `None` otherwise or if that gains
     nothing.
     """
-    from opengames.solvers.unroll import Scope
-
     declared = wires.funs[fun]
     if not _opens(declared.body) or isinstance(declared.body, Apply | If):
         return None

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from opengames.show import Shown, digits, number, show
 from opengames.solvers.code import Choose
 from opengames.solvers.policies import Mix, Situation, situation
 from opengames.solvers.respond import player_name
 from opengames.solvers.text import strategy_text
-
-from opengames.show import Shown, digits, number, show
 from opengames.spaces import Grid, Reals, Space
 from opengames.tree import Player
 

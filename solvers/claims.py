@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagnostics import Refusal, refuse
+from opengames.diagram import Decide, Diagram, Loop, bodies, walk
+from opengames.program import Program, Strategy
+from opengames.show import digits
 from opengames.solvers import slicing
 from opengames.solvers.answers import Claim, Policy, Values, brief, deviation, unit
 from opengames.solvers.code import Choose, Code, Mark, Split
 from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, reach, totals
 from opengames.solvers.policies import behaviour
 from opengames.solvers.respond import PURE, Response, player_name, respond
-from opengames.solvers.unroll import not_finite, unroll
-
-from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Decide, Diagram, Loop, bodies, walk
-from opengames.program import Program, Strategy
-from opengames.show import digits
+from opengames.solvers.rules import not_finite
+from opengames.solvers.unroll import unroll
 from opengames.spaces import index_size
 from opengames.tree import Player
 

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagnostics import Refusal, refuse
+from opengames.diagram import Diagram
+from opengames.program import Program
 from opengames.solvers.answers import brief
 from opengames.solvers.bimatrix import SYSTEMS, extreme_equilibria
 from opengames.solvers.claims import is_over_budget
@@ -19,10 +22,6 @@ from opengames.solvers.layers import NODES
 from opengames.solvers.normal_form import PROFILES, NormalForm, normal_form
 from opengames.solvers.respond import player_name
 from opengames.solvers.text import strategy_text
-
-from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Diagram
-from opengames.program import Program
 from opengames.tree import Player
 
 #: For each seat, the chances of its pure strategies that are used, by number.

@@ -19,9 +19,8 @@ from math import lcm
 from operator import itemgetter
 from typing import Any
 
-from opengames.solvers.code import Assign, Choose, Code, Draw, Formula, Gather, Join, Mark, Reward, Split
-
 from opengames.diagnostics import refuse
+from opengames.solvers.code import Assign, Choose, Code, Draw, Formula, Gather, Join, Mark, Reward, Split
 from opengames.tree import Player
 
 #: Nodes beyond which a graph is refused.

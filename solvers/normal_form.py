@@ -14,6 +14,10 @@ from itertools import product
 from math import prod
 from typing import Any
 
+from opengames.diagnostics import refuse
+from opengames.diagram import Diagram
+from opengames.program import Program
+from opengames.show import Shown, show
 from opengames.solvers.answers import unit
 from opengames.solvers.claims import diagram_of
 from opengames.solvers.code import Choose
@@ -21,11 +25,6 @@ from opengames.solvers.layers import NODES, Graph, build, nobody
 from opengames.solvers.policies import Mix
 from opengames.solvers.respond import Set, player_name
 from opengames.solvers.unroll import unroll
-
-from opengames.diagnostics import refuse
-from opengames.diagram import Diagram
-from opengames.program import Program
-from opengames.show import Shown, show
 from opengames.tree import Player
 
 #: Profiles beyond which a normal form is refused.

@@ -24,6 +24,12 @@ from math import prod
 from typing import Any
 
 import numpy as np
+
+from opengames import spaces
+from opengames.diagnostics import Refusal, refuse
+from opengames.diagram import Branch, Decide, Diagram, Loop, walk
+from opengames.program import Program
+from opengames.show import Shown
 from opengames.solvers import claims
 from opengames.solvers.answers import Policy, brief
 from opengames.solvers.arrays import Arrays
@@ -32,12 +38,6 @@ from opengames.solvers.code import Assign, Choose, Code, Draw, Formula, Gather, 
 from opengames.solvers.policies import Mix
 from opengames.solvers.respond import player_name
 from opengames.solvers.unroll import STEPS_LIMIT, unroll
-
-from opengames import spaces
-from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Branch, Decide, Diagram, Loop, walk
-from opengames.program import Program
-from opengames.show import Shown
 from opengames.spaces import Grid, Reals, Space
 from opengames.tree import Player
 

@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagram import Diagram
+from opengames.program import Program
 from opengames.solvers.code import Choose, Draw
 from opengames.solvers.layers import Graph, build, nobody
 from opengames.solvers.policies import behaviour
 from opengames.solvers.unroll import unroll
-
-from opengames.diagram import Diagram
-from opengames.program import Program
 from opengames.tree import Chance, Decision, Leaf, Player, Tree
 
 #: Nodes of a tree, steps that decide nothing included, beyond which it is refused.

@@ -7,14 +7,13 @@ from fractions import Fraction
 from itertools import product
 from typing import Any
 
-from opengames.solvers.code import Choose
-from opengames.solvers.layers import Behaviour
-
 from opengames.diagnostics import refuse
 from opengames.evaluate import STEPS, Compiler
 from opengames.plug import plan_for
 from opengames.program import Plan, Program, Strategy
 from opengames.show import show, show_space
+from opengames.solvers.code import Choose
+from opengames.solvers.layers import Behaviour
 from opengames.spaces import contains
 from opengames.tree import Player
 

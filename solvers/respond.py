@@ -20,11 +20,10 @@ from itertools import product
 from math import gcd, lcm, prod
 from typing import Any
 
-from opengames.solvers.code import Choose
-from opengames.solvers.layers import ZERO, Edge, Graph, Scaled
-
 from opengames.diagnostics import refuse
 from opengames.show import show
+from opengames.solvers.code import Choose
+from opengames.solvers.layers import ZERO, Edge, Graph, Scaled
 from opengames.tree import Player
 
 #: Pure strategies of a player without perfect recall beyond which the question is refused.

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagnostics import refuse
 from opengames.solvers.code import Assign, Choose, Code, Draw, Formula, Gather, Join, Split
 from opengames.solvers.layers import Behaviour
-
-from opengames.diagnostics import refuse
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,18 +19,18 @@ from itertools import product
 from math import prod
 from typing import Any
 
-from opengames.solvers.affine import Abstract, Affine, Declined, Piece, plus, times
-from opengames.solvers.answers import Claim, Deviation, unit
-from opengames.solvers.policies import Planned
-from opengames.solvers.sampling import Visit, play
-from opengames.solvers.unroll import not_finite, rule_term, unroll
-
 from opengames import spaces
 from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Branch, Call, Compute, Decide, Diagram, Loop, wires
 from opengames.plug import plan_for
 from opengames.program import Plan, Program, Strategy
 from opengames.show import show
+from opengames.solvers.affine import Abstract, Affine, Declined, Piece, plus, times
+from opengames.solvers.answers import Claim, Deviation, unit
+from opengames.solvers.policies import Planned
+from opengames.solvers.rules import not_finite, rule_term
+from opengames.solvers.sampling import Visit, play
+from opengames.solvers.unroll import unroll
 from opengames.spaces import Reals, Space
 from opengames.terms import Term, Var, free, substitute
 

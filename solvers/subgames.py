@@ -19,6 +19,9 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagnostics import refuse
+from opengames.diagram import Diagram
+from opengames.program import Program
 from opengames.solvers.answers import Claim, deviation
 from opengames.solvers.claims import diagram_of, strategy_name
 from opengames.solvers.code import Choose, Draw
@@ -26,10 +29,6 @@ from opengames.solvers.layers import NODES, Graph, build
 from opengames.solvers.policies import behaviour
 from opengames.solvers.respond import PURE, Place, Response, respond, worths
 from opengames.solvers.unroll import unroll
-
-from opengames.diagnostics import refuse
-from opengames.diagram import Diagram
-from opengames.program import Program
 from opengames.tree import Player
 
 #: Node visits beyond which overlapping subgames are refused.

@@ -11,11 +11,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice, product
 from typing import Any
 
+from opengames import spaces
+from opengames.diagnostics import Refusal, refuse
+from opengames.diagram import Branch, Call, Compute, Decide, Diagram, Loop, wires
+from opengames.diagram import Draw as DrawBox
+from opengames.evaluate import STEPS, Compiler
+from opengames.program import Program
+from opengames.solvers import liveness
 from opengames.solvers.additive import addends
 from opengames.solvers.code import (
     Assign,
@@ -29,57 +35,19 @@ from opengames.solvers.code import (
     Reward,
     Split,
     Step,
-    reads,
     writes,
 )
-
-from opengames import spaces
-from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Branch, Call, Compute, Decide, Diagram, Loop, binds, wires
-from opengames.diagram import Draw as DrawBox
-from opengames.evaluate import STEPS, Compiler
-from opengames.program import Program
+from opengames.solvers.lookups import Template, template
+from opengames.solvers.rules import not_finite, rule_term
+from opengames.solvers.scopes import Around, Later, Rows, Scope, merging
 from opengames.spaces import Family
-from opengames.terms import At, Fold, Term, Var, bound, free, rebuild, substitute
+from opengames.terms import Term, Var, free, substitute
 from opengames.tree import Player
 
 #: Unrolled steps beyond which a game is refused.
 STEPS_LIMIT = 400_000
-#: Live values, added up over all steps, beyond which a game is refused.
-LIVE_LIMIT = 4_000_000
 #: Moves of one decision beyond which it is refused.
 MOVES_LIMIT = 20_000
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """A backward wire of the enclosing scope, looked up when everything is bound."""
-
-    scope: Scope
-    name: str
-
-
-#: The loops around a box: variable, its space, its value.
-Around = tuple[tuple[str, spaces.Space, Any], ...]
-
-
-class Scope(dict[str, "int | Later"]):
-    """The wires of one scope instance, by name: slots, or backward wires still to be looked up."""
-
-    __slots__ = ()
-
-
-@dataclass(frozen=True, slots=True)
-class _Template:
-    """A compiled term, also with its lookups of single family elements replaced by variables of their own."""
-
-    term: Term
-    names: tuple[str, ...]
-    run: Any
-    lookups: tuple[tuple[str, str, tuple[Term, ...], tuple[spaces.Space, ...]], ...]
-    short: Term
-    short_names: tuple[str, ...]
-    short_run: Any
 
 
 def unroll(
@@ -107,7 +75,7 @@ class Unroller:
         self.limit = limit
         self.steps: list[Step] = []
         self.fixed: dict[int, Any] = {}
-        self.elements: dict[int, tuple[int, ...]] = {}
+        self.rows: dict[int, Rows] = {}
         self.defined: list[int] = []
         self.entry: list[int] = []
         self.made: dict[int, tuple[Term, Scope]] = {}
@@ -123,11 +91,14 @@ class Unroller:
         self._numbered: dict[int, int] = {}
         self._distinct: dict[Term, int] = {}
         self._arm = 0
-        self._templates: dict[int, _Template] = {}
+        self._templates: dict[int, Template] = {}
         self._moves: dict[int, tuple[tuple[Any, ...], tuple[Term, ...], dict[str, spaces.Space]]] = {}
         # By identity: hashing a large index costs more than unrolling does.
-        self._keys: dict[int, tuple[Any, dict[Any, int]]] = {}
+        self._places: dict[int, dict[tuple[Any, ...], int]] = {}
+        self._slices: dict[tuple[int, tuple[Any, ...], int], int] = {}
         self._kept: list[Any] = []
+        #: Whether all steps are there, and only what is paid is being found.
+        self.paying = False
 
     # -------------------------------------------------------------- the whole
 
@@ -141,10 +112,11 @@ class Unroller:
                 help="ask about a game that plugs it into something",
             )
         self._diagram(diagram, Scope(), (), ())
+        self.paying = True
         earnings = self._earnings()
         code = self._reward(earnings)
         if live:
-            _prune(code, prune)
+            liveness.prune(code, prune)
         else:
             code.dead = [False] * len(code.steps)
         return code
@@ -167,7 +139,7 @@ class Unroller:
         if source is None or slot not in self.unnamed:
             return slot
         term, scope = source
-        names = self.template(term).names
+        names = self.template(term).whole.names
         before = tuple(self.resolve(scope, n) for n in names)
         after = tuple(map(self.lifted, before))
         if before == after and all(s in self.fixed for s in after):
@@ -176,7 +148,8 @@ class Unroller:
             region = max(self.entry[b] for a, b in zip(before, after, strict=True) if a != b)
             if any(a == b and self.entry[a] > region for a, b in zip(before, after, strict=True)):
                 return slot
-        key = (self._same(term), after)
+        # A loop index is a wire of each iteration; what counts of it is its value.
+        key = (self._same(term), tuple(("=", self.fixed[s]) if s in self.fixed else s for s in after))
         if key not in known:
             known[key] = slot if before == after else self._restated(term, names, after)
         return known[key]
@@ -277,61 +250,74 @@ class Unroller:
 
     def static(self, term: Term, scope: Scope) -> Any:
         """The value of a term whose wires are all fixed."""
-        template = self.template(term)
+        made = self.template(term).whole
         self.compiler.meter.left = STEPS
-        return template.run({n: self.fixed[self.resolve(scope, n)] for n in template.names})
+        return made.run({n: self.fixed[self.resolve(scope, n)] for n in made.names})
 
     # -------------------------------------------------------------- terms
 
-    def template(self, term: Term) -> _Template:
+    def template(self, term: Term) -> Template:
         found = self._templates.get(id(term))
         if found is None:
-            lookups: list[Any] = []
-            short = _shorten(term, lookups, frozenset())
-            run = self.compiler.compile(term)
-            short_run = self.compiler.compile(short) if lookups else run
-            found = _Template(
-                term, tuple(sorted(free(term))), run, tuple(lookups), short, tuple(sorted(free(short))), short_run
-            )
-            self._templates[id(term)] = found
+            found = self._templates[id(term)] = template(self.compiler, term)
         return found
 
     def formula(self, term: Term, scope: Scope) -> Formula:
-        """The term with its wires found; single elements of families are fetched without the family."""
-        template = self.template(term)
-        run, names, whole = template.run, template.names, term
-        extra: dict[str, int] = {}
-        if template.lookups:
-            found = [self.element(scope, fam, keys, index) for _, fam, keys, index in template.lookups]
-            if all(s is not None for s in found):
-                extra = {look[0]: s for look, s in zip(template.lookups, found, strict=True) if s is not None}
-                run, names, whole = template.short_run, template.short_names, template.short
+        """The term with its wires found; parts of families at known keys are fetched without the family."""
+        made = self.template(term)
+        short, extra = made.whole, {}
+        if made.lookups:
+            found = [self._look(scope, look.family, look.keys, True) for look in made.lookups]
+            short = made.cut(tuple(used for _, used in found))
+            extra = {look.name: slot for look, (slot, used) in zip(made.lookups, found, strict=True) if used}
         fetched: list[tuple[str, int]] = []
         fixed: dict[str, Any] = {}
-        for name in names:
+        for name in short.names:
             slot = extra[name] if name in extra else self.resolve(scope, name)
             if slot in self.fixed:
                 fixed[name] = self.fixed[slot]
             else:
                 fetched.append((name, slot))
-        return Formula(run, tuple(fetched), fixed, whole)
+        return Formula(short.run, tuple(fetched), fixed, short.term)
 
-    def element(
-        self, scope: Scope, fam: str, keys: tuple[Term, ...], index: tuple[spaces.Space, ...]
-    ) -> int | None:
+    def element(self, scope: Scope, fam: str, keys: tuple[Term, ...], index: tuple[spaces.Space, ...]) -> int | None:
         """The slot of one element of a gathered family, where its key is known."""
-        if fam not in scope or len(keys) != len(index):
+        if len(keys) != len(index):
             return None
-        slot = self.resolve(scope, fam)
-        items = self.elements.get(slot)
-        if items is None or not all(self.is_fixed(scope, free(k)) for k in keys):
-            return None
-        known = self._keys.get(id(index))
-        if known is None:
-            known = (index, {k: i for i, k in enumerate(spaces.index_points(index))})
-            self._keys[id(index)] = known
-        place = known[1].get(tuple(self.static(k, scope) for k in keys))
-        return None if place is None else items[place]
+        slot, used = self._look(scope, fam, keys, False)
+        return slot if used == len(keys) else None
+
+    def _look(self, scope: Scope, fam: str, keys: tuple[Term, ...], slices: bool) -> tuple[int, int]:
+        """What the leading keys of a gathered family lead to, as far as they are known, and how many those are.
+
+        slices: whether a part of one loop's rows may be gathered anew.
+        """
+        if fam not in scope:
+            return -1, 0
+        slot, used = self.resolve(scope, fam), 0
+        while used < len(keys) and (rows := self.rows.get(slot)) is not None:
+            part = keys[used : used + len(rows.iters)]
+            if not all(self.is_fixed(scope, free(k)) for k in part):
+                break
+            values = tuple(self.static(k, scope) for k in part)
+            if len(part) < len(rows.iters):
+                if slices and not self.paying:
+                    slot, used = self._slice(slot, rows, values), len(keys)
+                break
+            place = rows.places.get(values)
+            if place is None:
+                break
+            slot, used = rows.items[place], used + len(part)
+        return slot, used
+
+    def _slice(self, slot: int, rows: Rows, values: tuple[Any, ...]) -> int:
+        """The rows whose keys begin with `values`, as a family; gathered once in each arm."""
+        known = (slot, values, self._arm)
+        if known not in self._slices:
+            n = len(values)
+            items = tuple(rows.items[i] for key, i in rows.places.items() if key[:n] == values)
+            self._slices[known] = self._gather(items, rows.flat, rows.iters[n:])
+        return self._slices[known]
 
     # -------------------------------------------------------------- boxes
 
@@ -363,15 +349,8 @@ class Unroller:
                     self._branch(box, scope, path, index)
 
     def _compute(self, term: Term, scope: Scope) -> int:
-        if not all(self._is_known(scope, name) for name in self.template(term).names):
+        if not all(self._is_known(scope, name) for name in self.template(term).whole.names):
             return self._awaited(term, scope)
-        if isinstance(term, Var):
-            source = self.resolve(scope, term.name)
-            if source in self.elements:
-                slot = self._assign(self.formula(term, scope))
-                self.elements[slot] = self.elements[source]
-                self.made[slot] = (term, scope)
-                return slot
         formula = self.formula(term, scope)
         if not formula.wires:
             self.compiler.meter.left = STEPS
@@ -385,6 +364,8 @@ class Unroller:
                 # An arm that is never taken may hold a fault; it is met when the arm is.
         slot = self._assign(formula)
         self.made[slot] = (term, scope)
+        if isinstance(formula.term, Var) and (rows := self.rows.get(formula.wires[0][1])) is not None:
+            self.rows[slot] = rows
         return slot
 
     def _is_known(self, scope: Scope, name: str) -> bool:
@@ -399,7 +380,7 @@ class Unroller:
     def _awaited(self, term: Term, scope: Scope) -> int:
         """A slot for a term over backward wires, such as an earning; nothing is computed for it but what is paid."""
         inner: dict[str, Term] = {}
-        for name in self.template(term).names:
+        for name in self.template(term).whole.names:
             found = scope[name]
             if not isinstance(found, Later) and found in self.unassigned and self.made[found][1] is scope:
                 inner[name] = self.made[found][0]
@@ -436,7 +417,7 @@ class Unroller:
         inner = {p.name: p.space for p in box.body.outputs}
         for out, wire in box.outs:
             items = tuple(found[wire] for found in gathered)
-            scope[out] = self._gather(items, isinstance(inner.get(wire), Family))
+            scope[out] = self._gather(items, isinstance(inner.get(wire), Family), box.iters)
         for out, carry in box.lasts:
             scope[out] = carried[carry]
 
@@ -444,18 +425,23 @@ class Unroller:
         here = {carried[c.name]: (c.name, c.space) for c in box.carry}
         self.cuts.append((len(self.steps), here))
 
-    def _gather(self, items: tuple[int, ...], flat: bool) -> int:
+    def _gather(self, items: tuple[int, ...], flat: bool, iters: tuple[tuple[str, spaces.Space], ...]) -> int:
         if all(s in self.fixed for s in items):
             values = tuple(self.fixed[s] for s in items)
             slot = self.constant(tuple(v for item in values for v in item) if flat else values)
         else:
             slot = self.slot()
             self.emit(Gather(slot, items, flat))
-        if not flat:
-            self.elements[slot] = items
-        elif all(s in self.elements for s in items):
-            self.elements[slot] = tuple(e for s in items for e in self.elements[s])
+        self.rows[slot] = Rows(iters, self._numbering(iters), items, flat)
         return slot
+
+    def _numbering(self, iters: tuple[tuple[str, spaces.Space], ...]) -> dict[tuple[Any, ...], int]:
+        known = self._places.get(id(iters))
+        if known is None:
+            keys = product(*(tuple(spaces.points(space)) for _, space in iters))
+            known = self._places[id(iters)] = {key: i for i, key in enumerate(keys)}
+            self._kept.append(iters)
+        return known
 
     def _branch(self, box: Branch, scope: Scope, path: tuple[str, ...], index: Around) -> None:
         subject = self.resolve(scope, box.subject)
@@ -471,7 +457,7 @@ class Unroller:
             within = Scope((name, scope[name]) for name in box.captured)
             within.update({p.name: Later(scope, w) for p, w in zip(arm.body.expects, paying, strict=True)})
             if known and self.fixed[subject] not in arm.values:
-                within.update(_merging(box, arm.body, scope))
+                within.update(merging(box, arm.body, scope))
                 self._absent(arm.body, within)
                 continue
             if known:
@@ -494,9 +480,9 @@ class Unroller:
         merged = {out.name: self.slot() for out in box.outs}
         for (end, within), (_, _, begin) in zip(ends, arms, strict=True):
             end.moved = tuple((merged[n], self.resolve(within, n)) for n in merged)
-            for out, inner in end.moved:
+            for outer, inner in end.moved:
                 if self.entry[inner] == begin:
-                    self.merges.setdefault(inner, set()).add(out)
+                    self.merges.setdefault(inner, set()).add(outer)
             end.target = len(self.steps)
         scope.update(merged)
 
@@ -521,7 +507,7 @@ class Unroller:
                 case Branch(arms=arms, captured=captured, paying=paying):
                     for arm, pays in zip(arms, paying or ((),) * len(arms), strict=True):
                         within = Scope((n, scope[n]) for n in captured if n in scope)
-                        outward = _merging(box, arm.body, scope)
+                        outward = merging(box, arm.body, scope)
                         within.update({n: w for n, w in outward.items() if isinstance(scope.get(n), Later)})
                         self._absent_inside(arm.body, within, pays, scope)
 
@@ -582,68 +568,6 @@ class Unroller:
         return self._moves[id(box)]
 
 
-def _merging(box: Branch, body: Diagram, scope: Scope) -> dict[str, Later]:
-    """What an arm binds and every arm binds is the wire outside."""
-    bound_here = {p.name for each in body.boxes for p in binds(each)}
-    return {p.name: Later(scope, p.name) for p in box.outs if p.name in bound_here}
-
-
-def not_finite(box: Decide) -> str | None:
-    """Why a decision is none among finitely many moves; `None` if it is one."""
-    if box.duals:
-        return f"a clearing with dual wires ({', '.join(p.name for p in box.duals)}) needs a solver for convex programs"
-    for port in box.outs:
-        if not spaces.is_finite(port.space):
-            return f"`{port.name}` is a real quantity; finite methods need finitely many moves"
-    return None
-
-
-def rule_term(
-    diagram: Diagram, box: Decide, term: Term, iters: tuple[tuple[str, spaces.Space], ...], place: str
-) -> Term:
-    """A rule over the move and what comes before it: wires computed from the move are written out."""
-    after = _after(diagram, box)
-    whole: Term = Fold("and", iters, term) if iters else term
-    for _ in range(len(diagram.boxes) + 1):
-        late = free(whole) & frozenset(after)
-        if not late:
-            return whole
-        for name in late:
-            if after[name] is None:
-                raise refuse("not-yet", f"a rule of `{place}` waits for `{name}`", span=box.at)
-        whole = substitute(whole, {name: after[name] for name in late})  # type: ignore[misc]
-    return whole
-
-
-def _after(diagram: Diagram, box: Decide) -> dict[str, Term | None]:
-    """The wires bound after the decision, with their terms where they are computed."""
-    found: dict[str, Term | None] = {}
-    seen = False
-    for other in diagram.boxes:
-        if other is box:
-            seen = True
-        elif seen:
-            for port in binds(other):
-                found[port.name] = other.term if isinstance(other, Compute) else None
-    return found
-
-
-def _shorten(term: Term, lookups: list[Any], inside: frozenset[str]) -> Term:
-    """The term with `family[key]` replaced by fresh variables, where no bound variable is in the key."""
-    if (
-        isinstance(term, At)
-        and isinstance(term.family, Var)
-        and term.family.name not in inside
-        and len(term.keys) == len(term.index)
-        and not any(free(k) & inside for k in term.keys)
-    ):
-        name = f"{term.family.name}[{len(lookups)}]"
-        lookups.append((name, term.family.name, term.keys, term.index))
-        return Var(name)
-    more = inside | bound(term)
-    return rebuild(term, lambda t: _shorten(t, lookups, more))
-
-
 def _values(around: Around) -> tuple[Any, ...]:
     return tuple(value for _, _, value in around)
 
@@ -652,41 +576,4 @@ def _number(value: Any) -> Fraction:
     return Fraction(value)
 
 
-def _prune(code: Code, drop_draws: bool) -> None:
-    """Which slots are live before each step, and which steps do nothing that matters."""
-    steps, fixed = code.steps, code.fixed
-    live: list[frozenset[int]] = [frozenset()] * (len(steps) + 1)
-    dead = [False] * len(steps)
-    count = 0
-    for pc in range(len(steps) - 1, -1, -1):
-        step = steps[pc]
-        match step:
-            case Split(targets=targets):
-                after = frozenset().union(*(live[t] for t in set(targets.values())))
-            case Join(target=target):
-                after = live[target]
-                step.moved = tuple((o, s) for o, s in step.moved if o in after)
-            case _:
-                after = live[pc + 1]
-        outs = writes(step)
-        if isinstance(step, Assign | Gather) or (drop_draws and isinstance(step, Draw)):
-            dead[pc] = not any(o in after for o in outs)
-        if dead[pc]:
-            live[pc] = after
-        else:
-            more = frozenset(s for s in reads(step) if s not in fixed)
-            gone = after.difference(outs) if outs else after
-            live[pc] = gone if more <= gone else gone | more
-        count += len(live[pc])
-        if count > LIVE_LIMIT:
-            raise refuse(
-                "over-budget",
-                "too much of what happens matters until the end: histories cannot be merged",
-                notes=(f"{len(after):,} values are live at once, in {len(steps):,} steps",),
-                help="choose smaller sizes, or ask `by simulate`",
-            )
-    code.live = [tuple(sorted(s)) for s in live]
-    code.dead = dead
-
-
-__all__ = ["Scope", "Unroller", "not_finite", "rule_term", "unroll"]
+__all__ = ["Scope", "Unroller", "unroll"]

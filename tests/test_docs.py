@@ -25,6 +25,7 @@ from pathlib import Path
 
 import pytest
 
+import opengames as og
 from opengames.cli import main
 from opengames.dsl.check import check
 from opengames.dsl.tokens import KEYWORDS
@@ -118,6 +119,18 @@ def test_every_program_shown_checks_as_the_page_says(snippet):
         assert found.ok and not said, said
 
 
+@pytest.mark.parametrize("snippet", [s for s in SNIPPETS if not s.codes], ids=lambda s: s.place)
+def test_every_claim_shown_holds_or_is_shown_to_fail(snippet):
+    page = snippet.place.partition(":")[0]
+    shown = next(p for p in PAGES if p.name == page).read_text(encoding="utf-8")
+    model = og.loads(snippet.text, snippet.place)
+    for question in model.questions("verify"):
+        if not question.by:
+            claim = model.claim(question)
+            told = re.search(rf"^{claim.verdict} +{claim.name} ", shown, re.MULTILINE)
+            assert claim.holds or claim.verdict == "unknown" or told, claim
+
+
 @pytest.mark.parametrize("page", RUN, ids=lambda p: p.name)
 def test_everything_shown_to_run_prints_what_is_shown(page, tmp_path, monkeypatch, request):
     monkeypatch.chdir(tmp_path)
@@ -142,7 +155,18 @@ def test_everything_shown_to_run_prints_what_is_shown(page, tmp_path, monkeypatc
                 edits.append((block, printed))
             else:
                 assert matches(block.body, printed), f"{block.place} prints\n{printed}"
+    check_pictures(page, tmp_path, request.config.getoption("--update-golden"))
     update(page, edits)
+
+
+def check_pictures(page, folder, renew):
+    """A picture that a command writes and that lies beside the page is the one shown there."""
+    for made in folder.glob("*.svg"):
+        kept = page.parent / made.name
+        if renew and f"({made.name})" in page.read_text(encoding="utf-8"):
+            kept.write_text(made.read_text(encoding="utf-8"), encoding="utf-8")
+        if kept.exists():
+            assert kept.read_text(encoding="utf-8") == made.read_text(encoding="utf-8"), f"{kept.name} is out of date"
 
 
 def update(page, edits):

@@ -337,18 +337,24 @@ def picker(places: tuple[int, ...]) -> Callable[[State], State]:
 
 
 class Scaled:
-    """The numbers of one layer over one denominator: no greatest common divisor is ever taken."""
+    """The numbers of one layer over one denominator: no greatest common divisor is ever taken.
+
+    nums: for every node of the layer, or by node for some of them.
+    """
 
     __slots__ = ("den", "nums")
 
-    def __init__(self, nums: list[int], den: int = 1) -> None:
+    def __init__(self, nums: list[int] | dict[int, int], den: int = 1) -> None:
         self.nums, self.den = nums, den
 
     def over(self, den: int) -> None:
         """Rewrite over `den`, a multiple of the denominator."""
         if den != self.den:
             factor = den // self.den
-            self.nums = [n * factor for n in self.nums]
+            if isinstance(self.nums, dict):
+                self.nums = {node: n * factor for node, n in self.nums.items()}
+            else:
+                self.nums = [n * factor for n in self.nums]
             self.den = den
 
 

@@ -242,8 +242,10 @@ def _back(
     """The values of a layer from those of later layers: the chosen edge, else the average over edges."""
     size = len(graph.states[pc])
     edges = graph.edges.get(pc)
+    # A few nodes of a large layer take no more room than they need: a subgame costs what it holds.
+    nums: list[int] | dict[int, int] = [0] * size if 2 * len(nodes) > size else {}
     if edges is None:
-        return Scaled([0] * size)
+        return Scaled(nums if nums else dict.fromkeys(nodes, 0))
     used = [(n, ((1, chosen[n]),)) if n in chosen else (n, None) for n in nodes]
     scale = 1
     targets: set[int] = set()
@@ -263,7 +265,6 @@ def _back(
     gain_den = lcm(*(gains[n].get(player, ZERO).denominator for n in nodes)) if gains else 1
     den = lcm(common * scale, gain_den)
     lift = den // (common * scale)
-    nums = [0] * size
     for n, one in used:
         if one is not None:
             _, _, target, node = chosen[n]

@@ -10,12 +10,12 @@ import builders_solving as b
 import pytest
 from builders_solving import COLUMN, ROW, Const, Var, num, op
 from hypothesis import given, settings
-from opengames.solvers.claims import best_response, equilibrium, exploitability, value
-from opengames.solvers.subgames import subgame_perfect
 from test_solvers_play import as_behaviour, games, mixture
 
 from opengames.diagnostics import Refusal
 from opengames.diagram import Decide, Diagram, Draw, Port, Rule, Seat
+from opengames.solvers.claims import best_response, equilibrium, exploitability, value
+from opengames.solvers.subgames import subgame_perfect
 from opengames.spaces import BOOL, REAL, Enum, Grid, Shown
 from opengames.terms import If, Select, Uniform, Weighted
 

@@ -11,13 +11,13 @@ import pytest
 from builders_solving import Const, Var, num, op
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from opengames.diagnostics import Refusal
+from opengames.diagram import Diagram, Draw, Port
 from opengames.solvers.bimatrix import extreme_equilibria, solve
 from opengames.solvers.claims import equilibrium
 from opengames.solvers.equilibria import dominant, equilibria, pure_equilibria
 from opengames.solvers.normal_form import normal_form
-
-from opengames.diagnostics import Refusal
-from opengames.diagram import Diagram, Draw, Port
 from opengames.spaces import BOOL, Enum
 from opengames.terms import Select, Uniform
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
+
 from opengames.dsl.check import check
+from opengames.exact import answer
+from opengames.plug import plug
 from opengames.solvers.claims import equilibrium, value
 from opengames.solvers.layers import build
 from opengames.solvers.policies import behaviour
 from opengames.solvers.unroll import unroll
-
-from opengames.exact import answer
-from opengames.plug import plug
 from opengames.terms import Ask, Var
 
 WALK = """

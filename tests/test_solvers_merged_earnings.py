@@ -5,10 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 
 from opengames.dsl.check import check
-from opengames.solvers.claims import value
-
 from opengames.exact import answer
 from opengames.plug import plug
+from opengames.solvers.claims import value
 from opengames.terms import Ask, Var
 
 TEXT = """

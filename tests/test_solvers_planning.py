@@ -11,13 +11,13 @@ import pytest
 from builders_solving import Const, Var, num, op
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opengames.solvers import planning
-from opengames.solvers.claims import equilibrium, value
-from opengames.solvers.planning import dynamic_programming
 
 from opengames.diagnostics import Refusal
 from opengames.diagram import Carry, Diagram, Draw, Loop, Port, Rule
 from opengames.program import ParamDecl
+from opengames.solvers import planning
+from opengames.solvers.claims import equilibrium, value
+from opengames.solvers.planning import dynamic_programming
 from opengames.spaces import REAL, Enum, Grid, Reals
 from opengames.terms import At, Fold, If, Param, Select, Uniform
 

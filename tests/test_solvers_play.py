@@ -10,13 +10,13 @@ import pytest
 from builders_solving import COLUMN, ROW, Const, Var, num, op
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from opengames.diagnostics import Refusal
+from opengames.diagram import Arm, Branch, Carry, Decide, Diagram, Draw, Loop, Port, Seat
 from opengames.solvers.claims import reached, value
 from opengames.solvers.layers import build, reach, totals
 from opengames.solvers.play import game_tree
 from opengames.solvers.unroll import unroll
-
-from opengames.diagnostics import Refusal
-from opengames.diagram import Arm, Branch, Carry, Decide, Diagram, Draw, Loop, Port, Seat
 from opengames.spaces import BOOL, REAL
 from opengames.terms import If, Select, Weighted
 from opengames.tree import Chance, Decision, Leaf

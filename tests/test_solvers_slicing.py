@@ -9,13 +9,13 @@ import pytest
 from builders_solving import Const, Var, num, op
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from opengames.solvers import slicing
-from opengames.solvers.affine import Abstract, Affine, Declined, Piece
-from opengames.solvers.claims import equilibrium
 
 from opengames.diagram import Carry, Decide, Diagram, Draw, Loop, Port, Rule, Seat
 from opengames.evaluate import evaluate
 from opengames.program import Plan, Strategy
+from opengames.solvers import slicing
+from opengames.solvers.affine import Abstract, Affine, Declined, Piece
+from opengames.solvers.claims import equilibrium
 from opengames.spaces import BOOL, PROB, REAL, Family, Grid
 from opengames.terms import At, If, Param, Tabulate, Uniform, Weighted
 

@@ -10,7 +10,7 @@ from opengames.dsl import types as t
 from opengames.dsl.context import Typed
 from opengames.dsl.infer import conform
 from opengames.dsl.levels import Level, LevelScope
-from opengames.dsl.type_expressions import resolve
+from opengames.dsl.type_expressions import values_of
 from opengames.terms import Check, Const, Term, Var
 
 #: The declared types of some wires of a block (its outputs), and where they are declared.
@@ -48,7 +48,7 @@ def declared_type(
 ) -> tuple[t.Type, s.Span] | None:
     """The type that a binding must have: its own annotation, else that of the output of the same name."""
     if written is not None:
-        return resolve(scope, written), written.at
+        return values_of(scope, written), written.at
     return expected.get(names[0].text) if len(names) == 1 else None
 
 

@@ -16,10 +16,30 @@ from opengames.dsl.statements import elaborate
 
 def build(level: Level, scope: LevelScope, block: s.Block, expected: dict[str, tuple[t.Type, s.Span]]) -> None:
     """Elaborate every statement of `block` into `level`. expected: declared types of some of its wires (outputs)."""
+    behind = _behind(level, block)
+    for each in behind:
+        level.later.append(lambda each=each: elaborate(scope, each, expected))
+        level.returning.update((n.text, (t.REAL, n.at)) for n in each.names)
+    block = s.Block(tuple(x for x in block.statements if x not in behind), block.at)
     owner = _owners(level, block)
     order = _order(level, block, owner)
     for number in order:
         elaborate(scope, block.statements[number], expected)
+
+
+def _behind(level: Level, block: s.Block) -> list[s.Let]:
+    """The definitions that use what comes back into the game, and so come back themselves: in an order that works."""
+    names = set(level.returning)
+    found: list[s.Let] = []
+    more = bool(names)
+    while more:
+        more = False
+        for each in block.statements:
+            if isinstance(each, s.Let) and each not in found and mentions(each.value) & names:
+                found.append(each)
+                names |= {n.text for n in each.names}
+                more = True
+    return found
 
 
 def _owners(level: Level, block: s.Block) -> dict[str, int]:

@@ -13,7 +13,7 @@ from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin, source
 from opengames.dsl.infer import infer, rule, value, want
 from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, QUESTIONS, SAME_AS
 from opengames.dsl.ranges import bind_iters, both
-from opengames.dsl.type_expressions import resolve
+from opengames.dsl.type_expressions import values_of
 from opengames.dsl.unit_advice import better, conversion
 from opengames.spaces import Space, is_finite
 from opengames.terms import Apply, At, Fold, Normal, Prim, Term, Uniform, Var, Weighted
@@ -400,7 +400,7 @@ def _uniform(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
     if len(node.args) == 1:
         arg = node.args[0].value
         if isinstance(arg, s.Ident):
-            kind = resolve(scope, s.NamedType(s.Name(arg.name, arg.at), arg.at))
+            kind = values_of(scope, s.NamedType(s.Name(arg.name, arg.at), arg.at))
             if t.is_wrong(kind):
                 return WRONG
             bounded = isinstance(kind, t.Num) and kind.lower is not None and kind.upper is not None and not kind.integral

@@ -9,7 +9,7 @@ from opengames.dsl.context import WRONG, Scope, Typed, origin, source
 from opengames.dsl.infer import rule, value
 from opengames.dsl.operators import unit_clash
 from opengames.dsl.quantities import cover, covered
-from opengames.dsl.type_expressions import resolve
+from opengames.dsl.type_expressions import values_of
 from opengames.terms import Member, Prim, Term, free
 
 
@@ -97,7 +97,7 @@ def member(scope: Scope, node: s.MemberOf, expected: t.Type | None) -> Typed:
         bounds = _moving_interval(scope, node, inner)
         if bounds is not None:
             return bounds
-    within = resolve(scope, node.type)
+    within = values_of(scope, node.type)
     if t.is_wrong(inner.type, within):
         return WRONG
     item = inner.type.item if isinstance(inner.type, t.Family) and not isinstance(within, t.Family) else inner.type

@@ -18,7 +18,7 @@ from opengames.dsl.infer import constant, want
 from opengames.dsl.names_used import mentions
 from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
 from opengames.dsl.tables import Shape, family, select
-from opengames.dsl.type_expressions import BUILTIN, resolve
+from opengames.dsl.type_expressions import BUILTIN, resolve, values_of
 from opengames.dsl.units import BUILTIN as BUILTIN_UNITS
 from opengames.dsl.units import Unit, UnknownUnit, read_unit
 from opengames.spaces import contains, size
@@ -347,7 +347,7 @@ class Declarer:
                 found = t.WRONG
             inputs.append((name.text, found))
             places.append(name.at.to(kind.at))
-        output = resolve(scope, decl.output)
+        output = values_of(scope, decl.output)
         made = Signature(tuple(inputs), output, len(decl.statics), tuple(places))
         self.context.signatures[decl.name.text] = made
 

@@ -15,7 +15,7 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, origin, source
 from opengames.spaces import contains
-from opengames.terms import Check, Const, Term
+from opengames.terms import Check, Const, Term, free
 
 Rule = Callable[[Scope, Any, t.Type | None], Typed]
 
@@ -143,7 +143,7 @@ def _way_out(scope: Scope, expr: s.Expr, found: t.Type, wanted: t.Type) -> str:
     match found, wanted:
         case t.Enum(labels=labels), t.Bool():
             return f"compare it: `{words} == {labels[0]}`"
-        case t.Num(), t.Bool():
+        case t.Num(), t.Bool() if not isinstance(expr, s.Number):
             return f"compare it: `{words} > {t.number(Fraction(0), found.unit)}`"
         case t.Bool(), t.Num(dimension=()):
             return f"`ind({words})` is 1 where it holds and 0 elsewhere"
@@ -155,7 +155,12 @@ def _way_out(scope: Scope, expr: s.Expr, found: t.Type, wanted: t.Type) -> str:
 
 
 def constant(scope: Scope, term: Term, at: s.Span) -> Any:
-    """The value of a closed term; `None`, after a report, if it has none."""
+    """The value of a term that is known before play; `None`, after a report, if it has none."""
+    if free(term):
+        scope.context.report(
+            "size-not-constant", "this must be known before play, and it depends on a wire", at, "only known while playing"
+        )
+        return None
     try:
         return scope.context.constant(term)
     except Refusal as refusal:

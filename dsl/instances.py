@@ -18,7 +18,7 @@ from opengames.dsl.context import Context, Scope, Typed, nearest
 from opengames.dsl.infer import constant, infer, want
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
-from opengames.dsl.type_expressions import resolve
+from opengames.dsl.type_expressions import resolve, values_of
 from opengames.plain import dataclass
 from opengames.spaces import is_finite
 from opengames.terms import Check, Const, Get, Term, Var, free, substitute
@@ -43,6 +43,7 @@ class Instance:
     """See the module. extra: the ports of statics, with the terms this reference puts there.
 
     record: the declared record type of the output, if it has a name. broken: its text has mistakes.
+    late: the reports that depend on what comes back, and so are known only when play is over.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Instance:
     extra: tuple[tuple[str, Term, t.Type], ...] = ()
     at: s.Span | None = None
     broken: bool = False
+    late: tuple[str, ...] = ()
 
 
 def called_box(scope: Scope, node: s.Expr) -> Instance | None:
@@ -294,8 +296,8 @@ def _make(
     expects: Wires = ()
     reported: Wires = ()
     if isinstance(decl, s.GameDecl):
-        expects = tuple((f.name.text, resolve(scope, f.type)) for f in decl.expects)
-        reported = tuple((f.name.text, resolve(scope, f.type)) for f in decl.reports)
+        expects = tuple((f.name.text, values_of(scope, f.type)) for f in decl.expects)
+        reported = tuple((f.name.text, values_of(scope, f.type)) for f in decl.reports)
         for each, (n, kind) in zip(decl.expects, expects, strict=True):
             level.returning[n] = (kind, each.name.at)
             if not t.is_wrong(kind):
@@ -310,8 +312,10 @@ def _make(
     level.backward = True
     while level.later:
         level.later.pop(0)()
+    _known_in_time(level, decl, outputs)
     outs = _leave(level, decl, outputs)
     back = _leave(level, decl, reported)
+    late = tuple(n for n, _ in reported if n in level.returning)
     diagram = replace(level.finish(name, outs, decl.name.at), reports=back)
     if isinstance(decl, s.GameDecl):
         order = [n for n, _ in expects]
@@ -319,14 +323,14 @@ def _make(
     seen_wires = tuple((n, kind) for n, (kind, _) in level.wires.items() if n not in level.hidden)
     return Instance(
         name, "game" if is_game else "channel", diagram, inputs, outputs, expects, reported, record, seen_wires,
-        tuple(level.decisions), tuple(level.every_wire.items()), level.earning, (), decl.name.at,
+        tuple(level.decisions), tuple(level.every_wire.items()), level.earning, (), decl.name.at, late=late,
     )  # fmt: skip
 
 
 def _ports(scope: Scope, fields: tuple[s.Field, ...], level: Level) -> Wires:
     found = []
     for each in fields:
-        kind = resolve(scope, each.type)
+        kind = values_of(scope, each.type)
         if each.name.text in level.wires:
             level.context.report(
                 "duplicate-name", f"two inputs are called `{each.name.text}`", each.name.at, "again here"
@@ -343,7 +347,7 @@ def _outputs(scope: Scope, decl: s.ChannelDecl | s.GameDecl) -> tuple[Wires, t.T
     """The output wires, and the record type they make up together if that was declared by name."""
     if decl.output is None:
         return (), None
-    kind = resolve(scope, decl.output)
+    kind = values_of(scope, decl.output)
     if isinstance(kind, t.Record):
         return kind.fields, kind
     if t.is_wrong(kind) and isinstance(decl.output, s.RecordType):
@@ -357,6 +361,20 @@ def _output_place(decl: s.ChannelDecl | s.GameDecl, name: str) -> s.Span:
             if each.name.text == name:
                 return each.name.at
     return decl.output.at if decl.output is not None else decl.name.at
+
+
+def _known_in_time(level: Level, decl: s.ChannelDecl | s.GameDecl, outputs: Wires) -> None:
+    """What leaves on the right must not wait for what comes back from there."""
+    for name, _ in outputs:
+        if name in level.returning and name in level.wires:
+            level.context.report(
+                "comes-back-later",
+                f"`{name}` leaves `{decl.name.text}`, and depends on what comes back from outside",
+                level.wires[name][1] or decl.name.at,
+                "known only when play is over",
+                windows=(Window(_output_place(decl, name), "leaves with the move"),),
+                help="report it backward: `reports (...)`",
+            )
 
 
 def _leave(level: Level, decl: s.ChannelDecl | s.GameDecl, wires: Wires) -> tuple[Port, ...]:

@@ -87,8 +87,10 @@ class Level:
         """The type of wire `name`, brought in from outside if need be; `None` if there is no such wire."""
         if name in self.wires:
             return self.wires[name][0]
+        if name in self.returning:
+            return self.returning[name][0] if self.root.backward else None
         if self.parent is None:
-            return self.returning[name][0] if self.backward and name in self.returning else None
+            return None
         kind = self.parent.use(name)
         if kind is None:
             return None
@@ -107,7 +109,7 @@ class Level:
 
     def comes_after(self, name: str, box: frozenset[str]) -> bool:
         """Whether wire `name` of this level depends on the box that binds the names `box`, or comes in backward itself."""
-        if name in self.expects:
+        if name in self.expects or name in self.returning:
             return True
         seen: set[str] = set()
         stack = [name]

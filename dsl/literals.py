@@ -215,7 +215,7 @@ def family(scope: Scope, node: s.FamilyExpr, expected: t.Type | None) -> Typed:
     missing = count - len(cells)
     if missing and other is None:
         gaps = list(islice((p for p in spaces.index_points(erased) if p not in cells), 3))
-        shown = ", ".join(_point_words(p, index) for p in gaps) + (", ..." if missing > 3 else "")
+        shown = ", ".join(_point_words(p, index) for p in gaps) + (f" and {missing - 3} more" if missing > 3 else "")
         return context.wrong(
             "missing-elements",
             f"this family says nothing about {shown}",

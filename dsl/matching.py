@@ -97,7 +97,7 @@ def cover_values(
         words = [_words(p, kinds) for p in missing[:3]]
         scope.context.report(
             "missing-arms",
-            "this `match` says nothing about " + ", ".join(words) + (", ..." if len(missing) > 3 else ""),
+            "this `match` says nothing about " + ", ".join(words) + (f" and {len(missing) - 3} more" if len(missing) > 3 else ""),
             at,
             f"{len(missing)} of {len(points)} values are not covered",
             help="add an arm for each, or `_ => ...` for the rest",

@@ -49,6 +49,8 @@ def play(
     if ordered is None:
         for name, kind in _bound_types(names, instance):
             level.bind(name.text, kind, name.at)
+        for report, _ in instance.reports if names else ():
+            level.bind(f"{names[0].text}.{report}", t.WRONG, at)
         return
     segment = level.segment(names[0].text if names else instance.name.split("[")[0])
     args = [wire_of(scope, term, kind, f"{segment} {n}") for n, term, kind in extra]
@@ -61,8 +63,11 @@ def play(
     note_call(level, segment, instance)
     place = len(level.boxes)
     level.boxes.append(box)
-    for wire, (_, kind) in zip(reports, instance.reports, strict=True):
-        level.bind(wire, kind, at)
+    for wire, (name, kind) in zip(reports, instance.reports, strict=True):
+        if name in instance.late:
+            level.returning[wire] = (kind, at)
+        else:
+            level.bind(wire, kind, at)
     after()
     _pay(scope, place, instance, paying, at, segment)
 

@@ -11,7 +11,7 @@ from opengames.dsl.context import Context, Scope, Typed, nearest
 from opengames.dsl.infer import conform, infer
 from opengames.dsl.instances import Decision, Instance, box_of
 from opengames.dsl.questions import method_of
-from opengames.dsl.type_expressions import resolve
+from opengames.dsl.type_expressions import values_of
 from opengames.terms import Term, Var
 
 
@@ -198,8 +198,8 @@ def _complete(context: Context, node: s.StrategyDecl, game: Instance, plans: lis
 def recognition(context: Context, node: s.RecognitionDecl) -> p.Recognition | None:
     """The recognition declared by `node`, its wires matched by name with the channel it inverts."""
     scope = Scope(context)
-    inputs = tuple((f.name.text, resolve(scope, f.type)) for f in node.inputs)
-    output = resolve(scope, node.output)
+    inputs = tuple((f.name.text, values_of(scope, f.type)) for f in node.inputs)
+    output = values_of(scope, node.output)
     outputs = output.fields if isinstance(output, t.Record) else (("out", output),)
     if t.is_wrong(*(k for _, k in (*inputs, *outputs))):
         return None

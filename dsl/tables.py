@@ -89,7 +89,7 @@ def _cells(scope: Scope, table: s.TableExpr, shape: Shape) -> tuple[Term, ...] |
     points = list(product(*(spaces.points(t.space(k)) for _, k in shape.inputs)))
     missing = [p for p in points if p not in filled]
     if missing:
-        shown = ", ".join(_row_words(p, shape) for p in missing[:3]) + (", ..." if len(missing) > 3 else "")
+        shown = ", ".join(_row_words(p, shape) for p in missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         scope.context.report(
             "missing-rows",
             f"this table says nothing about {shown}",

@@ -64,6 +64,15 @@ def resolve(scope: Scope, node: s.TypeExpr) -> t.Type:
     raise TypeError(f"not a type: {node!r}")
 
 
+def values_of(scope: Scope, node: s.TypeExpr) -> t.Type:
+    """As `resolve`, for a set of values: `player` is none."""
+    found = resolve(scope, node)
+    if isinstance(found, t.Player):
+        scope.context.report("type-mismatch", "a player is not a value", node.at, "players are no set of values")
+        return t.WRONG
+    return found
+
+
 def _named(scope: Scope, name: s.Name) -> t.Type:
     context = scope.context
     context.demand(name.text)
@@ -257,12 +266,12 @@ def _record(scope: Scope, fields: tuple[s.Field, ...]) -> t.Type:
                 "duplicate-name", f"two fields are called `{each.name.text}`", each.name.at, "again here"
             )
         seen[each.name.text] = each.name.at
-    found = tuple((f.name.text, resolve(scope, f.type)) for f in fields)
+    found = tuple((f.name.text, values_of(scope, f.type)) for f in fields)
     return t.WRONG if t.is_wrong(*(x for _, x in found)) else t.Record(found)
 
 
 def _family(scope: Scope, node: s.FamilyType) -> t.Type:
-    item = resolve(scope, node.item)
+    item = values_of(scope, node.item)
     index = tuple(resolve(scope, i) for i in node.index)
     if t.is_wrong(item, *index):
         return t.WRONG

@@ -27,6 +27,7 @@ from opengames.sampled.translate import refuse_open, run
 from opengames.sampled.uniforms import uniforms_ahead
 from opengames.sampled.values import SHORT, constant, solid
 from opengames.spaces import BOOL, Family, Record, Space, family, index_size, size
+from opengames.terms import free
 
 #: Bytes that one chunk of runs, and all results together, may take.
 BUDGET = 2 << 30
@@ -104,6 +105,17 @@ def _list_wires(
             _list_wires(inner, path + ((segment,) if segment else ()), around, found)
 
 
+def _coming_back(diagram: Diagram) -> set[str]:
+    """What calls report, and what is computed from it: known when play is over, which a simulation does not follow."""
+    found: set[str] = set()
+    for box in diagram.boxes:
+        if isinstance(box, Call):
+            found.update(box.reports)
+        elif isinstance(box, Compute) and free(box.term) & found:
+            found.add(box.out.name)
+    return found
+
+
 def _kept(diagram: Diagram, keep: tuple[str, ...] | None) -> dict[str, Wire]:
     found = wires_of(diagram)
     if keep is None:
@@ -114,6 +126,7 @@ def _kept(diagram: Diagram, keep: tuple[str, ...] | None) -> dict[str, Wire]:
             if not (isinstance(box, Compute) and box.hidden)
             for p in binds(box)
             if "'" not in p.name  # the wire of that name with its type or its rules still to be checked
+            and p.name not in _coming_back(diagram)
         ]
     else:
         names = list(keep)

@@ -200,6 +200,7 @@ class Declarer:
                 self.context.types[each] = t.WRONG
             elif kind == "param":
                 self.context.param_types[each] = t.WRONG
+                self.context.failed_params.add(each)
 
     def _declare(self, name: str, decl: s.Decl) -> None:
         context = self.context

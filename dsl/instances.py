@@ -323,7 +323,7 @@ def _make(
     seen_wires = tuple((n, kind) for n, (kind, _) in level.wires.items() if n not in level.hidden)
     return Instance(
         name, "game" if is_game else "channel", diagram, inputs, outputs, expects, reported, record, seen_wires,
-        tuple(level.decisions), tuple(level.every_wire.items()), level.earning, (), decl.name.at, late=late,
+        tuple(level.decisions), tuple(level.every_wire.items()), level.earning, (), decl.name.at, level.incomplete, late,
     )  # fmt: skip
 
 

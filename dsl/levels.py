@@ -64,6 +64,7 @@ class Level:
     hidden: set[str] = field(default_factory=set)
     path: tuple[str, ...] = ()
     plays: bool = False
+    incomplete: bool = False
     returning: dict[str, tuple[t.Type, Span]] = field(default_factory=dict)
     earning: t.Type | None = None
     decisions: list[Any] = field(default_factory=list)

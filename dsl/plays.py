@@ -51,6 +51,7 @@ def play(
             level.bind(name.text, kind, name.at)
         for report, _ in instance.reports if names else ():
             level.bind(f"{names[0].text}.{report}", t.WRONG, at)
+        level.root.incomplete = True
         return
     segment = level.segment(names[0].text if names else instance.name.split("[")[0])
     args = [wire_of(scope, term, kind, f"{segment} {n}") for n, term, kind in extra]

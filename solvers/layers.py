@@ -19,7 +19,8 @@ from math import lcm
 from operator import itemgetter
 from typing import Any
 
-from opengames.diagnostics import refuse
+from opengames.diagnostics import Refusal, refuse
+from opengames.show import show
 from opengames.solvers.code import Assign, Choose, Code, Draw, Formula, Gather, Join, Mark, Reward, Split
 from opengames.tree import Player
 
@@ -208,11 +209,12 @@ class _Builder:
             seen = read(s)
             seens.append(seen)
             planned = self.behaviour(step, seen)
-            legal = self._legal(step, [f(s) for f in fetches])
+            envs = [f(s) for f in fetches]
+            legal = self._legal(step, envs)
             if planned is not None:
                 for m, _ in planned:
                     if m not in legal:
-                        raise refuse("broken-rule", f"the move at `{step.place}` breaks its rules", span=step.box.at)
+                        raise broken_rule(step, m, envs)
             elif not free:
                 name = f"{step.player[0]}.{step.box.outs[0].name}"
                 raise refuse("incomplete-strategy", f"the strategy says nothing about `{name}`", span=step.box.at)
@@ -300,9 +302,27 @@ ONE, ZERO = Fraction(1), Fraction(0)
 
 def obeys(step: Choose, move: Any, envs: list[dict[str, Any]]) -> bool:
     """Whether a move obeys every rule; envs: for each rule, the values it needs besides the move."""
-    names = [p.name for p in step.box.outs]
-    own = dict(zip(names, move, strict=True)) if len(names) > 1 else {names[0]: move}
+    own = _wires_of(step, move)
     return all(rule.run({**env, **own}) for rule, env in zip(step.rules, envs, strict=True))
+
+
+def broken_rule(step: Choose, move: Any, envs: list[dict[str, Any]]) -> Refusal:
+    """The refusal of a planned move, naming the first rule that it breaks."""
+    own = _wires_of(step, move)
+    rules = zip(step.rules, envs, step.box.rules, strict=True)
+    rule = next(written for rule, env, written in rules if not rule.run({**env, **own}))
+    played = ", ".join(f"{p.name} = {show(own[p.name], p.space)}" for p in step.box.outs)
+    return refuse(
+        "broken-rule",
+        f"rule `{rule.name}` of {step.player[0]} does not hold",
+        span=rule.at,
+        notes=(f"the strategy plays {played}",),
+    )
+
+
+def _wires_of(step: Choose, move: Any) -> dict[str, Any]:
+    names = [p.name for p in step.box.outs]
+    return dict(zip(names, move, strict=True)) if len(names) > 1 else {names[0]: move}
 
 
 def fetcher(formula: Formula, layout: tuple[int, ...]) -> Callable[[State], dict[str, Any]]:

@@ -7,25 +7,26 @@ utility per prosumer (cash less losses) in float64.
 
 from __future__ import annotations
 
-import argparse
 import importlib.util
-import json
-import statistics
-import sys
+import itertools
 import time
 from collections.abc import Callable
 from fractions import Fraction as F
 from pathlib import Path
+from statistics import median
 from typing import Any
 
-from reservation_peers import Fresh, agentpy_mean, jax_mean, numpy_mean
-
+from benchmarks.measure import Figure, Outcome, in_turns, times_faster
+from benchmarks.reservation_peers import Fresh, agentpy_mean, jax_mean, numpy_mean
 from opengames.diagram import Call, Carry, Compute, Diagram, Draw, Loop, Port
 from opengames.program import ParamDecl, Program
 from opengames.sampled import simulate
+from opengames.sampled.simulation import BUDGET
 from opengames.spaces import BOOL, PROB, REAL, Family, Grid
 from opengames.terms import At, Const, Fold, If, Param, Prim, Select, Tabulate, Term, Uniform, Var, Weighted
 
+TITLE = "The reservation exchange"
+SPEC = Path(__file__).resolve().parents[1] / "specs" / "reservation.game"
 PRICE = Grid((F(5), F(10)))
 
 
@@ -267,88 +268,79 @@ def household(unit: Grid, lead: Grid, k: int) -> Diagram:
 # ------------------------------------------------------------------ measuring
 
 
-def main(argv: list[str] | None = None) -> int:
-    """Measure, print JSON, and return 1 if a target is missed."""
-    options = _options().parse_args(argv)
-    found = measure(options.n, options.t, options.repeats, options.inner)
-    if options.large:
-        found["large"] = large(options.large, options.t)
-    text = json.dumps(found, indent=2)
-    print(text)
-    if options.out:
-        Path(options.out).write_text(text + "\n")
-    return 0 if all(found["met"].values()) else 1
+WANTED = {"numpy": 4.0, "jax": 1 / 1.25, "agentpy": 100.0}
+WORDS = {"numpy": "NumPy, vectorised", "jax": "a JAX scan written by hand", "agentpy": "agentpy"}
 
 
-def _options() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="reservation", description=__doc__)
-    parser.add_argument("--n", type=int, default=1000, help="prosumers")
-    parser.add_argument("--t", type=int, default=100, help="units")
-    parser.add_argument("--repeats", type=int, default=15, help="rounds in which every contestant takes its turn")
-    parser.add_argument("--inner", type=int, default=10, help="runs per turn")
-    parser.add_argument("--large", type=int, default=100_000, help="prosumers of one more run of ours; 0 for none")
-    parser.add_argument("--out", help="also write the JSON here")
-    return parser
+def measure(n: int = 1000, t: int = 100, repeats: int = 15, inner: int = 10, big: int = 100_000, k: int = 4) -> Outcome:
+    """Processor time for an agent-step (one prosumer in one unit) of each contestant, in turns.
 
-
-def measure(n: int, t: int, repeats: int, inner: int, k: int = 4) -> dict[str, Any]:
-    """CPU nanoseconds per agent-step of each contestant, in turns, and the targets in terms of their medians' ratios."""
+    `text` is specs/reservation.game, which the targets are about; `diagram` the same model built in Python, without the
+    earnings that only questions about equilibria need. inner: runs to a turn (agentpy: one, of few units).
+    """
+    ours = from_text(n, t, k)
     program, diagram = exchange(n, t, k)
     by_hand = jax_mean(n, t, k)
-    contestants: dict[str, tuple[Callable[[int], float], int]] = {
-        "opengames": (lambda seed: float(simulate(program, diagram, seed=seed)["mean"][0]), n * t),
-        "jax": (by_hand, n * t),
-        "numpy": (lambda seed: numpy_mean(n, t, k, Fresh(seed, n, k)), n * t),
-    }
     short = max(1, min(t, 5))
+    turns = itertools.count(1)
+    contestants: dict[str, Callable[[], float]] = {
+        "text": lambda: ours(next(turns)),
+        "diagram": lambda: float(simulate(program, diagram, seed=next(turns))["mean"][0]),
+        "jax": lambda: by_hand(next(turns)),
+        "numpy": lambda: numpy_mean(n, t, k, Fresh(next(turns), n, k)),
+    }
+    steps, many = dict.fromkeys(contestants, n * t), dict.fromkeys(contestants, inner)
     if importlib.util.find_spec("agentpy"):
-        contestants["agentpy"] = (lambda seed: agentpy_mean(n, short, k, seed), n * short)
-    times: dict[str, list[float]] = {name: [] for name in contestants}
-    for run, _ in contestants.values():
-        run(0)  # compile
-    for turn in range(repeats):
-        for name, (run, steps) in contestants.items():
-            many = 1 if name == "agentpy" else inner
-            began = time.process_time()
-            for i in range(many):
-                run(turn * inner + i + 1)
-            times[name].append((time.process_time() - began) / many / steps * 1e9)
-    return _judged(n, t, k, times)
-
-
-def _judged(n: int, t: int, k: int, times: dict[str, list[float]]) -> dict[str, Any]:
-    ours = times["opengames"]
-    ratios = {
-        name: statistics.median(theirs / mine for theirs, mine in zip(each, ours, strict=True))
-        for name, each in times.items()
-        if name != "opengames"
+        contestants["agentpy"] = lambda: agentpy_mean(n, short, k, next(turns))
+        steps["agentpy"], many["agentpy"] = n * short, 1
+    for call in contestants.values():
+        call()  # compile
+    times = {name: [s / steps[name] * 1e9 for s in each] for name, each in in_turns(contestants, repeats, many).items()}
+    figures = [
+        Figure(
+            f"{n:,} prosumers, faster than {WORDS[name]}", times_faster(times["text"], times[name]), wanted=wanted,
+            ours=median(times["text"]), theirs=median(times[name]), each="ns of CPU for an agent-step",
+        )
+        for name, wanted in WANTED.items()
+        if name in times
+    ]  # fmt: skip
+    figures.append(Figure("the diagram built in Python against the text", times_faster(times["diagram"], times["text"])))
+    details: dict[str, Any] = {
+        "cpu_ns_per_agent_step": {name: round(median(each), 2) for name, each in times.items()},
+        "ratios_by_turn": {
+            name: [round(b / a, 2) for a, b in zip(times["text"], times[name], strict=True)] for name in WANTED if name in times
+        },
     }
-    wanted = {"numpy": 4.0, "agentpy": 100.0, "jax": 1 / 1.25}
-    return {
-        "model": {"prosumers": n, "units": t, "leads": k},
-        "cpu_ns_per_agent_step": {name: round(statistics.median(each), 2) for name, each in times.items()},
-        "times_faster_than": {name: round(r, 3) for name, r in ratios.items()},
-        "wanted": wanted,
-        "met": {name: r >= wanted[name] for name, r in ratios.items()},
-    }
+    if big:
+        details["large"] = large(big, t, k)
+        figures.append(Figure(f"{big:,} prosumers", details["large"]["cpu_ns_per_agent_step"], "ns of CPU for an agent-step"))
+    settings = {"prosumers": n, "units": t, "leads": k, "repeats": repeats, "inner": inner}
+    return Outcome("reservation", TITLE, tuple(figures), settings, details)
 
 
-def large(n: int, t: int) -> dict[str, float]:
-    """One run of a large population."""
-    program, diagram = exchange(n, t)
-    began = time.perf_counter()
-    simulate(program, diagram)
-    first = time.perf_counter() - began
+def from_text(n: int, t: int, k: int = 4, budget: int = BUDGET) -> Callable[[int], float]:
+    """The mean utility of a run of specs/reservation.game, by seed; the spec's own threshold rule. budget: bytes."""
+    from opengames.plug import plug
+    from opengames.session import load
+
+    model = load(SPEC, N=n, T=t, K=k)
+    diagram = plug(model.program.diagrams["Exchange"], model.program.strategies["threshold"])
+    return lambda seed: float(simulate(model.program, diagram, seed=seed, keep=["mean"], budget=budget)["mean"][0])
+
+
+def large(n: int, t: int, k: int = 4) -> dict[str, Any]:
+    """One run of a large population after one to compile, within a budget of 16 GiB by the reading's own estimate."""
+    import resource
+
+    run = from_text(n, t, k, budget=16 << 30)
+    run(0)
     began = time.process_time()
-    mean = float(simulate(program, diagram, seed=1)["mean"][0])
-    spent = time.process_time() - began
+    mean = run(1)
     return {
-        "prosumers": n,
-        "first_run_seconds": round(first, 2),
-        "cpu_ns_per_agent_step": round(spent / (n * t) * 1e9, 2),
-        "mean_per_unit": round(mean / t, 4),
+        "cpu_ns_per_agent_step": (time.process_time() - began) / (n * t) * 1e9,
+        "mean_for_a_unit": round(mean / t, 4),
+        "peak_memory_of_the_process_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
     }
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+__all__ = ["exchange", "from_text", "large", "measure"]

@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from reservation import exchange
-from reservation_peers import Supplied, jax_mean, numpy_mean
-
+from benchmarks.reservation import exchange
+from benchmarks.reservation_peers import Supplied, jax_mean, numpy_mean
 from opengames.sampled import Uniforms, simulate
 
 

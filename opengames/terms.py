@@ -227,7 +227,7 @@ class Ask:
     """A question whose answer needs a reading or a solver; stands only in `verify` and `query`.
 
     op and args:
-    `E` (x) | `P` (event, evidence...) | `cvar` (x, level) | `distribution` (x, evidence...)
+    `E` (x, evidence...) | `P` (event, evidence...) | `cvar` (x, level) | `distribution` (x, evidence...)
     `variance` (x)
     `equilibrium` `subgame_perfect` `exploitability` (strategy Ref) | `equilibria` (game Ref)
     `best_response` (game Ref, player Ref) | `dominant` (game Ref, player Ref)

@@ -90,7 +90,7 @@ def wheel(python: str) -> None:
         theirs = python_of(empty)
         run(theirs, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", "constraints.txt", str(found))
         opengames = str(Path(theirs).with_name("opengames"))
-        for command in (("new", "dilemma.game", "--from", "prisoners_dilemma"), ("check", "dilemma.game"), ("verify", "dilemma.game")):
+        for command in (("new", "dilemma.game", "--from", "dilemma"), ("check", "dilemma.game"), ("verify", "dilemma.game")):
             done = subprocess.run((opengames, *command), cwd=scratch, check=False)
             if done.returncode:
                 sys.exit(f"from the wheel, `opengames {' '.join(command)}` exits with {done.returncode}")

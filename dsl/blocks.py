@@ -6,6 +6,8 @@ earned or paid is read last (`Level.later`), when every wire of the whole game h
 
 from __future__ import annotations
 
+from functools import partial
+
 from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
@@ -18,7 +20,7 @@ def build(level: Level, scope: LevelScope, block: s.Block, expected: dict[str, t
     """Elaborate every statement of `block` into `level`. expected: declared types of some of its wires (outputs)."""
     behind = _behind(level, block)
     for each in behind:
-        level.later.append(lambda each=each: elaborate(scope, each, expected))
+        level.root.later.append(partial(elaborate, scope, each, expected))
         level.returning.update((n.text, (t.REAL, n.at)) for n in each.names)
     block = s.Block(tuple(x for x in block.statements if x not in behind), block.at)
     owner = _owners(level, block)

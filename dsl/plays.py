@@ -64,8 +64,8 @@ def play(
     note_call(level, segment, instance)
     place = len(level.boxes)
     level.boxes.append(box)
-    for wire, (name, kind) in zip(reports, instance.reports, strict=True):
-        if name in instance.late:
+    for wire, (report, kind) in zip(reports, instance.reports, strict=True):
+        if report in instance.late:
             level.returning[wire] = (kind, at)
         else:
             level.bind(wire, kind, at)

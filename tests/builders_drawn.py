@@ -4,20 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from opengames.diagram import (
-    Arm,
-    Branch,
-    Call,
-    Carry,
-    Compute,
-    Decide,
-    Diagram,
-    Draw,
-    Loop,
-    Port,
-    Rule,
-    Seat,
-)
+from opengames.diagram import Arm, Branch, Call, Carry, Compute, Decide, Diagram, Draw, Loop, Port, Rule, Seat
 from opengames.program import Fun
 from opengames.spaces import BOOL, REAL, Enum, Family, Grid, Reals, Record, Shown
 from opengames.terms import (

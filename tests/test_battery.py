@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from opengames.demo.battery import best_plan, model, play, table, year
 from opengames.demo.pictures import year_picture
 from opengames.diagnostics import Refusal

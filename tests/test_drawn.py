@@ -16,20 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from opengames.diagram import (
-    Arm,
-    Branch,
-    Call,
-    Carry,
-    Compute,
-    Decide,
-    Diagram,
-    Draw,
-    Loop,
-    Port,
-    Rule,
-    Seat,
-)
+from opengames.diagram import Arm, Branch, Call, Carry, Compute, Decide, Diagram, Draw, Loop, Port, Rule, Seat
 from opengames.drawn import draw_diagram, draw_network, draw_tree, ink, page, save
 from opengames.drawn.diagrams import picture_diagram
 from opengames.drawn.ink import Line, Picture, Rect, Shape

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from opengames.dsl.comments import comments
 from opengames.dsl.formatter import format_text
 from opengames.dsl.parser import parse

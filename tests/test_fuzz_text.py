@@ -8,6 +8,7 @@ import pytest
 from game_texts import programs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
 from opengames.dsl.comments import comments
 from opengames.dsl.formatter import format_text, pieces
 from opengames.dsl.layout import Layout

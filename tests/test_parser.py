@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from lark import Lark
+
+from opengames.diagnostics import Refusal
 from opengames.dsl import parser, source
 from opengames.dsl import syntax as s
 from opengames.dsl.parser import GRAMMAR, parse
 from opengames.dsl.walk import walk
-
-from opengames.diagnostics import Refusal
 from opengames.spans import Span
 
 EXAMPLES = sorted((Path(__file__).parent.parent / "specs" / "examples").glob("*.game"))

@@ -9,10 +9,10 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from opengames.dsl import syntax as s
 
 from opengames import plain
 from opengames.diagnostics import Diagnostic
+from opengames.dsl import syntax as s
 from opengames.spans import Span
 from opengames.terms import Const, If, Prim, Var
 

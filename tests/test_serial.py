@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given
-from opengames.dsl.check import check
 from strategies_diagrams import SPACES, channels
 
 from opengames.compose import beside, then
+from opengames.dsl.check import check
 from opengames.serial import decode, encode
 
 A, B, C = SPACES

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import product
 
 import pytest
+
 from opengames.diagnostics import Refusal
 from opengames.dsl.check import check
 from opengames.solvers.answers import Policy
@@ -35,7 +36,7 @@ def test_a_joint_mix_that_is_no_product_is_not_written_wire_by_wire():
 def test_a_product_of_mixes_is_written_and_means_the_same():
     chances = {False: Fraction(1, 3), True: Fraction(2, 3)}
     mix = tuple(((a, b), chances[a] * chances[b]) for a, b in product((False, True), repeat=2))
-    program, found = policy(mix)
+    _, found = policy(mix)
     again = check(TEXT + found.to_game("s"), "g.game").program
     assert again is not None
     assert value(again, again.diagrams["G"], again.strategies["s"]).payoffs[0][1] == Fraction(5, 9)

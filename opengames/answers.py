@@ -135,6 +135,7 @@ class _Work:
     counterexample: str | None = None
     interval: tuple[float, float] | None = None
     runs: int | None = None
+    tried: int | None = None  # the runs in which changes were tried, where the answer rests on them
     certificate: Any = None
     game: str | None = None
 
@@ -158,6 +159,9 @@ class _Work:
             closed = self._resolve(term)
             if self.estimates:
                 return self._supported(closed)
+            if self.tried is not None:
+                self.runs = self.tried
+                return "supported" if self._evaluate(closed) else "not supported"
             return self._found(self._evaluate(closed))
         if free(term):
             return self._of_plays(term)
@@ -376,7 +380,7 @@ class _Work:
             case "equilibrium" | "subgame_perfect":
                 return Const(self._equilibrium(ask))
             case "exploitability":
-                return Const(self._exploitability(ask))
+                return self._exploitability(ask)
             case "reach":
                 return Const(self._reach(ask))
             case "same":
@@ -413,12 +417,21 @@ class _Work:
     def _equilibrium(self, ask: Ask) -> bool:
         from opengames.solvers import claims, subgames
 
-        self._no_runs(ask)
         strategy = self._strategy(ask)
-        decide: Callable[..., Any] = claims.equilibrium if ask.op == "equilibrium" else subgames.subgame_perfect
-        found = decide(self.program, self.program.strategies[strategy].game, strategy, self.desk.params)
+        game = self.program.strategies[strategy].game
+        if ask.op == "subgame_perfect":
+            self._no_runs(ask)
+            found: Any = subgames.subgame_perfect(self.program, game, strategy, self.desk.params)
+        else:
+            found = self._or_tried(lambda: claims.equilibrium(self.program, game, strategy, self.desk.params))
+            if found is None:
+                found = self._tried_equilibrium(game, strategy)
         self.methods[found.method] = None
         self.certificate = found.certificate
+        if found.verdict == "estimated":
+            self.tried = found.runs
+            self.because += [*(found.deviation.lines() if found.deviation is not None else ()), *found.notes]
+            return bool(found.holds)
         if found.verdict not in ("holds", "fails"):
             raise Undecided("; ".join(found.notes) or "the solver could not decide it")
         if found.deviation is not None:
@@ -428,16 +441,56 @@ class _Work:
         self.because += found.notes
         return bool(found.verdict == "holds")
 
-    def _exploitability(self, ask: Ask) -> Fraction:
+    def _exploitability(self, ask: Ask) -> Term:
         from opengames.solvers import claims
 
-        self._no_runs(ask)
         strategy = self._strategy(ask)
-        found = claims.exploitability(self.program, self.program.strategies[strategy].game, strategy, self.desk.params)
+        game = self.program.strategies[strategy].game
+        found = self._or_tried(lambda: claims.exploitability(self.program, game, strategy, self.desk.params))
+        if found is None:
+            return self._tried_exploitability(game, strategy)
         self.methods["exact"] = None
         self.because += found.lines()[1:]
         self.certificate = found.certificate
-        return Fraction(found.total)
+        return Const(Fraction(found.total))
+
+    def _or_tried(self, decide: Callable[[], Any]) -> Any:
+        """What a solver decides; `None` where changes are to be tried in runs instead: asked for, or beyond its budget."""
+        if self._sampling():
+            return None
+        try:
+            found = decide()
+        except Refusal as refused:
+            if self.question.by is not None or any(d.code != "over-budget" for d in refused.diagnostics):
+                raise
+            self._fell_back(refused)
+            return None
+        undecided = getattr(found, "verdict", "") == "undecided" and self.question.by is None
+        if undecided:
+            self.because += found.notes
+        return None if undecided else found
+
+    def _tried_equilibrium(self, game: str, strategy: str) -> Any:
+        from opengames.solvers import estimated
+
+        runs, seed = self._runs()
+        diagram = self.program.diagrams[game]
+        return estimated.equilibrium(self.program, diagram, strategy, strategy, self.desk.params, runs, seed)
+
+    def _tried_exploitability(self, game: str, strategy: str) -> Term:
+        """A lower bound from runs: in a claim, nothing is known of how much more it may be."""
+        from opengames.solvers import estimated
+        from opengames.terms import Var
+
+        runs, seed = self._runs()
+        found = estimated.exploitability(
+            self.program, self.program.diagrams[game], strategy, self.desk.params, runs, seed
+        )
+        self.methods[_simulated(runs, seed)] = None
+        self.because += found.lines()
+        upper = float("inf") if self.question.kind == "verify" else found.upper
+        self.estimates.append(estimates.Estimate(found.value, found.lower, upper, runs))
+        return Var(_estimate_name(len(self.estimates) - 1))
 
     def _reach(self, ask: Ask) -> Fraction:
         from opengames.solvers import claims

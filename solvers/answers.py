@@ -31,30 +31,48 @@ def brief(value: Fraction, shown: Shown | None = None) -> str:
 class Deviation:
     """A better move. around: the loops (variable, value); seen: (wire, value, space).
 
-    made and better: moves (tuples where several wires are decided together). gain: what the player gains in
-    the whole game by its best change of plan, of which this is the first point (for a subgame: in that
-    subgame).
+    seen: `None` where it is better whatever is seen. made and better: moves (tuples where several wires are decided
+    together). gain: what the player gains in the whole game by its best change of plan, of which this is the first
+    point (for a subgame: in that subgame). interval: of an estimated gain. parts: where the change of plan has
+    several points, the gain of changing each of the first few alone: (the point in words, gain). more: the other points.
     """
 
     player: Player
     place: str
     around: tuple[tuple[str, Any], ...]
-    seen: tuple[tuple[str, Any, Space | None], ...]
+    seen: tuple[tuple[str, Any, Space | None], ...] | None
     made: Any
     better: Any
     gain: Fraction
     shown: Shown | None = None
     spaces: tuple[Space, ...] = ()
+    interval: tuple[float, float] | None = None
+    parts: tuple[tuple[str, Fraction], ...] = ()
+    more: int = 0
 
     def lines(self) -> list[str]:
-        where = "".join(f", {n} = {show(v)}" for n, v in self.around)
+        head = f"{player_name(self.player)} can do better at `{self.place}`{self._around()}"
+        plays = f"it plays {self._move(self.made)}, and should play {self._move(self.better)}"
+        if self.seen is None:
+            return [head, f"it should play {self._move(self.better)}, whatever it sees", self._gains()]
         knew = ", ".join(f"{n} = {show(v, s)}" for n, v, s in self.seen)
-        return [
-            f"{player_name(self.player)} can do better at `{self.place}`{where}",
-            f"it sees {knew}" if knew else "it sees nothing",
-            f"it plays {self._move(self.made)}, and should play {self._move(self.better)}",
-            f"it gains {brief(self.gain, self.shown)} in expectation",
-        ]
+        return [head, f"it sees {knew}" if knew else "it sees nothing", plays, self._gains(), *self._shares()]
+
+    def _around(self) -> str:
+        return "".join(f", {n} = {show(v)}" for n, v in self.around)
+
+    def _gains(self) -> str:
+        if self.interval is not None:
+            low, high = (brief(Fraction(f"{end:.4g}"), self.shown) for end in self.interval)
+            middle = brief(Fraction(f"{float(self.gain):.4g}"), self.shown)
+            return f"it gains {middle} in expectation, between {low} and {high} (95 %, all changes together)"
+        whole = " by its whole change of plan" if self.parts else ""
+        return f"it gains {brief(self.gain, self.shown)} in expectation{whole}"
+
+    def _shares(self) -> list[str]:
+        """What each point of the change of plan is worth alone."""
+        found = [f"changed alone, its move at {place} gains {brief(gain, self.shown)}" for place, gain in self.parts]
+        return [*found, f"and {self.more:,} more"] if self.more else found
 
     def _move(self, move: Any) -> str:
         if len(self.spaces) == 1:
@@ -64,19 +82,38 @@ class Deviation:
         return show(move)
 
 
-def deviation(step: Choose, seen: tuple[Any, ...], made: Any, better: Any, gain: Fraction) -> Deviation:
-    """The deviation from `made` to `better` at a decision that sees `seen`."""
+def deviation(
+    step: Choose,
+    seen: tuple[Any, ...] | None,
+    made: Any,
+    better: Any,
+    gain: Fraction,
+    interval: tuple[float, float] | None = None,
+    parts: tuple[tuple[str, Fraction], ...] = (),
+    more: int = 0,
+) -> Deviation:
+    """The deviation from `made` to `better` at a decision that sees `seen` (`None`: whatever it sees)."""
     return Deviation(
         step.player,
         step.place,
         tuple((n, v) for n, _, v in step.around),
-        tuple((n, v, step.types.get(n)) for n, v in step.seen_values(seen)),
+        None if seen is None else tuple((n, v, step.types.get(n)) for n, v in step.seen_values(seen)),
         made,
         better,
         gain,
         unit(step),
         tuple(p.space for p in step.box.outs),
+        interval,
+        parts,
+        more,
     )
+
+
+def point(step: Choose, seen: tuple[Any, ...]) -> str:
+    """An information set in words: "`buy`, t = 2, seeing rain = true"."""
+    around = "".join(f", {n} = {show(v)}" for n, _, v in step.around)
+    knew = ", ".join(f"{n} = {show(v, step.types.get(n))}" for n, v in step.seen_values(seen))
+    return f"`{step.place}`{around}" + (f", seeing {knew}" if knew else "")
 
 
 def unit(step: Choose) -> Shown | None:
@@ -89,8 +126,9 @@ def unit(step: Choose) -> Shown | None:
 class Claim:
     """The answer to a claim about a strategy.
 
-    verdict: `holds`, `fails`, or `undecided` with the reason in `notes`. gains: what each player would gain
-    by its best deviation, where known. method: how it was decided.
+    verdict: `holds`, `fails`, `undecided` with the reason in `notes`, or `estimated` from `runs` plays: then it is
+    supported or not, and nothing is proved. gains: what each player would gain by its best deviation, where known.
+    method: how it was decided.
     """
 
     word: str
@@ -100,6 +138,7 @@ class Claim:
     deviation: Deviation | None
     method: str
     notes: tuple[str, ...] = ()
+    runs: int | None = None
 
     @property
     def certificate(self) -> Fraction | None:
@@ -108,10 +147,14 @@ class Claim:
 
     @property
     def holds(self) -> bool:
-        return self.verdict == "holds"
+        """Whether it is decided, or at least supported, that the claim holds."""
+        return self.verdict == "holds" or (self.verdict == "estimated" and self.deviation is None)
 
     def lines(self) -> list[str]:
-        found = [f"{self.word}({self.strategy}): {self.verdict} ({self.method})"]
+        said = self.verdict
+        if self.runs is not None:
+            said = f"{'supported' if self.holds else 'not supported'} ({self.runs:,} runs)"
+        found = [f"{self.word}({self.strategy}): {said} ({self.method})"]
         if self.deviation is not None:
             found += self.deviation.lines()
         return found + list(self.notes)

@@ -18,11 +18,11 @@ from opengames.diagram import Decide, Diagram, Loop, bodies, walk
 from opengames.program import Program, Strategy
 from opengames.show import digits
 from opengames.solvers import slicing
-from opengames.solvers.answers import Claim, Policy, Values, brief, deviation, unit
+from opengames.solvers.answers import Claim, Policy, Values, brief, deviation, point, unit
 from opengames.solvers.code import Choose, Code, Mark, Split
 from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, reach, totals
 from opengames.solvers.policies import behaviour
-from opengames.solvers.respond import PURE, Response, player_name, respond
+from opengames.solvers.respond import PURE, Response, player_name, respond, worths
 from opengames.solvers.rules import not_finite
 from opengames.solvers.unroll import unroll
 from opengames.spaces import index_size
@@ -30,6 +30,8 @@ from opengames.tree import Player
 
 #: Where slicing applies, a first attempt with this many nodes comes before it, and the full budget after it.
 QUICK = 50_000
+#: Points of a better plan whose own share of its gain is said.
+PARTS = 3
 #: Decisions beyond which that first attempt is left out.
 MANY = 200
 
@@ -204,15 +206,43 @@ def _equilibrium(
 
 
 def first_deviation(graph: Graph, response: Response, gain: Fraction) -> Any:
-    """The first information set, reached under the strategy, where its move is not the best one."""
+    """The first information set, reached under the strategy, where its move is not the best one.
+
+    Where there are several, with what changing each of the first few alone gains.
+    """
     weights = reach(graph)
+    found: list[tuple[Choose, tuple[Any, ...], Any, Any]] = []
     for (pc, seen), worse in sorted(response.worse.items(), key=lambda item: item[0][0]):
         nodes = graph.sets(pc)[seen]
         if worse and any(weights[pc].nums[n] for n in nodes):
             step = graph.code.steps[pc]
             assert isinstance(step, Choose)
-            return deviation(step, seen, worse[0], response.moves[pc, seen], gain)
-    return None
+            found.append((step, seen, worse[0], response.moves[pc, seen]))
+    if not found:
+        return None
+    parts: list[tuple[str, Fraction]] = []
+    if len(found) > 1:
+        expected = worths(graph, found[0][0].player)
+        pcs = {id(step): pc for pc, step in graph.choices()}
+        for step, seen, _, better in found[:PARTS]:
+            pc = pcs[id(step)]
+            alone = _alone(graph, pc, graph.sets(pc)[seen], better, weights[pc], expected)
+            parts.append((point(step, seen), alone))
+    return deviation(*found[0], gain, parts=tuple(parts), more=len(found) - len(parts) if parts else 0)
+
+
+def _alone(
+    graph: Graph, pc: int, nodes: list[int], move: Any, weights: Scaled, expected: Mapping[int, Scaled]
+) -> Fraction:
+    """What `move` at one information set gains if everything else stays as it is."""
+    total = Fraction(0)
+    here = expected[pc]
+    for n in nodes:
+        if weights.nums[n]:
+            _, _, t, k = next(e for e in graph.edges[pc][n] if e[0] == move)
+            change = Fraction(expected[t].nums[k], expected[t].den) - Fraction(here.nums[n], here.den)
+            total += Fraction(weights.nums[n], weights.den) * change
+    return total
 
 
 def best_response(

@@ -11,7 +11,6 @@ refutes nothing, so some plays are drawn at random; only a better move found in 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,7 +28,7 @@ from opengames.solvers.affine import Abstract, Affine, Declined, Piece, plus, ti
 from opengames.solvers.answers import Claim, Deviation, unit
 from opengames.solvers.policies import Planned
 from opengames.solvers.rules import not_finite, rule_term
-from opengames.solvers.sampling import Visit, play
+from opengames.solvers.sampling import Luck, Visit, play
 from opengames.solvers.unroll import unroll
 from opengames.spaces import Reals, Space
 from opengames.terms import Term, Var, free, substitute
@@ -314,7 +313,7 @@ def _met(
     here = Piece(Fraction(0), Fraction(0))
     left, run = VISITS, 0
     while left > 0 and run < VISITS:
-        for visit in play(code, plan, random.Random(run)):
+        for visit in play(code, plan, Luck(0, run)):
             left -= 1
             found = _visit(abstract, by_box[id(visit.step.box)], visit, here)
             if found is not None:

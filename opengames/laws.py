@@ -8,9 +8,12 @@ Source: Fritz (2020), definitions 2.1 and 10.1; Ghani, Hedges, Winschel and Zahn
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from opengames.compose import beside, copy, discard, identity, swap, then
 from opengames.diagram import Diagram
 from opengames.kernels import Kernel, Row, agree, inverse, of, push
+from opengames.program import Program
 from opengames.spaces import Space
 
 
@@ -86,3 +89,27 @@ def inverse_inverts(f: Kernel, prior: Row) -> bool:
 def inversion_is_contravariant(f: Kernel, g: Kernel, prior: Row) -> bool:
     """The inverse of `f >> g` is the inverse of `g` (at the pushed prior), then the inverse of `f`."""
     return agree(inverse(f >> g, prior), inverse(g, push(prior, f)) >> inverse(f, prior))
+
+
+def sampling_is_functorial(state: Diagram, f: Diagram, uniforms: tuple[Sequence[float], Sequence[float]]) -> bool:
+    """Playing `state >> f` is playing `state` and then `f` on what came out, with the same randomness.
+
+    state: one draw of a label or truth value, without inputs; f: one draw on one such wire. uniforms: those of the two draws, one for each run.
+    """
+    import numpy as np
+
+    from opengames.sampled import Uniforms, simulate
+
+    nothing, (one, two) = Program(), uniforms
+    (middle,), (last,) = state.outputs, f.outputs
+    given = {f"1.{middle.name}": Uniforms(np.asarray(one)), f"2.{last.name}": Uniforms(np.asarray(two))}
+    whole = state >> f
+    together = simulate(nothing, whole, runs=len(one), given=given)
+    before = simulate(nothing, state, runs=len(one), given={middle.name: Uniforms(np.asarray(one))})
+    truth = {"true": True, "false": False}
+    values = [truth.get(label, label) for label in before.labels(middle.name)]
+    after = [
+        simulate(nothing, f, inputs={f.inputs[0].name: v}, given={last.name: Uniforms(np.asarray([u]))}).labels(last.name)[0]
+        for v, u in zip(values, two, strict=True)
+    ]
+    return list(together.labels(whole.outputs[0].name)) == after

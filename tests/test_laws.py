@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies_diagrams import SPACES, channels, functions, lenses, priors, spaces
 
@@ -15,7 +15,7 @@ from opengames.diagram import Port, walk
 from opengames.flatten import flatten
 from opengames.kernels import inverse, of, push
 from opengames.spaces import BOOL, REAL, Enum
-from opengames.terms import Const, Var, Weighted
+from opengames.terms import Const, Select, Var, Weighted
 
 A, B, C = SPACES
 
@@ -101,8 +101,6 @@ def test_a_positive_test_for_a_rare_disease_is_mostly_false():
     """The textbook: 1 % ill, 90 % sensitivity, 9 % false alarms gives 10/109 ill among the positive."""
     ill = Enum("State", ("ill", "well"))
     rows = {"ill": Fraction(9, 10), "well": Fraction(9, 100)}
-    from opengames.terms import Select
-
     cells = tuple(Weighted(((Const(True), Const(p)), (Const(False), Const(1 - p)))) for p in rows.values())
     kernel = of(random("test", (Port("x", ill),), Port("y", BOOL), Select((Var("x"),), (ill,), cells)))
     prior = ((("ill",), Fraction(1, 100)), (("well",), Fraction(99, 100)))
@@ -126,3 +124,26 @@ def test_a_game_of_two_decisions_keeps_both_backward_ports():
     flat = flatten(game)
     assert not any(type(box).__name__ == "Call" for _, box in walk(flat))
     assert sorted(getattr(b, "earning", "") for b in flat.boxes) == ["gain", "gain'2"]
+
+
+def test_the_sampled_reading_is_a_functor():
+    third = Const(Fraction(1, 3))
+    state = random("state", (), Port("y", A), Weighted(((Const(True), third), (Const(False), Const(Fraction(2, 3))))))
+    cells = tuple(
+        Weighted(((Const("red"), Const(p)), (Const("green"), third), (Const("blue"), Const(Fraction(2, 3) - p))))
+        for p in (Fraction(1, 2), Fraction(1, 6))
+    )
+    f = random("f", (Port("x", A),), Port("z", B), Select((Var("x"),), (A,), cells))
+    grid = [0.05, 0.3, 0.34, 0.6, 0.999]
+    uniforms = ([u for u in grid for _ in grid], [v for _ in grid for v in grid])
+    assert laws.sampling_is_functorial(state, f, uniforms)
+
+
+@settings(max_examples=5)
+@given(channels(A, B, "f"), channels(B, C, "g"))
+def test_the_drawn_reading_shows_both_parts_of_a_composite(f, g):
+    from opengames.drawn import draw_diagram
+
+    picture = draw_diagram(then(f, g))
+    assert picture.count(">f<") >= 1
+    assert picture.count(">g<") >= 1

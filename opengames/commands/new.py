@@ -24,11 +24,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def specs() -> dict[str, Path]:
-    """The shipped texts by name; a number before a name, as in `01_dilemma`, is not part of it."""
+    """The shipped texts by name: the textbook, the larger models, the examples.
+
+    A number before a name, as in `01_dilemma`, is not part of it, unless another text has the name already.
+    """
     import opengames.specs as shipped
 
     folder = Path(shipped.__file__ or "").parent
-    return {p.stem.lstrip("0123456789").lstrip("_"): p for p in sorted(folder.rglob("*.game"), reverse=True)}
+    order = {"textbook": 0, "specs": 1}
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*.game"), key=lambda p: (order.get(p.parent.name, 2), p.name)):
+        name = path.stem.lstrip("0123456789").lstrip("_")
+        found[path.stem if name in found else name] = path
+    return found
 
 
 def opening(path: Path) -> str:

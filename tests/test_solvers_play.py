@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from opengames.diagnostics import Refusal
 from opengames.diagram import Arm, Branch, Carry, Decide, Diagram, Draw, Loop, Port, Seat
+from opengames.dsl.check import check
 from opengames.solvers.claims import reached, value
 from opengames.solvers.layers import build, reach, totals
 from opengames.solvers.play import game_tree
@@ -401,3 +402,43 @@ def test_a_constant_wire_and_a_weighted_draw_are_known_early():
     )
     found = value(b.program(game), game, lambda step, seen: ((True, F(1)),))
     assert found.of("solo") == 1
+
+
+LONG = """
+type Act = C | D
+player row, column
+fun pay(mine: Act, theirs: Act) -> real =
+    match mine { C => if theirs == C then 3 else 0, D => if theirs == C then 5 else 1 }
+game G {
+    for t in 1..1000 carrying la = C, lb = C {
+        decide a: Act by row    seeing la, lb earning 0.99 ^ t * pay(a, b)
+        decide b: Act by column seeing la, lb earning 0.99 ^ t * pay(b, a)
+        next la = a
+        next lb = b
+    }
+}
+strategy noisy of G {
+    row.a    ~ {C: if lb == C then 3/4 else 1/4, D: if lb == C then 1/4 else 3/4}
+    column.b = la
+}
+"""
+
+
+def test_a_thousand_rounds_of_a_text_are_valued_exactly_in_about_a_second():
+    program = check(LONG, "g.game").program
+    assert program is not None
+    begin = time.process_time()
+    earned = value(program, "G", "noisy")
+    assert time.process_time() - begin < 2
+    # Row by row of the chain over (row's last, column's last) in floats.
+    share, total = {("C", "C"): 1.0}, 0.0
+    pay = {("C", "C"): 3, ("C", "D"): 0, ("D", "C"): 5, ("D", "D"): 1}
+    for t in range(1, 1001):
+        after: dict = {}
+        for (la, lb), weight in share.items():
+            kind = 0.75 if lb == "C" else 0.25
+            for a, chance in (("C", kind), ("D", 1 - kind)):
+                after[a, la] = after.get((a, la), 0.0) + weight * chance
+        share = after
+        total += 0.99**t * sum(w * pay[key] for key, w in share.items())
+    assert float(earned.of("row")) == pytest.approx(total, rel=1e-9)

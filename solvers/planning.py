@@ -89,6 +89,7 @@ class Plan:
     spacing: tuple[tuple[str, float], ...] = ()
     shown: Shown | None = None
     verdict: str = "optimal on the grid"
+    method: str = "dynamic programming"
 
     @property
     def certificate(self) -> float | None:
@@ -121,7 +122,7 @@ class Plan:
             lines.append(f"`{name}` was laid on a grid with spacing {spacing:.6g}; values between were interpolated")
         return lines
 
-    def rows(self, limit: int = 2_000) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
+    def rows(self, limit: int = 400) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
         """Every decision and state with its move; refuses `over-budget` beyond `limit`."""
         if sum(t.best.size for t in self.tables.values()) > limit:
             raise refuse(

@@ -57,7 +57,7 @@ def _words(listed: str) -> tuple[str, ...]:
 
 def _row(numbers: str) -> tuple[Fraction, ...]:
     chances = [Fraction(n) for n in _words(numbers)]
-    total = sum(chances)
+    total = sum(chances, Fraction(0))
     if abs(total - 1) > Fraction(1, 10**5):
         raise ValueError(f"the row {numbers.strip()} sums to {float(total)}")
     return tuple(c / total for c in chances)

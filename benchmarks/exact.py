@@ -125,7 +125,7 @@ def agrum_question(net: Any, target: str, observed: Sequence[str]) -> Callable[[
         for name, value in evidence.items():
             engine.chgEvidence(name, value)
         engine.makeInference()
-        return engine.posterior(target).tolist()  # type: ignore[no-any-return]
+        return list(engine.posterior(target).tolist())
 
     return ask
 

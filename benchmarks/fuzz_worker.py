@@ -137,7 +137,7 @@ def guided(watch: Watch, seconds: float, seed: int) -> None:
 def _instrumented() -> contextlib.AbstractContextManager[Any]:
     import atheris
 
-    return atheris.instrument_imports(include=["opengames"], enable_loader_override=False)  # type: ignore[no-any-return]
+    return atheris.instrument_imports(include=["opengames"], enable_loader_override=False)
 
 
 def main(arguments: list[str]) -> None:

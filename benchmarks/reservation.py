@@ -30,8 +30,8 @@ SPEC = Path(__file__).resolve().parents[1] / "specs" / "reservation.game"
 PRICE = Grid((F(5), F(10)))
 
 
-def number(x: object) -> Const:
-    return Const(F(x))  # type: ignore[arg-type]
+def number(x: int | str) -> Const:
+    return Const(F(x))
 
 
 def ap(op: str, *args: Term) -> Prim:

@@ -100,7 +100,7 @@ def jax_mean(n: int, t: int, k: int) -> Callable[[int], float]:
             view = [jnp.where(u[1] < HIGH, 0.9, 0.1)]
             for lead in range(k - 2, -1, -1):
                 view.insert(0, jnp.where(switched, CALM, (view[0] + asp[lead + 1]) * 0.5))
-            odd, spent, reserve = 1.0, 0.0, []
+            odd, spent, reserve = jnp.ones(()), jnp.zeros(()), []
             for lead in range(k):
                 odd = odd * (1 - 2 * view[lead])
                 chance = jnp.where(home, (1 + odd) * 0.5, (1 - odd) * 0.5)

@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="opengames", description=_TOP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    top.add_argument("--version", action="version", version=f"opengames {_version()}")
+    top.add_argument("--version", action=_Version, nargs=0, help="show the version number and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for name, summary in COMMANDS.items():
         module = import_module(f"opengames.commands.{name}")
@@ -112,6 +112,14 @@ def _report(refused: Exception, args: argparse.Namespace) -> int:
     else:
         report(diagnostics, sources, args)
     return WRONG
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for: that takes longer than parsing the command line."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        print(f"opengames {_version()}")
+        parser.exit()
 
 
 def _version() -> str:

@@ -62,12 +62,14 @@ class Handle:
         keep: Iterable[str] | None = None,
         given: Mapping[str, Any] | None = None,
         inputs: Mapping[str, Any] | None = None,
+        memory: float | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> RunResult:
         """Simulate it `runs` times, with the strategy `under` plugged in.
 
         keep: wires to keep, by name or path. given: for draws by path, `og.Uniforms(array)` or `og.Outcomes(array)`.
-        inputs: values of its inputs, in their declared units. progress: called with (runs done, runs).
+        inputs: values of its inputs, in their declared units. memory: how many GiB a batch of runs may take, by a
+        cautious estimate made beforehand (4 if nothing is said). progress: called with (runs done, runs).
         """
         from opengames.answers import refuse_clearings
         from opengames.run_results import RunResult
@@ -80,7 +82,7 @@ class Handle:
                 refuse_clearings(diagram)
             found = simulate(
                 program, diagram, runs=runs, seed=seed, keep=keep, given=given, inputs=self._inputs(inputs or {}),
-                progress=progress,
+                progress=progress, **({} if memory is None else {"budget": int(memory * 2**30)}),
             )  # fmt: skip
         return RunResult(self.name, under, found)
 

@@ -113,7 +113,7 @@ class RunResult:
 
     def __repr__(self) -> str:
         under = f" under {self.under}" if self.under else ""
-        return "\n".join([f"{self.game}{under}: {self.runs:,} runs, seed {self.seed}", *(f"  {x}" for x in self.lines())])
+        return "\n".join([f"{self.game}{under}: {self.runs:,} run{'s' * (self.runs != 1)}, seed {self.seed}", *(f"  {x}" for x in self.lines())])
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"

@@ -190,6 +190,7 @@ class Model:
         keep: Iterable[str] | None = None,
         given: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
+        memory: float | None = None,
         progress: Any = None,
     ) -> RunResult:
         """Simulate a game or channel. See `Handle.run`.
@@ -199,7 +200,9 @@ class Model:
         model = self.with_params(**{n: _from_file(v) if isinstance(v, tuple) else v for n, v in (data or {}).items()})
         with model._explained():
             name = model._game(game, under)
-            return model[name].run(under, runs=runs, seed=seed, keep=keep, given=given, progress=progress)
+            return model[name].run(
+                under, runs=runs, seed=seed, keep=keep, given=given, memory=memory, progress=progress
+            )
 
     def _game(self, game: str | None, under: str | None) -> str:
         """The game that is meant."""

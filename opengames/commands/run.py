@@ -18,6 +18,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .game text; - is the standard input")
     parser.add_argument("game", nargs="?", metavar="GAME", help="a game or channel; may be left out if only one fits")
     parser.add_argument("--under", metavar="STRATEGY", help="the strategy that the players follow")
+    parser.add_argument("--memory", type=float, metavar="GIB", help="how much a batch of runs may take (by default 4)")
     parser.add_argument("--runs", type=positive, default=1000, metavar="N", help="how many runs (by default 1000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="where the random numbers begin (by default 0)")
     parser.add_argument("--keep", action="append", metavar="WIRE", help="a wire to keep, by name or path; may be repeated")
@@ -43,14 +44,14 @@ def run(args: argparse.Namespace) -> int:
         _check_ending(args.out)
     with progress("simulating") as sign:
         result = asked.run(
-            args.game, args.under, runs=args.runs, seed=args.seed, keep=args.keep, progress=sign.at
+            args.game, args.under, runs=args.runs, seed=args.seed, keep=args.keep, memory=args.memory, progress=sign.at
         )
     written = result.save(args.out) if args.out is not None else None
     if args.json:
         print_json("run", ok=True, file=asked.name, **result.to_dict(), out=None if written is None else str(written))
         return FINE
     under = f" under {result.under}" if result.under else ""
-    print(f"{say(result.game + under, '1', args)}: {result.runs:,} runs, seed {result.seed}")
+    print(f"{say(result.game + under, '1', args)}: {result.runs:,} run{'s' * (result.runs != 1)}, seed {result.seed}")
     for line in result.lines():
         print(f"  {line}")
     if written is not None:

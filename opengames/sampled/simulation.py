@@ -30,7 +30,7 @@ from opengames.spaces import BOOL, Family, Record, Space, family, index_size, si
 from opengames.terms import free
 
 #: Bytes that one chunk of runs, and all results together, may take.
-BUDGET = 2 << 30
+BUDGET = 4 << 30
 #: About how many runs (times the largest population) are computed side by side: more do not fit the caches.
 LANES = 4096
 _REMEMBERED = 64

@@ -5,8 +5,9 @@ from __future__ import annotations
 from fractions import Fraction
 from importlib.resources import files
 
-import opengames as og
 import pytest
+
+import opengames as og
 
 
 def test_the_best_day_of_a_battery_is_asked_in_the_text():

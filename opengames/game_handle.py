@@ -74,6 +74,7 @@ class Handle:
         from opengames.answers import refuse_clearings
         from opengames.run_results import RunResult
         from opengames.sampled import simulate
+        from opengames.sampled.simulation import BUDGET
 
         program = self.model.program
         with self._asking(under):
@@ -82,7 +83,7 @@ class Handle:
                 refuse_clearings(diagram)
             found = simulate(
                 program, diagram, runs=runs, seed=seed, keep=keep, given=given, inputs=self._inputs(inputs or {}),
-                progress=progress, **({} if memory is None else {"budget": int(memory * 2**30)}),
+                progress=progress, budget=BUDGET if memory is None else int(memory * 2**30),
             )  # fmt: skip
         return RunResult(self.name, under, found)
 

@@ -6,10 +6,11 @@ from dataclasses import replace
 
 from opengames.compose import Mismatch, beside, then
 from opengames.diagnostics import Window
+from opengames.diagram import Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
-from opengames.dsl.instances import Decision, Instance, box_of
+from opengames.dsl.instances import Decision, Instance, Wires, box_of
 from opengames.terms import Ask, Compose, Ref, Term
 
 
@@ -42,17 +43,23 @@ def composed(scope: Scope, node: s.Binary) -> Instance | None:
     decisions = _below(left, "1") + _below(right, "2")
     kind = "game" if "game" in (left.kind, right.kind) else "channel"
     wires = left.every_wire + right.every_wire
-    if node.op == ">>":
-        return Instance(
-            diagram.name, kind, diagram, left.inputs, right.outputs, right.expects, left.reports, right.record,
-            decisions=decisions, every_wire=wires, earning=left.earning or right.earning,
-            extra=left.extra + right.extra, at=node.at,
-        )  # fmt: skip
+    one_after_other = node.op == ">>"
+    extra = left.extra + right.extra
+    inputs = left.inputs if one_after_other else left.inputs + right.inputs
+    outputs = _named(diagram.outputs, right.outputs if one_after_other else left.outputs + right.outputs)
     return Instance(
-        diagram.name, kind, diagram, left.inputs + right.inputs, left.outputs + right.outputs,
-        left.expects + right.expects, left.reports + right.reports, None, decisions=decisions, every_wire=wires,
-        earning=left.earning or right.earning, extra=left.extra + right.extra, at=node.at,
+        diagram.name, kind, diagram, _named(diagram.inputs[len(extra) :], inputs), outputs,
+        _named(diagram.expects, right.expects if one_after_other else left.expects + right.expects),
+        _named(diagram.reports, left.reports if one_after_other else left.reports + right.reports),
+        right.record if one_after_other else None, wires=outputs, decisions=decisions, every_wire=wires,
+        earning=left.earning or right.earning,
+        extra=tuple((p.name, term, k) for p, (_, term, k) in zip(diagram.inputs, extra, strict=False)), at=node.at,
     )  # fmt: skip
+
+
+def _named(ports: tuple[Port, ...], parts: Wires) -> Wires:
+    """The types of the parts' wires under the names that the composite gives them: two parts may use one name."""
+    return tuple((p.name, kind) for p, (_, kind) in zip(ports, parts, strict=True))
 
 
 def _below(instance: Instance, segment: str) -> tuple[Decision, ...]:

@@ -19,6 +19,7 @@ from opengames.dsl.infer import constant, infer, want
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
 from opengames.dsl.type_expressions import resolve, values_of
+from opengames.flatten import rename_wires
 from opengames.plain import dataclass
 from opengames.spaces import is_finite
 from opengames.terms import Check, Const, Get, Term, Var, free, substitute
@@ -443,7 +444,8 @@ def _equation(
     else:
         composite = box_of(scope, body)
         if composite is not None:
-            return replace(_supplied(composite, extra, name), name=name, kind=kind, at=decl.name.at)
+            made = replace(_supplied(composite, extra, name), name=name, kind=kind, at=decl.name.at)
+            return made if composite.broken else _as_declared(scope, decl, made, inputs, outputs, record)
         wanted = outputs[0][1] if len(outputs) == 1 else record
         found = infer(scope, body, wanted)
         if t.is_wrong(found.type) or wanted is None:
@@ -470,6 +472,56 @@ def _equation(
     return Instance(
         name, kind, diagram, inputs, outputs, record=record, wires=tuple(outputs), at=decl.name.at,
         every_wire=tuple(level.every_wire.items()),
+    )  # fmt: skip
+
+
+def _as_declared(
+    scope: LevelScope,
+    decl: s.ChannelDecl | s.GameDecl,
+    made: Instance,
+    inputs: Wires,
+    outputs: Wires,
+    record: t.Type | None,
+) -> Instance:
+    """A composite under the port names of its declaration, whose types it must have."""
+    expects: Wires = ()
+    reports: Wires = ()
+    if isinstance(decl, s.GameDecl):
+        expects = tuple((f.name.text, resolve(scope, f.type)) for f in decl.expects)
+        reports = tuple((f.name.text, resolve(scope, f.type)) for f in decl.reports)
+    groups = (
+        ("takes in", inputs, made.inputs, True),
+        ("puts out", outputs, made.outputs, False),
+        ("expects back", expects, made.expects, True),
+        ("reports", reports, made.reports, False),
+    )
+    names: dict[str, str] = {}
+    for words, declared, found, entering in groups:
+        if len(declared) != len(found):
+            scope.context.report(
+                "ports-differ",
+                f"`{made.name}` is declared with {len(declared)} wire{'s' * (len(declared) != 1)} that it {words}, and its composite has {len(found)}",
+                decl.body.at,
+                "the composite " + words + " " + (", ".join(f"`{n}`" for n, _ in found) or "nothing"),
+                windows=(Window(decl.name.at, "declared here"),),
+            )
+            return replace(made, broken=True)
+        for (name, kind), (inner, theirs) in zip(declared, found, strict=True):
+            verdict = t.fit(kind, theirs) if entering else t.fit(theirs, kind)
+            if not verdict.ok or verdict.checked:
+                scope.context.report(
+                    "unit-mismatch" if verdict.reason == "unit" else "type-mismatch",
+                    f"`{name}` is declared as {t.describe(kind)}, and the composite has {t.describe(theirs)}",
+                    decl.body.at,
+                    t.describe(theirs),
+                    windows=(Window(decl.name.at, "declared here"),),
+                )
+                return replace(made, broken=True)
+            names[inner] = name
+    late = tuple(names[n] for n in made.late if n in names)
+    return replace(
+        made, diagram=rename_wires(made.diagram, names), inputs=inputs, outputs=outputs, expects=expects,
+        reports=reports, record=record, wires=outputs, late=late,
     )  # fmt: skip
 
 

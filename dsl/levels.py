@@ -12,7 +12,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from opengames.diagram import Arm, Box, Branch, Compute, Decide, Diagram, Loop, Port
+from opengames.diagnostics import errors
+from opengames.diagram import Arm, Box, Branch, Compute, Decide, Diagram, Loop, Port, in_order
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed
@@ -65,6 +66,7 @@ class Level:
     path: tuple[str, ...] = ()
     plays: bool = False
     incomplete: bool = False
+    late_use: bool = False
     returning: dict[str, tuple[t.Type, Span]] = field(default_factory=dict)
     earning: t.Type | None = None
     decisions: list[Any] = field(default_factory=list)
@@ -101,6 +103,8 @@ class Level:
                 self.expects[name] = port
             else:
                 self.captured[name] = port
+                # the body earns it, and the statements of the body did not wait for it
+                self.parent.late_use = self.parent.late_use or self.root.backward
         return kind
 
     def place(self, name: str) -> Span | None:
@@ -150,6 +154,8 @@ class Level:
         """The diagram of this level, once everything inside it is elaborated."""
         boxes = tuple(self._close(b) for b in self.boxes)
         inputs = tuple(self.inputs) + tuple(self.captured.values())
+        if self.late_use and not errors(self.context.diagnostics):
+            boxes = in_order(boxes, [p.name for p in (*inputs, *self.expects.values())])
         return Diagram(name, inputs, outputs, boxes, tuple(self.expects.values()), (), at)
 
     def _close(self, box: Unfinished) -> Box:

@@ -26,7 +26,8 @@ representation is ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from heapq import heapify, heappop, heappush
 from typing import Any
 
 from opengames.plain import dataclass, field
@@ -270,6 +271,35 @@ def needs(box: Box) -> frozenset[str]:
     raise TypeError(f"not a box: {box!r}")
 
 
+def in_order(boxes: Iterable[Box], given: Iterable[str]) -> tuple[Box, ...]:
+    """The boxes so that every wire is bound before it is used; as they came, where that leaves a choice.
+
+    given: the wires that are there from the start. Raises `ValueError` naming the wires that wait for each other.
+    """
+    known = set(given)
+    every = list(boxes)
+    waiting: list[set[str]] = [set(needs(box)) - known for box in every]
+    behind: dict[str, list[int]] = {}
+    for i, names in enumerate(waiting):
+        for name in names:
+            behind.setdefault(name, []).append(i)
+    ready = [i for i, names in enumerate(waiting) if not names]
+    heapify(ready)
+    order: list[Box] = []
+    while ready:
+        box = every[heappop(ready)]
+        order.append(box)
+        for port in binds(box):
+            for i in behind.pop(port.name, ()):
+                waiting[i].discard(port.name)
+                if not waiting[i]:
+                    heappush(ready, i)
+    if len(order) < len(every):
+        names = ", ".join(sorted(set().union(*waiting)))
+        raise ValueError(f"these wires wait for each other: {names}")
+    return tuple(order)
+
+
 def wires(diagram: Diagram) -> dict[str, Space]:
     """Every wire of the diagram's own level, with its space, in binding order."""
     found = {p.name: p.space for p in diagram.inputs + diagram.expects}
@@ -300,5 +330,5 @@ def walk(diagram: Diagram, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 __all__ = [
     "Arm", "Box", "Branch", "Call", "Carry", "Compute", "Decide", "Diagram", "Draw", "Family", "Loop", "Port",
-    "Rule", "Seat", "binds", "bodies", "bundle", "needs", "walk", "wires",
+    "Rule", "Seat", "binds", "bodies", "bundle", "in_order", "needs", "walk", "wires",
 ]  # fmt: skip

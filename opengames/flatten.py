@@ -24,7 +24,8 @@ from opengames.diagram import (
     Port,
     Seat,
     binds,
-    needs,
+    in_order,
+    wires,
 )  # fmt: skip
 from opengames.terms import Term, Var, substitute
 
@@ -35,7 +36,7 @@ def flatten(diagram: Diagram) -> Diagram:
     for box in diagram.boxes:
         _add(box, boxes)
     given = {p.name for p in diagram.inputs + diagram.expects}
-    return replace(diagram, boxes=tuple(_sorted(boxes, given)))
+    return replace(diagram, boxes=in_order(boxes, given))
 
 
 def _add(box: Box, boxes: list[Box]) -> None:
@@ -110,6 +111,34 @@ def rename(box: Box, names: Mapping[str, str]) -> Box:
     raise TypeError(f"not a box: {box!r}")
 
 
+def rename_wires(diagram: Diagram, names: Mapping[str, str]) -> Diagram:
+    """The same diagram with some wires of its own level renamed, its ports included.
+
+    A wire that is not renamed makes room where another gets its name.
+    """
+    changed = {old: new for old, new in names.items() if old != new}
+    taken = {*wires(diagram), *changed.values()}
+    for wire in wires(diagram):
+        if wire not in names and wire in changed.values():
+            fresh = f"{wire}'"
+            while fresh in taken:
+                fresh += "'"
+            taken.add(fresh)
+            changed[wire] = fresh
+
+    def ports(group: tuple[Port, ...]) -> tuple[Port, ...]:
+        return tuple(replace(p, name=changed.get(p.name, p.name)) for p in group)
+
+    return replace(
+        diagram,
+        inputs=ports(diagram.inputs),
+        outputs=ports(diagram.outputs),
+        boxes=tuple(rename(box, changed) for box in diagram.boxes),
+        expects=ports(diagram.expects),
+        reports=ports(diagram.reports),
+    )
+
+
 def _rename_loop(box: Loop, wire: Callable[[str], str]) -> Loop:
     """The body keeps its own names; only what it shares with the outside is wired anew."""
     inner = {name: wire(name) for name in box.captured}
@@ -153,17 +182,3 @@ def _with_inputs(body: Diagram, names: Mapping[str, str]) -> Diagram:
         outputs=tuple(replace(p, name=changed.get(p.name, p.name)) for p in body.outputs),
         boxes=tuple(rename(b, changed) for b in body.boxes),
     )
-
-
-def _sorted(boxes: list[Box], given: set[str]) -> list[Box]:
-    """The boxes in an order in which every wire is bound before it is used; ties keep their order."""
-    bound, waiting, order = set(given), list(boxes), []
-    while waiting:
-        ready = [b for b in waiting if needs(b) <= bound]
-        if not ready:
-            names = sorted({n for b in waiting for n in needs(b)} - bound)
-            raise ValueError(f"these wires wait for each other: {', '.join(names)}")
-        order.extend(ready)
-        bound.update(p.name for b in ready for p in binds(b))
-        waiting = [b for b in waiting if not any(b is r for r in ready)]
-    return order

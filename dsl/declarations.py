@@ -316,7 +316,8 @@ class Declarer:
                 context.failed_params.add(name)
             else:
                 context.failed_params.discard(name)
-        context.params[name] = p.ParamDecl(name, space, value, at=decl.name.at)
+        keys = tuple(_type_name(k) for k in kind.index) if isinstance(kind, t.Family) else ()
+        context.params[name] = p.ParamDecl(name, space, value, at=decl.name.at, index_names=keys)
 
     def _default(self, scope: Scope, decl: s.ParamDecl, kind: t.Type) -> Any:
         assert decl.value is not None
@@ -358,12 +359,17 @@ def _whole(value: Any, kind: t.Type) -> bool:
 
 
 def _index_name(kind: t.Type, position: int) -> str:
+    return _type_name(kind) or f"index{position + 1}"
+
+
+def _type_name(kind: t.Type) -> str:
+    """What a type is called, `""` if it has no name."""
     match kind:
         case t.Enum(name=name) | t.Num(alias=name) | t.Record(alias=name) if name:
             return name
         case t.Bool():
             return "bool"
-    return f"index{position + 1}"
+    return ""
 
 
 # ---------------------------------------------------------------------------- funs

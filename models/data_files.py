@@ -1,8 +1,8 @@
 """Params from files: `price = prices.csv:lmp`. CSV, Parquet and JSON; decimals are read exactly.
 
-A file with a header is a table. A param of numbers takes one column, in the order of the rows; a family of records
-takes one column per field. If the family's index is an enumeration and the file has a column with the
-enumeration's name, rows are matched by that column instead of by their order.
+A file with a header is a table. A param of numbers takes one column, a family of records one column per field.
+Rows are placed by the columns that name the family's index, where the file has them (see `data_keys`), and else
+count in their order.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from opengames.diagnostics import Refusal, refuse
+from opengames.models import data_keys
 from opengames.models.data_values import Origin, fit, missing_column
 from opengames.program import ParamDecl
 from opengames.show import show_space
-from opengames.spaces import Enum, Family, Record
+from opengames.spaces import Family, Record
 
 LARGEST = 1 << 30
 """Bytes of a data file beyond which it is not read."""
@@ -53,16 +54,24 @@ def from_file(decl: ParamDecl, file: str | Path, column: str | None = None) -> A
         for name, _ in space.item.fields:
             if name not in table.columns:
                 raise missing_column(decl, name, list(table.columns), f"`{path.name}`")
-        rows = list(range(max(map(len, table.columns.values()), default=0)))
-        records = [{name: table.columns[name][i] for name, _ in space.item.fields} for i in rows]
-        values, order = _matched(decl, table, records, None)
-        return fit(decl, values, Origin(f"`{path.name}`", lambda i: table.row(order[i])))
+        fields = {name: table.columns[name] for name, _ in space.item.fields}
+        count = max(map(len, fields.values()), default=0)
+        order = _order(decl, table, count, list(fields))
+        records = [{name: column[i] if i < len(column) else None for name, column in fields.items()} for i in order]
+        return fit(decl, records, Origin(f"`{path.name}`", lambda i: table.row(order[i])))
     chosen = column or _only(decl, table)
     if chosen not in table.columns:
         raise missing_column(decl, chosen, list(table.columns), f"`{path.name}`")
-    values, order = _matched(decl, table, table.columns[chosen], chosen)
+    cells = table.columns[chosen]
+    order = _order(decl, table, len(cells), [chosen])
+    values = [cells[i] for i in order]
     origin = Origin(f"column `{chosen}` of `{path.name}`", lambda i: table.row(order[i]))
     return fit(decl, values if isinstance(space, Family) else _single(decl, values, origin), origin)
+
+
+def _order(decl: ParamDecl, table: Table, count: int, values: list[str]) -> list[int]:
+    """The rows in index order."""
+    return data_keys.order(decl, data_keys.Rows(f"`{table.name}`", table.columns, table.row), count, values)
 
 
 def _at(decl: ParamDecl) -> dict[str, Any]:
@@ -88,40 +97,6 @@ def _only(decl: ParamDecl, table: Table) -> str:
         notes=(f"its columns are {known}",),
         help=f"name one: `--data {decl.name}={table.name}:{next(iter(table.columns), 'COLUMN')}`",
     )  # fmt: skip
-
-
-def _matched(decl: ParamDecl, table: Table, values: list[Any], chosen: str | None) -> tuple[list[Any], list[int]]:
-    """The values in index order, and the row of each: matched by label where the file names the labels."""
-    plain_order = list(range(len(values)))
-    index = decl.space.index if isinstance(decl.space, Family) else ()
-    if len(index) != 1 or not isinstance(index[0], Enum) or index[0].name == chosen:
-        return values, plain_order
-    names = table.columns.get(index[0].name)
-    if names is None:
-        return values, plain_order
-    known = {label: i for i, label in enumerate(index[0].labels)}
-    rows: dict[int, int] = {}
-    for i, name in enumerate(names):
-        word = str(name).strip()
-        if word not in known:
-            near = get_close_matches(word, known, 1, 0.5)
-            raise refuse(
-                "data-unknown-label", f"column `{index[0].name}` of `{table.name}` has an unknown label", **_at(decl),
-                notes=(f"{table.row(i)}: `{word}`",), help=f"did you mean `{near[0]}`?" if near else "",
-            )  # fmt: skip
-        if known[word] in rows:
-            raise refuse(
-                "data-repeated-label", f"column `{index[0].name}` of `{table.name}` names `{word}` twice", **_at(decl),
-                notes=(f"{table.row(rows[known[word]])} and {table.row(i)}",),
-            )  # fmt: skip
-        rows[known[word]] = i
-    lacking = [label for label, i in known.items() if i not in rows]
-    if lacking:
-        raise refuse(
-            "data-too-short", f"`{table.name}` says nothing about {', '.join(f'`{x}`' for x in lacking[:5])}", **_at(decl)
-        )
-    order = [rows[i] for i in range(len(known))]
-    return [values[i] for i in order], order
 
 
 # ----------------------------------------------------------------------------------- reading
@@ -196,11 +171,22 @@ def _parquet(path: Path, decl: ParamDecl, wanted: list[str] | None) -> Table:
 
     try:
         names = parquet.read_schema(path).names
-        index = decl.space.index[0] if isinstance(decl.space, Family) else None
-        keys = [index.name] if isinstance(index, Enum) else []
-        chosen = [name for name in names if wanted is None or name in wanted or name in keys]
-        table = parquet.read_table(path, columns=chosen)
+        named = [n for n in names if wanted is None or n in wanted or data_keys.is_key_name(decl, n)]
+        columns = _cells(parquet.read_table(path, columns=named))
+        if not any(data_keys.is_key_name(decl, name) for name in named):
+            columns |= _keys(parquet.read_table(path, columns=[n for n in names if n not in columns]), decl)
     except pyarrow.ArrowException as error:
         raise _unreadable(path, decl, str(error).split("\n", 1)[0]) from error
-    columns = {name: table.column(name).to_pylist() for name in chosen}
-    return Table(path.name, columns | {name: [] for name in names if name not in columns})
+    return Table(path.name, {name: columns.get(name, []) for name in names})
+
+
+def _cells(table: Any) -> dict[str, list[Any]]:
+    return {name: table.column(name).to_pylist() for name in table.column_names}
+
+
+def _keys(table: Any, decl: ParamDecl) -> dict[str, list[Any]]:
+    """The columns that may say which element a row is about; the others need not become Python values."""
+    count = table.num_rows
+    ends = {name: table.column(name) for name in table.column_names if count}
+    kept = [n for n, c in ends.items() if data_keys.may_be_key(decl, count, c[0].as_py(), c[-1].as_py())]
+    return _cells(table.select(kept))

@@ -7,15 +7,15 @@ with one kind of fault in one diagnostic.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from fractions import Fraction
-from numbers import Integral, Rational, Real
 from typing import Any
 
 from opengames.diagnostics import Diagnostic, Refusal, refuse
+from opengames.models.data_cells import blank, rational, truth
+from opengames.models.data_keys import Rows, order
 from opengames.program import ParamDecl
 from opengames.show import number, show, show_space
 from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_points, index_size
@@ -67,6 +67,7 @@ class _Fitter:
     decl: ParamDecl
     origin: Origin
     faults: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    placed: list[int] | None = None  # the row of each item, where keys have placed them
 
     def fit(self, given: Any) -> Any:
         space = self.decl.space
@@ -91,7 +92,10 @@ class _Fitter:
         items = self._flat(list(given), len(space.index))
         if len(items) != wanted:
             raise self._count(len(items), wanted)
-        return tuple(self._one(space.item, each, self.origin.row(i), None) for i, each in enumerate(items))
+        placed = self.placed or range(wanted)
+        return tuple(
+            self._one(space.item, each, self.origin.row(i), None) for i, each in zip(placed, items, strict=True)
+        )
 
     def _flat(self, given: list[Any], depth: int) -> list[Any]:
         """Nested rows put one after another, if the family has several indices and nesting is what was given."""
@@ -118,7 +122,11 @@ class _Fitter:
         for name, column in columns.items():
             if len(column) < count:
                 raise self._shape(f"its column `{name}` has {len(column)} rows where another has {count}")
-        return [{name: column[i] for name, column in columns.items()} for i in range(count)]
+        others = {str(name): plain(column) for name, column in given.items() if not isinstance(column, str)}
+        listed = {name: column for name, column in others.items() if isinstance(column, list | tuple)}
+        rows = Rows(self.origin.what, listed, self.origin.row)
+        self.placed = order(self.decl, rows, count, list(columns))
+        return [{name: column[i] for name, column in columns.items()} for i in self.placed]
 
     def _keyed(self, space: Family, given: Mapping[Any, Any]) -> list[Any]:
         """A mapping from keys, as the values in index order."""
@@ -161,7 +169,7 @@ class _Fitter:
             value = inner._family(space, plain(given))
             self.faults.update(inner.faults)
             return value
-        if given is None or (isinstance(given, float) and math.isnan(given)) or (isinstance(given, str) and _blank(given)):
+        if blank(given):
             return self._note("data-gap", where, "nothing" if given is None or given == "" else str(given))
         match space:
             case Enum(labels=labels):
@@ -170,8 +178,8 @@ class _Fitter:
                     return self._note("data-unknown-label", where, _did_you_mean(word, labels))
                 return word
             case Bool():
-                truth = _TRUTH.get(str(given).strip().lower())
-                return self._note("data-bad-cell", where, f"`{given}`") if truth is None else truth
+                known = truth(given)
+                return self._note("data-bad-cell", where, f"`{given}`") if known is None else known
             case Grid(shown=shown) | Reals(shown=shown):
                 exact = rational(given)
                 if exact is None:
@@ -240,33 +248,6 @@ def missing_column(decl: ParamDecl, column: str, known: Sequence[str], what: str
     )  # fmt: skip
 
 
-def rational(given: Any) -> Fraction | None:
-    """The exact number that a cell stands for; `None` if it stands for none."""
-    if isinstance(given, bool):
-        return None
-    if isinstance(given, Integral):
-        return Fraction(int(given))
-    if isinstance(given, Rational):
-        return Fraction(int(given.numerator), int(given.denominator))
-    if isinstance(given, Real):
-        return Fraction(repr(float(given))) if math.isfinite(given) else None
-    text = str(given).strip().replace("_", "")
-    if len(text) > 60 or "/" in text:
-        return None
-    try:
-        mantissa, _, power = text.lower().partition("e")
-        return None if power and abs(int(power)) > 400 else Fraction(mantissa + (f"e{power}" if power else ""))
-    except (ValueError, ZeroDivisionError):
-        return None
-
-
-_TRUTH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
-
-
-def _blank(text: str) -> bool:
-    return text.strip().lower() in ("", "nan", "na", "n/a", "null", "none", "-")
-
-
 def _inside(space: Space, value: Fraction) -> bool:
     match space:
         case Grid(points=values):
@@ -282,7 +263,7 @@ def _bare(part: Any, space: Space) -> str:
         if exact is not None:
             return number(exact * (space.shown.scale if space.shown else 1), space.shown)
     if isinstance(space, Bool):
-        return "true" if _TRUTH.get(str(part).lower()) else "false"
+        return "true" if truth(part) else "false"
     return str(part)
 
 

@@ -22,13 +22,17 @@ At_ = field(default=None, compare=False, repr=False)
 
 @dataclass(frozen=True, slots=True)
 class ParamDecl:
-    """value: the default or supplied value (see `spaces` for its form), `None` if it still has to be supplied."""
+    """value: the default or supplied value (see `spaces` for its form), `None` if it still has to be supplied.
+
+    index_names: of a family, the names of its index types, `""` for one without; data files name keys by them.
+    """
 
     name: str
     space: Space
     value: Any = None
     static: bool = False
     at: Span | None = At_
+    index_names: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +106,8 @@ class Question:
 
     term: over the wires of `of`'s top level, with `Ask` nodes for what needs a reading or a solver.
     of: name of a diagram in `Program.diagrams`. under: name of a strategy.
-    space: of the answer, where it is a value (`None` for answers such as a set of equilibria).
+    space: of the answer, where it is a value (`None` for answers such as a set of equilibria); where it is a
+    distribution, of the values that it distributes.
     text: as the author wrote it, for reports.
     """
 

@@ -194,6 +194,94 @@ def test_a_fault_in_a_matched_row_names_the_row_of_the_file(tmp_path):
     assert refused(from_file, ParamDecl("cap", Family((BUS,), MW)), file, "cap")[0].notes == ("row 1 (line 2): `x`",)
 
 
+BY_HOUR = ParamDecl("p", Family((HOUR,), MW), index_names=("Hour",))
+BY_BUS = ParamDecl("d", Family((BUS,), MW))
+BOTH = ParamDecl("d", Family((BUS, HOUR), MW), index_names=("Bus", "Hour"))
+
+
+@given(st.permutations(range(4)), st.sampled_from(["Hour", "hour", " HOUR ", "key"]))
+def test_the_order_of_rows_that_name_their_hour_changes_nothing(tmp_path_factory, order, head):
+    rows = "".join(f"{i + 1},{10 * i}\n" for i in order)
+    file = write(tmp_path_factory.mktemp("keys") / "p.csv", f"{head},p\n{rows}")
+    assert from_file(BY_HOUR, file, "p") == (0, 10, 20, 30)
+
+
+def test_labels_are_matched_under_a_column_in_lower_case_or_of_another_name(tmp_path):
+    for head in ("Bus", "bus", "where"):
+        file = write(tmp_path / "d.csv", f"{head},d\nC,7\nB,20\nA,1\n")
+        assert from_file(BY_BUS, file, "d") == (1, 20, 7), head
+
+
+@given(st.permutations([(b, h) for b in "ABC" for h in range(1, 5)]))
+def test_the_order_of_rows_with_two_keys_changes_nothing(tmp_path_factory, order):
+    rows = "".join(f"{h},{10 * ord(b) + h},{b}\n" for b, h in order)
+    file = write(tmp_path_factory.mktemp("keys") / "p.csv", "hour,d,bus\n" + rows)
+    assert from_file(BOTH, file, "d") == tuple(10 * ord(b) + h for b in "ABC" for h in range(1, 5))
+
+
+def test_one_key_of_two_is_enough_only_if_the_rows_are_in_order(tmp_path):
+    rows = [f"{b},{i}\n" for i, b in enumerate("AAAABBBBCCCC")]
+    assert from_file(BOTH, write(tmp_path / "p.csv", "bus,d\n" + "".join(rows)), "d") == tuple(range(12))
+    (d,) = refused(from_file, BOTH, write(tmp_path / "q.csv", "bus,d\n" + "".join(reversed(rows))), "d")
+    assert (d.code, d.notes) == ("data-missing-column", ("the rows are not in order: row 1 (line 2) has `C`",))
+
+
+def test_keys_that_do_not_fit_are_named_by_row_and_value(tmp_path):
+    def found(rows):
+        (d,) = refused(from_file, BY_HOUR, write(tmp_path / "p.csv", f"hour,p\n{rows}"), "p")
+        return d
+
+    unknown = found("0,1\n1,2\n2,3\n3,4\n")
+    assert (unknown.code, unknown.notes[0]) == ("data-unknown-label", "row 1 (line 2): `0`")
+    twice = found("1,1\n2,2\n2,3\n3,4\n")
+    assert (twice.code, twice.notes) == ("data-repeated-label", ("row 2 (line 3) and row 3 (line 4): `2`",))
+    short = found("1,1\n4,4\n")
+    assert (short.code, short.headline) == ("data-too-short", "`p.csv` says nothing about `2`, `3`")
+    gap = found("1,1\n,2\n3,3\n4,4\n")
+    assert (gap.code, gap.notes[0]) == ("data-unknown-label", "row 2 (line 3): nothing")
+
+
+def test_a_column_that_names_no_element_leaves_the_rows_in_order(tmp_path):
+    for other in ("0,1,2,3", "9,8,7,6", "1,1,2,3", "a,b,c,d"):
+        rows = "".join(f"{k},{v}\n" for k, v in zip(other.split(","), (40, 30, 20, 10), strict=True))
+        assert from_file(BY_HOUR, write(tmp_path / "p.csv", "key,p\n" + rows), "p") == (40, 30, 20, 10)
+
+
+def test_two_columns_that_number_the_rows_differently_are_refused(tmp_path):
+    file = write(tmp_path / "p.csv", "a,b,p\n4,1,40\n3,2,30\n2,3,20\n1,4,10\n")
+    (d,) = refused(from_file, BY_HOUR, file, "p")
+    assert d.code == "data-shape" and "`a` and `b`" in d.headline
+    named = write(tmp_path / "q.csv", "a,hour,p\n4,1,40\n3,2,30\n2,3,20\n1,4,10\n")
+    assert from_file(BY_HOUR, named, "p") == (40, 30, 20, 10)
+
+
+def test_keys_are_in_the_unit_of_their_type(tmp_path):
+    loads = Grid((F(1000), F(2000)), Shown("GW", F(1000)))
+    decl = ParamDecl("p", Family((loads,), MW), index_names=("Load",))
+    assert from_file(decl, write(tmp_path / "p.csv", "load,p\n2,20\n1,10\n"), "p") == (10, 20)
+
+
+def test_parquet_and_frames_are_matched_by_key(tmp_path):
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    for head in ("hour", "key"):
+        table = pa.table({"x": [0.5] * 4, head: [4, 3, 2, 1], "p": [40, 30, 20, 10], "t": ["a", "b", "c", "d"]})
+        parquet.write_table(table, tmp_path / "p.parquet")
+        assert from_file(BY_HOUR, tmp_path / "p.parquet", "p") == (10, 20, 30, 40)
+    columns = {"bus": ["C", "B", "A"], "cap": [3, 2, 1], "home": [True] * 3, "at": ["A"] * 3}
+    assert [cap for cap, _, _ in fit(TABLE, columns)] == [1000, 2000, 3000]
+    assert refused(fit, TABLE, columns | {"cap": [3, None, 1]})[0].notes == ("item 2, column `cap`: nothing",)
+
+
+def test_a_text_s_own_names_of_index_types_are_the_keys(tmp_path):
+    import opengames as og
+
+    text = "type Hour = 1..4\nparam p: real $[Hour]\nquery first = p[1]\n"
+    file = write(tmp_path / "prev.csv", "Hour,p\n4,40\n3,30\n2,20\n1,10\n")
+    assert og.loads(text).with_data(p=(str(file), "p")).query("first").value == 10
+
+
 def test_parquet_and_json_are_read(tmp_path):
     import pyarrow as pa
     from pyarrow import parquet

@@ -500,9 +500,31 @@ def day() -> Diagram:
     )
 
 
+def three_lanes() -> Diagram:
+    """A choice of three lanes that all bind one wire; the middle lane is higher than the others."""
+    w, level = Port("w", REAL), Enum("Level", ("A", "B", "C"))
+
+    def constant(number: int) -> Diagram:
+        return Diagram("", outputs=(w,), boxes=(Compute(w, Const(Fraction(number))),))
+
+    middle = Diagram(
+        "",
+        outputs=(w,),
+        boxes=(Decide((Port("y", BOOL),), Seat("ann"), (), "w"), Compute(w, Apply("ind", (Var("y"),)))),
+    )
+    arms = (
+        Arm("x=A", ("A",), constant(1)),
+        Arm("x=B", ("B",), middle),
+        Arm("x=C", ("C",), constant(2)),
+    )
+    branch = Branch("x", "x", arms, (), (w,), ((), (), ()))
+    return Diagram("G", boxes=(Decide((Port("x", level),), Seat("ann"), (), "w"), branch))
+
+
 ALL = {
     "dilemma": dilemma, "entry": entry, "auction": auction, "events": events, "battery": battery,
     "household": household, "exchange": exchange, "poker": poker, "sced": sced, "day": day,
+    "three_lanes": three_lanes,
 }  # fmt: skip
 
 

@@ -25,8 +25,8 @@ from opengames.drawn.measure import fit, width, wrap
 from opengames.drawn.network import picture_network
 from opengames.drawn.trees import picture_tree
 from opengames.drawn.words import Context, words
-from opengames.spaces import REAL, Enum, Grid
-from opengames.terms import Const, Get, If, Prim, Uniform, Var, Weighted
+from opengames.spaces import REAL, Bool, Enum, Grid
+from opengames.terms import Apply, At, Const, Fold, Get, If, Prim, Select, Uniform, Var, Weighted
 from opengames.tree import Decision, Leaf
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -117,6 +117,19 @@ def test_wires_go_round_boxes(name):
     assert_wires_avoid_boxes(PICTURES[name]())
 
 
+@pytest.mark.parametrize("name", [n for n in PICTURES if "tree" not in n and "network" not in n])
+def test_no_frame_is_painted_over_a_wire(name):
+    picture = PICTURES[name]()
+    full = {s.path[:n] for s in boxes(picture) for n in range(len(s.path))}
+    drawn: list[tuple[float, float]] = []
+    for mark in picture.marks:
+        if isinstance(mark, Line):
+            drawn += samples(mark)
+        elif isinstance(mark, Shape) and mark.path in full:
+            r = mark.rect
+            assert not [p for p in drawn if r.x + 4 < p[0] < r.x + r.w - 4 and r.y + 4 < p[1] < r.y + r.h - 4], mark
+
+
 @pytest.mark.parametrize("name", builders.ALL)
 def test_a_picture_is_well_formed_and_accessible(name):
     root = ElementTree.fromstring(draw_diagram(builders.ALL[name](), title="A <title> & more"))
@@ -155,6 +168,39 @@ def test_backward_wires_are_dashed_and_one_for_each_earning():
 def test_fields_are_called_by_name_where_the_funs_are_known():
     assert "profit(entry, reply).entrant" in texts(draw_diagram(builders.entry(), funs=builders.ENTRY_FUNS))
     assert "profit(entry, reply).1" in texts(draw_diagram(builders.entry()))
+
+
+def test_wires_of_all_lanes_meet_at_the_wire_that_leaves():
+    picture = picture_diagram(builders.three_lanes())
+    lanes = [s.rect for s in boxes(picture) if s.path[-1].startswith("arm")]
+    curves = [m for m in picture.marks if isinstance(m, Line) and any(len(p) == 3 for p in m.pieces)]
+    ends = [m.pieces[-1][-1] for m in curves if any(r.contains(Rect(*m.start, 0, 0)) for r in lanes)]
+    assert len(lanes) == 3
+    assert max(ends.count(e) for e in ends) == 3
+
+
+def test_names_are_those_of_the_author():
+    index = (("j#1", Grid(tuple(map(Fraction, (1, 2, 3))))),)
+    assert words(Fold("sum", index, At(Var("cost"), (Var("j#1"),), (index[0][1],)))) == "sum(cost)"
+    assert words(Fold("max", index, Prim("*", (Const(Fraction(2)), Var("j#1"))))) == "max(2 * j for j in 1..3)"
+    assert words(Var("bid'")) == "bid"
+
+
+def test_a_match_says_what_it_goes_by_and_what_it_gives():
+    answer = Enum("Answer", ("Drop", "Stay"))
+    chosen = Select((Var("answer"),), (answer,), (Const(Fraction(-3)), Apply("show", (Var("a"), Var("b")))))
+    assert words(chosen) == "by answer: -3 | show(a, b)"
+    assert words(Prim("+", (chosen, Const(Fraction(1))))) == "(by answer: -3 | show(a, b)) + 1"
+
+
+def test_a_lane_of_a_condition_has_it_in_brackets():
+    w = Port("w", REAL)
+    body = Diagram("", outputs=(w,), boxes=(Compute(w, Const(Fraction(1))),))
+    arm = Arm("t == 1 or t == 3=true", (True,), body)
+    other = Arm("t == 1 or t == 3=false", (False,), body)
+    branch = Branch("t == 1 or t == 3", "odd", (arm, other), (), (w,), ((), ()))
+    shown = texts(draw_diagram(Diagram("G", inputs=(Port("odd", Bool()),), boxes=(branch,)), open_boxes=9))
+    assert "(t == 1 or t == 3) = true" in shown
 
 
 def test_small_calls_are_drawn_open_with_their_ports():

@@ -31,7 +31,7 @@ from opengames.drawn.ink import (
 from opengames.drawn.layers import Cell
 from opengames.drawn.measure import fit, width, wrap
 from opengames.drawn.plugs import Plug
-from opengames.drawn.words import Context, short_space, words
+from opengames.drawn.words import Context, short_space, words, written
 from opengames.terms import Term, substitute
 
 #: Height of a port below its cell's top, by (side, port).
@@ -72,7 +72,8 @@ def compute(
     chance = isinstance(box, Draw)
     term = box.kernel if isinstance(box, Draw) else box.term
     hidden = isinstance(box, Compute) and box.hidden
-    title = "" if hidden else fit(f"{box.out.name} ~" if chance else box.out.name, _ROOM, TITLE, bold=True)
+    name = written(box.out.name)
+    title = "" if hidden else fit(f"{name} ~" if chance else name, _ROOM, TITLE, bold=True)
     lines = wrap(words(substitute(term, dict(inline)), 150, context), _ROOM, BODY, 3)
     left = ports_of(plugs, "left")
     w = max([width(title, TITLE, True), *(width(t, BODY) for t in lines)]) + (30 if chance else 22)
@@ -304,7 +305,7 @@ def _rules(box: Decide, inline: Mapping[str, Term], context: Context) -> list[st
         return []
     shown = []
     for rule in box.rules[:RULES_SHOWN]:
-        index = f"[{', '.join(name for name, _ in rule.iters)}]" if rule.iters else ""
+        index = f"[{', '.join(written(name) for name, _ in rule.iters)}]" if rule.iters else ""
         term = words(substitute(rule.term, dict(inline)), 90, context)
         shown.append(fit(f"{rule.name}{index}: {term}", 300, 10))
     more = len(box.rules) - RULES_SHOWN

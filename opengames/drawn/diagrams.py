@@ -13,7 +13,7 @@ from opengames.drawn.plugs import MOST, level
 from opengames.drawn.sheet import Entry, bar_entry, box_entry, dot_entry, sheet, wire_entry
 from opengames.drawn.strings import Block, whole
 from opengames.drawn.svg import svg
-from opengames.drawn.words import Context
+from opengames.drawn.words import Context, written
 from opengames.program import Fun, ParamDecl
 
 #: How many boxes a picture shows where nothing is said: the first of these that is not wider than `WIDEST`.
@@ -106,10 +106,10 @@ def _describe(diagram: Diagram, name: str) -> str:
     parts = [
         f"String diagram of {name}, read from left to right; {summary(count(diagram))}.",
         listed("Inputs", [p.name for p in diagram.inputs]),
-        listed("Drawn by chance", [b.out.name for b in diagram.boxes if isinstance(b, Draw)]),
+        listed("Drawn by chance", [written(b.out.name) for b in diagram.boxes if isinstance(b, Draw)]),
         listed("Decisions", moves),
-        listed("Computed", [b.out.name for b in diagram.boxes if isinstance(b, Compute) and not b.hidden]),
-        listed("Boxes with contents", [b.name for b in diagram.boxes if isinstance(b, (Call, Loop, Branch))]),
+        listed("Computed", [written(b.out.name) for b in diagram.boxes if isinstance(b, Compute) and not b.hidden]),
+        listed("Boxes with contents", [written(b.name) for b in diagram.boxes if isinstance(b, (Call, Loop, Branch))]),
         listed("Outputs", [p.name for p in diagram.outputs]),
         listed("Expects back", [p.name for p in diagram.expects]),
         listed("Reports", [p.name for p in diagram.reports]),

@@ -39,6 +39,8 @@ from opengames.drawn.words import Context, short_space, words
 
 _HEADER = 28.0
 _PAD = 14.0
+#: How far inside a branch's edge the wires of its lanes have become one.
+_JOINT = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,7 +337,7 @@ def _branch(box: Branch, plugs: list[Plug], here: Level, context: Context, path:
     total = Census()
     for arm in box.arms:
         total = total + count(arm.body, pen.memo)
-    arms = " | ".join(arm.label for arm in box.arms)
+    arms = " | ".join(_tag(arm.label) for arm in box.arms)
     return folded(f"by the value of {subject}", [arms, summary(total)], left, right, labels, ink.BRANCH, path)
 
 
@@ -351,9 +353,9 @@ def _lanes(box: Branch, title: str, labels: dict[str, str], here: Level, path: t
             tuple(Gate(f"#pay{a} {i}", p.name, p.name) for i, p in enumerate(arm.body.expects)),
         )
         blocks.append(arrange(arm.body, frame, (*path, f"arm{a}"), quiet, pen))
-    tags = [fit(arm.label, 220, 12, bold=True) for arm in box.arms]
+    tags = [fit(_tag(arm.label), 220, 12, bold=True) for arm in box.arms]
     inner = max([b.w for b in blocks] + [width(t, 12, True) + 28 for t in tags])
-    merge = 54.0 if box.outs else 0.0
+    merge = 64.0 if box.outs else 0.0
     title = fit(title, max(inner, 240), TITLE, bold=True)
     inner = max(inner, width(title, TITLE, True) + 34 - merge)
     w = inner + merge
@@ -385,24 +387,37 @@ def _lanes(box: Branch, title: str, labels: dict[str, str], here: Level, path: t
 
     def paint(heights: Mapping[tuple[str, str], float], live: Live) -> list[Mark]:
         marks: list[Mark] = [shape, Text(16, 19, title, TITLE, bold=True, room=shape.rect)]
-        for a, (top, block) in enumerate(zip(tops, blocks, strict=True)):
+        placed = list(zip(tops, blocks, strict=True))
+        for a, (top, block) in enumerate(placed):
             lane = Rect(7, top, w - 14, 24 + block.h + 9)
             marks.append(Shape(lane, fill="#FFFFFF", stroke="#DCC7B8", thick=0.9, radius=5, path=(*path, f"arm{a}")))
             marks.append(Text(16, top + 16, tags[a], 12, bold=True, fill=ink.BRANCH[1], room=lane))
+        # all lanes lie below all wires: a wire on its way to where it merges crosses other lanes
+        for top, block in placed:
             for (side, port), at in block.ports.items():
                 level_y = top + 24 + at
                 if side == "right" and port.startswith("\0"):
-                    marks.append(segment((block.w, level_y), (inner, level_y), *STYLES["forward"]))
                     out = fixed["right", port.split(" ", 1)[1]]
-                    marks.append(ease((inner, level_y), (w, out), *STYLES["forward"]))
+                    marks.append(segment((block.w, level_y), (inner, level_y), *STYLES["forward"]))
+                    marks.append(ease((inner, level_y), (w - _JOINT, out), *STYLES["forward"]))
                 elif side == "right":
                     marks.append(segment((block.w, level_y), (w, level_y), *STYLES["backward"]))
+        for p in box.outs:
+            out = fixed["right", p.name]
+            marks.append(segment((w - _JOINT, out), (w, out), *STYLES["forward"]))
+        for top, block in placed:
             marks += shift(block.marks, 0, top + 24)
         return marks + zone_marks(w, zone, labels, kinds, heights, live)
 
     left = tuple(port for side, port in fixed if side == "left")
     cell = Cell(path[-1], w + zone, h, left, tuple(kinds), (0.0, h), fixed)
     return Node(cell, paint)
+
+
+def _tag(label: str) -> str:
+    """A lane's name: `x=A`, and `(t == 1) = true` where the subject is more than a name."""
+    subject, sign, value = label.rpartition("=")
+    return f"({subject}) {sign} {value}" if " " in subject else label
 
 
 def _around(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import islice
 
 from opengames.program import Fun, ParamDecl
 from opengames.show import show, show_space
@@ -43,6 +44,7 @@ _LOOSE, _IMPLIES, _OR, _AND, _NOT, _COMPARE, _ADD, _TIMES, _NEG, _POWER, _TIGHT 
 _INFIX = {"implies": _IMPLIES, "or": _OR, "and": _AND, "+": _ADD, "-": _ADD, "*": _TIMES, "/": _TIMES, "^": _POWER}
 _INFIX |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE)
 _DEEP = 60
+_CELLS = 60
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,15 @@ def words(term: Term, limit: int = 120, context: Context = _NOTHING) -> str:
         if len(text) > limit:
             return text[: max(0, limit - 1)].rstrip() + "…"
     return text
+
+
+def written(name: str) -> str:
+    """The author's part of a name: without the mark of a copy (`j#1`, `i'2`) or of a value not yet checked (`x'`).
+
+    >>> written("j#1"), written("x'")
+    ('j', 'x')
+    """
+    return name.split("#", 1)[0].split("'", 1)[0]
 
 
 def short_space(space: Space, limit: int = 28) -> str:
@@ -99,8 +110,8 @@ def _strength(term: Term) -> int:
             return _NOT
         case Prim(op="neg"):
             return _NEG
-        case If() | Weighted() | Fold(op="and" | "or"):
-            return _LOOSE if not isinstance(term, Weighted) else _TIGHT
+        case If() | Select() | Fold(op="and" | "or"):
+            return _LOOSE
         case Member():
             return _COMPARE
         case Check(value=value):
@@ -120,7 +131,7 @@ def _open(term: Term, own: int, c: Context, depth: int) -> Iterator[str]:
         case Const(value=value):
             yield show(value)
         case Var(name=name) | Param(name=name) | Ref(name=name):
-            yield name
+            yield written(name)
         case Prim(op=op, args=(a, b)) if op in _INFIX:
             left, right = (own + 1, own) if op in ("^", "implies") else (own, own + 1)
             if own == _COMPARE:
@@ -145,10 +156,12 @@ def _open(term: Term, own: int, c: Context, depth: int) -> Iterator[str]:
             yield from sub(then)
             yield " else "
             yield from sub(other)
-        case Select(keys=keys):
-            yield "table("
+        case Select(keys=keys, cells=cells):
+            yield "by "
             yield from _commas(keys, c, depth)
-            yield ")"
+            for i, cell in enumerate(dict.fromkeys(islice(cells, _CELLS))):
+                yield " | " if i else ": "
+                yield from sub(cell, _IMPLIES)
         case Pack(items=items):
             yield "("
             yield from _commas(items, c, depth)
@@ -164,7 +177,7 @@ def _open(term: Term, own: int, c: Context, depth: int) -> Iterator[str]:
         case Tabulate(iters=iters, body=body):
             yield "["
             yield from sub(body)
-            yield " for " + ", ".join(f"{n} in {short_space(s)}" for n, s in iters[:4]) + "]"
+            yield " for " + ", ".join(f"{written(n)} in {short_space(s)}" for n, s in iters[:4]) + "]"
         case Fold():
             yield from _fold(term, c, depth)
         case Member(value=value, space=space):
@@ -196,7 +209,12 @@ def _commas(args: tuple[Term, ...], c: Context, depth: int) -> Iterator[str]:
 
 
 def _fold(term: Fold, c: Context, depth: int) -> Iterator[str]:
-    iters = ", ".join(f"{name} in {short_space(space)}" for name, space in term.iters[:4])
+    iters = ", ".join(f"{written(name)} in {short_space(space)}" for name, space in term.iters[:4])
+    if _whole(term):
+        yield f"{term.op}("
+        yield from _pieces(term.body.family, _LOOSE, c, depth)
+        yield ")"
+        return
     if term.op in ("and", "or"):
         yield f"{'forall' if term.op == 'and' else 'exists'} {iters}: "
         if term.where is not None:
@@ -211,6 +229,13 @@ def _fold(term: Fold, c: Context, depth: int) -> Iterator[str]:
         yield " if "
         yield from _pieces(term.where, _LOOSE, c, depth)
     yield ")"
+
+
+def _whole(term: Fold) -> bool:
+    """Whether the author folded a family by its name, as in `sum(cost)`: the indices were added."""
+    if term.where is not None or not isinstance(term.body, At) or not all("#" in name for name, _ in term.iters):
+        return False
+    return term.body.keys == tuple(Var(name) for name, _ in term.iters)
 
 
 def _weighted(pairs: tuple[tuple[Term, Term], ...], c: Context, depth: int) -> Iterator[str]:

@@ -521,7 +521,7 @@ def _as_declared(
     late = tuple(names[n] for n in made.late if n in names)
     return replace(
         made, diagram=rename_wires(made.diagram, names), inputs=inputs, outputs=outputs, expects=expects,
-        reports=reports, record=record, wires=outputs, late=late,
+        reports=reports, record=record, wires=tuple((names.get(n, n), k) for n, k in made.wires), late=late,
     )  # fmt: skip
 
 

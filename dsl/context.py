@@ -23,11 +23,15 @@ MAX_DIAGNOSTICS = 200
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A term and its type. kernel: the term is of distribution kind, over values of `type`."""
+    """A term and its type. kernel: the term is of distribution kind, over values of `type`.
+
+    over: of a question whose answer is a distribution, the type of the values that it distributes.
+    """
 
     term: Term
     type: t.Type
     kernel: bool = False
+    over: t.Type | None = None
 
 
 #: Told by identity: its term equals `false` and zero, and is neither.
@@ -189,11 +193,15 @@ class Scope:
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`: a few letters off, or the same letters in another order or case."""
     names = [k for k in known if not k.startswith("_")]
-    close = get_close_matches(name, names, 1, 0.7)
+    close = get_close_matches(name, names, 3, 0.7)
     if close:
-        return close[0]
+        return next((k for k in close if k[0] == name[0]), close[0])
     letters = sorted(name.lower())
-    return next((k for k in names if sorted(k.lower()) == letters), None)
+    jumbled = next((k for k in names if sorted(k.lower()) == letters), None)
+    if jumbled is not None or len(name) < 3:
+        return jumbled
+    alike = [k for k in names if k[:1].lower() == name[0].lower() and len(k) > 2]
+    return next(iter(get_close_matches(name, alike, 1, 0.55)), None)
 
 
 def rename(at: Span, to: str) -> Edit:

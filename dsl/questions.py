@@ -12,6 +12,7 @@ from opengames.dsl.calls import arrange
 from opengames.dsl.context import WRONG, Context, Scope, Typed, nearest, source
 from opengames.dsl.infer import constant, infer, value, want
 from opengames.dsl.instances import Instance, box_of, seat_of
+from opengames.dsl.question_shape import well_formed
 from opengames.terms import Ask, Const, Pack, Ref, Term, Var
 
 #: Methods that a text may name after `by`.
@@ -47,9 +48,11 @@ def question(context: Context, node: s.QuestionDecl) -> p.Question | None:
                 help="ask `distribution(x)` of a channel",
             )  # fmt: skip
             return None
-        term, answer = found.term, found.type
-        if t.is_wrong(answer):
+        if t.is_wrong(found.type):
             return None
+        term, answer = found.term, found.over or found.type
+    if not well_formed(context, term, node.kind, node.value.at):
+        return None
     text = source(scope, node.value, 200)
     space = None if answer == t.UNIT else t.space(answer)
     return p.Question(
@@ -139,7 +142,18 @@ def ask(scope: Scope, node: s.CallExpr, name: str) -> Typed:
     """`E(x)`, `equilibrium(s)`, ...: a call of one of the asking words."""
     args = [a.value for a in node.args]
     needs = _ARGUMENTS[name]
-    if len(args) not in needs[0] or any(a.name is not None for a in node.args):
+    named = next((a for a in node.args if a.name is not None), None)
+    if named is not None and named.name is not None:
+        compared = f"{named.name.text} == {source(scope, named.value, 1_000)}"
+        return scope.context.wrong(
+            "assignment-in-expression",
+            f"`=` names an argument, and `{name}` has none called `{named.name.text}`",
+            named.name.at.to(named.value.at),
+            "read as an argument with its name",
+            help=f"to compare, write `==`: `{source(scope, node.callee)}({compared})`",
+            edit=Edit(named.name.at.to(named.value.at), compared),
+        )
+    if len(args) not in needs[0]:
         return scope.context.wrong("wrong-count", f"`{name}` takes {needs[1]}", node.at, f"{len(args)} given")
     match name:
         case "P" | "E" | "cvar" | "variance" | "distribution":
@@ -191,7 +205,7 @@ def _about_wires(scope: Scope, node: s.CallExpr, name: str, args: list[s.Expr]) 
     if t.is_wrong(found.type):
         return WRONG
     if name == "distribution":
-        return Typed(Ask(name, (found.term,), at=node.at), t.UNIT)
+        return Typed(Ask(name, (found.term,), at=node.at), t.UNIT, over=found.type)
     if not isinstance(found.type, t.Num):
         hint = "`P(x)` is the chance of an event" if isinstance(found.type, t.Bool) else "ask `distribution(x)`"
         return scope.context.wrong(
@@ -221,7 +235,7 @@ def ask_given(scope: Scope, node: s.Given, name: str) -> Typed:
     first = _about_wires(scope, s.CallExpr(node.callee, (s.Arg(None, node.event, node.event.at),), node.at), name, [node.event])
     if not isinstance(first.term, Ask):
         return WRONG
-    return Typed(Ask(name, (*first.term.args, *evidence), at=node.at), first.type)
+    return Typed(Ask(name, (*first.term.args, *evidence), at=node.at), first.type, over=first.over)
 
 
 def _strategy_ref(scope: Scope, node: s.Expr) -> Ref | None:

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 _QUIET = (HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much)
-settings.register_profile("quiet", deadline=None, suppress_health_check=_QUIET, print_blob=False)
-settings.register_profile("thorough", parent=settings.get_profile("quiet"), max_examples=1000)
+# the same examples in every run; `HYPOTHESIS_PROFILE=thorough` looks for new ones
+settings.register_profile("quiet", deadline=None, derandomize=True, suppress_health_check=_QUIET, print_blob=False)
+settings.register_profile("thorough", parent=settings.get_profile("quiet"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quiet"))
 
 

@@ -7,7 +7,6 @@ as many independent mistakes as it finds, and gives a program only if there are 
 from __future__ import annotations
 
 import gc
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from opengames import program as p
+from opengames.deep import deep
 from opengames.diagnostics import Diagnostic, errors
 from opengames.dsl import (  # noqa: F401  they register their rules
     calls,
@@ -40,9 +40,6 @@ from opengames.plain import dataclass
 
 #: Texts that `use` may name, below `std`.
 LIBRARY = Path(__file__).with_name("std")
-
-#: Python frames that one elaboration may use; the parser bounds nesting well below this.
-DEEPEST = 12_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +79,7 @@ def _check(text: str, name: str, params: Mapping[str, Any] | None, file: s.File 
     context = Context(text, dict(params or {}))
     broken_syntax = bool(errors(found))
     try:
-        with _deep():
+        with deep():
             program = _elaborate(context, file, broken_syntax)
     except RecursionError:
         context.report("too-deep", "this text is nested too deeply to be checked", None, help="name some of its parts")
@@ -102,16 +99,6 @@ def _uncollected() -> Iterator[None]:
     finally:
         if on:
             gc.enable()
-
-
-@contextmanager
-def _deep() -> Iterator[None]:
-    limit = sys.getrecursionlimit()
-    sys.setrecursionlimit(max(limit, DEEPEST))
-    try:
-        yield
-    finally:
-        sys.setrecursionlimit(limit)
 
 
 _FOLLOW_FROM_BROKEN = {

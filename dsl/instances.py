@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from opengames.diagnostics import Edit, Window
-from opengames.diagram import Compute, Diagram, Draw, Port, Seat, wires
+from opengames.diagram import Compute, Diagram, Draw, Port, Seat, weight, wires
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
@@ -25,6 +25,9 @@ from opengames.spaces import is_finite
 from opengames.terms import Check, Const, Get, Term, Var, free, substitute
 
 Wires = tuple[tuple[str, t.Type], ...]
+
+#: Boxes of one channel or game with every call in it opened; twice as many for each time a chain doubles.
+MAX_BOXES = 200_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,6 +257,15 @@ def instance(
     before = len(context.diagnostics)
     made = _make(context, decl, name, built_in, extra)
     context.making.pop()
+    boxes = weight(made.diagram)
+    if boxes > MAX_BOXES and not made.broken:
+        context.report(
+            "over-budget",
+            f"`{decl.name.text}` has {boxes:,} boxes once everything in it is opened, and the limit is {MAX_BOXES:,}",
+            decl.name.at,
+            "too large",
+            help="repeat with a loop: `for t in 1..10 carrying ... { ... }`",
+        )
     wrong = any(d.severity == "error" for d in context.diagnostics[before:])
     made = replace(made, broken=made.broken or wrong)
     context.instances[key] = made

@@ -320,6 +320,18 @@ def bodies(box: Box) -> tuple[tuple[str, Diagram], ...]:
     return ()
 
 
+def weight(diagram: Diagram, known: dict[int, int] | None = None) -> int:
+    """How many boxes there are once every call is opened (a loop's body counts once).
+
+    A diagram used twice is one piece of data, so this can be exponential in what was written; it is computed once for each piece.
+    """
+    seen = {} if known is None else known
+    if id(diagram) not in seen:
+        inner = sum(weight(body, seen) for box in diagram.boxes for _, body in bodies(box))
+        seen[id(diagram)] = len(diagram.boxes) + inner
+    return seen[id(diagram)]
+
+
 def walk(diagram: Diagram, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Box]]:
     """Every box at every depth, with the path of the diagram it stands in."""
     for box in diagram.boxes:
@@ -330,5 +342,5 @@ def walk(diagram: Diagram, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[s
 
 __all__ = [
     "Arm", "Box", "Branch", "Call", "Carry", "Compute", "Decide", "Diagram", "Draw", "Family", "Loop", "Port",
-    "Rule", "Seat", "binds", "bodies", "bundle", "in_order", "needs", "walk", "wires",
+    "Rule", "Seat", "binds", "bodies", "bundle", "in_order", "needs", "walk", "weight", "wires",
 ]  # fmt: skip

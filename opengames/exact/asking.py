@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+from opengames.deep import deep
 from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Diagram
 from opengames.exact.forward import Run, run
@@ -194,12 +195,13 @@ class _Asker:
     def _careful(self, ask: Callable[[Any, Sequence[Term], bool], Any], what: Any, evidence: Sequence[Term]) -> Any:
         """Ask in the quickest order; if something fails, once more with nothing computed where the evidence is false."""
         try:
-            try:
-                return ask(what, evidence, False)
-            except Refusal as refusal:
-                if not evidence or any(d.code in _FINAL for d in refusal.diagnostics):
-                    raise
-                return ask(what, evidence, True)
+            with deep():
+                try:
+                    return ask(what, evidence, False)
+                except Refusal as refusal:
+                    if not evidence or any(d.code in _FINAL for d in refusal.diagnostics):
+                        raise
+                    return ask(what, evidence, True)
         except _TooLarge:
             rough = _Asker(self.program, self.diagram, self.params, self.budget, float, self.inputs, "factors")
             return getattr(rough, ask.__name__)(what, evidence, False)

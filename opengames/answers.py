@@ -17,7 +17,7 @@ from itertools import islice, product
 from time import perf_counter
 from typing import Any
 
-from opengames import estimates
+from opengames import estimates, method_options
 from opengames.cases import Undecided, assignments, bounded, count, parts, search
 from opengames.diagnostics import Diagnostic, Refusal, refuse
 from opengames.diagram import Decide, Diagram, walk
@@ -78,7 +78,8 @@ class Desk:
         except Refusal as refused:
             if not cannot(refused):
                 raise
-            verdict, work.because = "unknown", [*work.because, *_sentences(refused)]
+            advised = method_options.advised(question, refused)
+            verdict, work.because = "unknown", [*work.because, *_sentences(advised)]
         return Claim(
             question.name, verdict, work.method(), question.text, tuple(work.because), work.counterexample,
             work.runs if verdict in ("supported", "not supported") else None, perf_counter() - start,
@@ -94,6 +95,8 @@ class Desk:
             raise Refusal(
                 Diagnostic("not-yet", f"`{question.name}` cannot be answered yet", question.at, notes=(str(open_),))
             ) from open_
+        except Refusal as refused:
+            raise method_options.advised(question, refused) from refused
         return Answer(
             question.name, value, space, work.method(), question.text, tuple(work.because), work.interval,
             work.runs, work.certificate, work.game, perf_counter() - start,
@@ -279,12 +282,12 @@ class _Work:
         params = self.desk.params
         found: Any
         if ask.op == "equilibria":
-            found = equilibria.equilibria(self.program, game.name, params)
+            found = equilibria.equilibria(self.program, game.name, params, **self._budgets(ask.op))
             self.methods["exact, complete" if found.complete else "exact, pure strategies only"] = None
         elif ask.op == "best_response":
             found = self._best_response(ask, game.name)
         else:
-            found = equilibria.dominant(self.program, game.name, self._seat(ask), params)
+            found = equilibria.dominant(self.program, game.name, self._seat(ask), params, **self._budgets(ask.op))
             self.methods["exact"] = None
         self.because += found.lines()
         self.certificate = getattr(found, "certificate", None)
@@ -300,13 +303,12 @@ class _Work:
         from opengames.solvers import claims, planning
 
         by = self.question.by
-        options: dict[str, Any] = {n: v if isinstance(v, bool) else int(v) for n, v in by.options} if by else {}
+        options = self._budgets(ask.op)
         planned = by is not None and by.name == "dynamic_programming"
         if not planned:
-            limit = {"limit": options["nodes"]} if "nodes" in options else {}
             try:
                 found: Any = claims.best_response(
-                    self.program, game, self._seat(ask), self.question.under, self.desk.params, **limit
+                    self.program, game, self._seat(ask), self.question.under, self.desk.params, **options
                 )
                 self.methods[f"exact, {found.method}"] = None
                 return found
@@ -410,7 +412,9 @@ class _Work:
     def _exactly(self, ask: Ask, diagram: Diagram) -> Any:
         from opengames.exact import answer
 
-        found = answer(self.program, diagram, ask, self.desk.params)
+        nodes = self._budgets(ask.op).get("limit")
+        budget = {} if nodes is None else {"budget": nodes}
+        found = answer(self.program, diagram, ask, self.desk.params, **budget)
         self.methods["exact"] = None
         return found
 
@@ -421,9 +425,11 @@ class _Work:
         game = self.program.strategies[strategy].game
         if ask.op == "subgame_perfect":
             self._no_runs(ask)
-            found: Any = subgames.subgame_perfect(self.program, game, strategy, self.desk.params)
+            found: Any = subgames.subgame_perfect(self.program, game, strategy, self.desk.params, **budgets)
         else:
-            found = self._or_tried(lambda: claims.equilibrium(self.program, game, strategy, self.desk.params))
+            found = self._or_tried(
+                lambda: claims.equilibrium(self.program, game, strategy, self.desk.params, **budgets)
+            )
             if found is None:
                 found = self._tried_equilibrium(game, strategy)
         self.methods[found.method] = None
@@ -446,8 +452,12 @@ class _Work:
 
         strategy = self._strategy(ask)
         game = self.program.strategies[strategy].game
-        found = self._or_tried(lambda: claims.exploitability(self.program, game, strategy, self.desk.params))
+        budgets = self._budgets(ask.op)
+        found = self._or_tried(
+            lambda: claims.exploitability(self.program, game, strategy, self.desk.params, **budgets)
+        )
         if found is None:
+        budgets = self._budgets(ask.op)
             return self._tried_exploitability(game, strategy)
         self.methods["exact"] = None
         self.because += found.lines()[1:]
@@ -500,7 +510,9 @@ class _Work:
             raise Undecided("`reach` needs a game and a strategy: `reach(...) of Game under strategy`")
         place = ask.args[0]
         assert isinstance(place, Const)
-        found = claims.reached(self.program, self.question.of, self.question.under, self.desk.params)
+        found = claims.reached(
+            self.program, self.question.of, self.question.under, self.desk.params, **self._budgets(ask.op)
+        )
         places = dict.fromkeys(where for where, _, _ in found.decisions + found.arms)
         words = _only_place(str(place.value), tuple(places), ask)
         self.methods["exact"] = None
@@ -541,22 +553,20 @@ class _Work:
             raise Undecided(f"`{ask.op}` is decided exactly, not from runs: leave out `by simulate`")
 
     def _known_method(self) -> None:
-        """Refuse a method that is not there yet, or an option that it does not have."""
-        from opengames.solvers import METHODS, wrong_option
+        """Refuse a method that is not there yet, or an option that it does not have or that changes nothing."""
+        from opengames.solvers import METHODS
 
         by = self.question.by
         if by is None:
             return
-        if by.name not in METHODS:
-            if by.name not in EXACT:
-                raise Undecided(f"the method `{by.name}` is not part of this version")
-            return
-        if METHODS[by.name].missing is not None:
+        if by.name not in METHODS and by.name not in EXACT:
+            raise Undecided(f"the method `{by.name}` is not part of this version")
+        if by.name in METHODS and METHODS[by.name].missing is not None:
             raise Undecided(str(METHODS[by.name].missing))
-        for name, value in by.options:
-            wrong = wrong_option(by.name, name, value)
-            if wrong is not None:
-                raise Refusal(Diagnostic("method-option", wrong, by.at))
+        method_options.check(self.question)
+
+    def _budgets(self, op: str) -> dict[str, Any]:
+        return method_options.budgets(self.question, op)
 
     def _runs(self) -> tuple[int, int]:
         options = dict(self.question.by.options) if self.question.by is not None else {}

@@ -37,7 +37,7 @@ class Meter:
             "over-budget",
             f"{found}; the limit is {self.limit}",
             span=at,
-            help="use a smaller size or a larger budget, or ask `by simulate`",
+            help="use a smaller size, or ask `by simulate`",
         )
 
     def weigh(self, value: Any, at: Span | None) -> Any:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from opengames.commands.common import WRONG
+from opengames.commands.common import BEYOND, FAILS, WRONG
 
 COMMANDS = {
     "check": "say what is wrong with a text",
@@ -34,8 +34,8 @@ simulated and solved from that one text.
   opengames check auction.game            is anything wrong with it?
   opengames verify auction.game           do its claims hold?
 
-Exit status: 0 if all is well, 1 if a claim fails or could not be decided, 2 if the text, the data
-or the command line is wrong."""
+Exit status: 0 if all is well, 1 if a claim fails or could not be decided or a question not be answered,
+2 if the text, the data or the command line is wrong."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,24 +55,34 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
+    return _parsers()[0]
+
+
+def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The whole command line, and the part of each command."""
     top = argparse.ArgumentParser(
         prog="opengames", description=_TOP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version number and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    parts = {}
     for name, summary in COMMANDS.items():
         module = import_module(f"opengames.commands.{name}")
         sub = commands.add_parser(
             name, help=summary, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
         )
         module.configure(sub)
-        sub.set_defaults(act=module.run)
-    return top
+        sub.set_defaults(act=module.run, command=name)
+        parts[name] = sub
+    return top, parts
 
 
 def _run(argv: list[str]) -> int:
     try:
-        args = parser().parse_args(argv)
+        top, parts = _parsers()
+        # names and options of a command may come in any order, which a parser with commands below it cannot take
+        known = argv and argv[0] in parts
+        args = parts[argv[0]].parse_intermixed_args(argv[1:]) if known else top.parse_args(argv)
     except SystemExit as asked:  # argparse has printed its help or its complaint
         return asked.code if isinstance(asked.code, int) else WRONG
     if args.command is None:
@@ -111,7 +121,7 @@ def _report(refused: Exception, args: argparse.Namespace) -> int:
         print_json(args.command, ok=False, diagnostics=to_data(diagnostics, sources))
     else:
         report(diagnostics, sources, args)
-    return WRONG
+    return FAILS if all(d.code in BEYOND for d in diagnostics) else WRONG
 
 
 class _Version(argparse.Action):

@@ -45,7 +45,8 @@ def extreme_equilibria(rows: Matrix, columns: Matrix, limit: int = SYSTEMS) -> E
             "over-budget",
             f"a {m} by {n} game has {comb(m + n, m):,} pairs of supports",
             notes=(f"the limit is {limit:,}",),
-            help="the pure equilibria are still found; ask for `equilibrium` of a strategy, or allow a larger budget",
+            help="the pure equilibria are still found; ask for `equilibrium` of a strategy, "
+            "or allow more: `by enumeration[systems = ...]`",
         )
     mixed_rows = _vertices(columns)
     mixed_columns = _vertices([[rows[i][j] for i in range(m)] for j in range(n)])

@@ -147,7 +147,7 @@ class _Builder:
                 "over-budget",
                 f"the play has more than {self.limit:,} different situations",
                 notes=(f"counted as far as step {pc:,} of {len(self.code.steps):,}",),
-                help="ask `by simulate`, choose a smaller size, or allow a larger budget",
+                help="ask `by simulate`, choose a smaller size, or allow more: `by exact[nodes = ...]`",
             )
         return len(states) - 1
 

@@ -130,7 +130,8 @@ def normal_form(
             "over-budget",
             f"the normal form has {show(Fraction(prod(counts)))} profiles of pure strategies",
             notes=(f"pure strategies: {each}", f"the limit is {profiles:,} profiles"),
-            help="ask for `equilibrium` of a strategy or a `best_response`, choose a smaller size, or a larger budget",
+            help="ask for `equilibrium` of a strategy or a `best_response`, choose a smaller size, "
+            "or allow more: `by enumeration[profiles = ...]`",
         )
     strategies = [tuple(product(*options)) for options in options_of]
     payoffs: dict[tuple[int, ...], list[Fraction]] = {

@@ -314,7 +314,7 @@ def _enumerate(
             "over-budget",
             f"{player_name(player)} does not recall its own moves, and has {show(Fraction(count))} pure strategies",
             notes=(f"the limit is {pure:,}",),
-            help="let its decisions see what it did and saw before, or allow a larger budget",
+            help="let its decisions see what it did and saw before, or allow more: `by exact[strategies = ...]`",
         )
     best: tuple[Fraction, tuple[Any, ...]] | None = None
     for moves in product(*options):

@@ -299,3 +299,49 @@ def test_progress_shows_on_a_terminal_after_a_while_and_goes_away():
     assert out == b"" and "thinking hard" in seen
     quiet = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert quiet.stderr == ""
+
+
+def test_names_and_options_come_in_any_order(folder, capsys):
+    Path("two.game").write_text("param cap: real $ = 1 $\nquery b = cap\nquery c = 2 * cap\n", encoding="utf-8")
+    orders = [
+        ["two.game", "c", "--set", "cap=60 $", "--json"],
+        ["two.game", "--json", "c", "--set", "cap=60 $"],
+        ["--json", "two.game", "--set", "cap=60 $", "c"],
+        ["--set", "cap=60 $", "--json", "two.game", "c"],
+    ]
+    for argv in orders:
+        status, out, err = told(capsys, "query", *argv)
+        assert (status, err) == (0, ""), argv
+        assert [(a["name"], a["shown"]) for a in json.loads(out)["answers"]] == [("c", "120 $")]
+    assert told(capsys, "run", "--runs", "2", AUCTION, "--under", "shade", "Auction")[0] == 0
+    assert "required: FILE\n" in told(capsys, "verify")[2]
+
+
+CHANCES = """
+channel c() -> (x: nat) { x ~ {1: 1/2, 2: 1/2} }
+channel wide() -> (s: real) {
+    for i in 1..30 { x ~ uniform(Side) }
+    s = sum(ind(x[i] == 3) * i ^ 2 for i in 1..30) / max(1, sum(ind(x[i] == 2) * i ^ 3 for i in 1..30))
+}
+type Side = 1..3
+"""
+
+
+@pytest.mark.parametrize(
+    ("question", "status"),
+    [
+        ("query q = E(x) of c", 0),
+        ("query q = E(x | x == 7) of c", 1),
+        ("verify q: P(x == 1 | x == 7) == 1 of c", 1),
+        ("query q = E(s) of wide by exact[nodes = 100]", 1),
+        ("query q = distribution(x) of c by z3", 1),
+        ("query q = 1 / (1 - 1)", 2),
+        ("query q = E(1 / (x - 1)) of c", 2),
+        ("verify q: E(1 / (x - 1)) > 0 of c", 2),
+        ("query q = E(x) of c by simulate[rnus = 3]", 2),
+        ("query q = E(y) of c", 2),
+    ],
+)
+def test_what_cannot_be_answered_ends_with_one_and_what_is_wrong_with_two(folder, capsys, question, status):
+    Path("q.game").write_text(f"{CHANCES}{question}\n", encoding="utf-8")
+    assert told(capsys, question.split()[0], "q.game")[0] == status

@@ -397,3 +397,116 @@ def test_whatever_is_written_for_a_param_is_a_value_or_a_refusal(words):
         assert og.loads(text, stake=words).query("mean").unit == "$"
     with contextlib.suppress(og.Refusal):
         assert 0 <= og.loads(text, bias=words).params["bias"] <= 1
+
+
+# ---------------------------------------------------------------------------- options of methods
+
+FORGETFUL = """
+type Step = 1..3
+player ann, bob
+game G {
+    for t in Step { decide x: Step by ann earning g[t] }
+    for t in Step { g = ind(x[t] == t) }
+    decide y: Step by bob earning ind(y == 2)
+}
+channel dice() -> (s: real) {
+    for t in 1..4 { x ~ uniform(Step) }
+    s = sum(x)
+}
+strategy one of G {
+    ann.x = 1
+    bob.y = 2
+}
+"""
+
+
+def asked(question):
+    model = og.loads(FORGETFUL + question + "\n")
+    return model.query("q") if question.startswith("query") else model.claim(model.questions("verify", None)[0])
+
+
+def said(question):
+    try:
+        return "\n".join(asked(question).because)
+    except og.Refusal as refused:
+        return "\n".join(line for d in refused.diagnostics for line in (d.code, d.headline, *d.notes, d.help))
+
+
+@pytest.mark.parametrize(
+    ("question", "option", "small", "large"),
+    [
+        ("verify q: equilibrium(one) by exact", "nodes", 2, 10_000),
+        ("verify q: exploitability(one) == 2 by exact", "nodes", 2, 10_000),
+        ("verify q: subgame_perfect(one) by exact", "nodes", 2, 10_000),
+        ("query q = best_response(G, ann) under one by exact", "nodes", 2, 10_000),
+        ("query q = equilibria(G) by exact", "nodes", 2, 10_000),
+        ("query q = dominant(G, bob) by exact", "nodes", 2, 10_000),
+        ("query q = E(s) of dice by exact", "nodes", 5, 10_000),
+        ("query q = equilibria(G) by enumeration", "profiles", 10, 1_000),
+        ("query q = dominant(G, bob) by enumeration", "profiles", 10, 1_000),
+    ],
+)
+def test_a_budget_is_set_by_the_option_that_its_message_names(question, option, small, large):
+    short = said(f"{question}[{option} = {small}]")
+    assert f"[{option} = ...]`" in short and ("over-budget" in short or "the limit is" in short or "more than" in short)
+    assert f"[{option} = ...]`" not in said(f"{question}[{option} = {large}]")
+
+
+FORGETS = """
+player ann
+game F {
+    x ~ uniform(bool)
+    decide a: bool by ann seeing x earning u
+    decide b: bool by ann earning u
+    u = ind(a == b)
+}
+strategy f of F {
+    ann.a = x
+    ann.b = true
+}
+"""
+
+
+@pytest.mark.parametrize(
+    "question", ["verify q: equilibrium(f)", "verify q: subgame_perfect(f)", "verify q: exploitability(f) == 1/2"]
+)
+def test_strategies_of_a_seat_that_forgets_are_tried_up_to_the_option(question):
+    def verdict(n):
+        model = og.loads(f"{FORGETS}{question} by exact[strategies = {n}]\n")
+        return model.claim(model.questions("verify", None)[0])
+
+    few = verdict(7)
+    assert few.verdict == "unknown" and "by exact[strategies = ...]" in few.because[-1]
+    assert verdict(8).verdict == ("proved" if "exploit" in question else "refuted")
+
+
+@pytest.mark.parametrize(
+    ("question", "what"),
+    [
+        ("query q = E(s) of dice by exact[strategies = 3]", "`E`"),
+        ("query q = dominant(G, bob) by exact[strategies = 3]", "`dominant`"),
+        ("query q = dominant(G, bob) by enumeration[systems = 3]", "`dominant`"),
+        ("verify q: equilibrium(one) by enumeration[profiles = 3]", "`equilibrium`"),
+        ("verify q: equilibrium(one) by dynamic_programming[points = 3]", "`equilibrium`"),
+        ("verify q: 1 < 2 by simulate[runs = 3]", "a formula without questions"),
+        ("verify q: forall t in Step: t < 4 by exact[nodes = 3]", "a formula without questions"),
+    ],
+)
+def test_an_option_without_effect_is_refused(question, what):
+    found = said(question)
+    assert found.startswith("method-option\n") and f"has no effect on {what}" in found
+
+
+def test_every_option_that_a_method_declares_has_an_effect_somewhere():
+    from opengames.method_options import EFFECTS
+    from opengames.solvers import METHODS
+
+    assert set(EFFECTS) == {(m.name, o.name) for m in METHODS.values() for o in m.options}
+
+
+@pytest.mark.parametrize("by", ["", " by simulate", " by exact"])
+def test_a_game_with_a_normal_draw_is_not_advised_to_simulate(by):
+    game = "player a\ngame N {\n x ~ normal(1, 1)\n decide go: bool by a seeing x earning if go then x else 2\n}\n"
+    model = og.loads(f"{game}strategy t of N {{ a.go = false }}\nverify n: equilibrium(t){by}\n")
+    claim = model.claim(model.questions("verify", None)[0])
+    assert claim.verdict == "unknown" and not any("simulate" in line for line in claim.because)

@@ -1,7 +1,7 @@
 """What the commands share: reading texts, printing reports and data, and the exit codes.
 
-Exit codes: 0, all is well and every claim holds; 1, a claim fails or could not be decided; 2, the text, the
-data or the command line is wrong; 130, interrupted.
+Exit codes: 0, all is well and every claim holds; 1, a claim fails or could not be decided, or a question could not
+be answered; 2, the text, the data or the command line is wrong; 130, interrupted.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ FINE, FAILS, WRONG = 0, 1, 2
 
 STDIN = "-"
 
+#: Codes that say that something is beyond this version or its budgets, and nothing is wrong.
+BEYOND = frozenset({"not-yet", "over-budget"})
+
 #: Codes that say that a question was sound but could not be answered.
-UNANSWERED = frozenset({"not-yet", "over-budget", "needs-sampling", "needs-strategy", "needs-inputs"})
+UNANSWERED = BEYOND | {"needs-sampling", "needs-strategy", "needs-inputs", "impossible-evidence"}
 
 
 def shared_options(parser: argparse.ArgumentParser) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .game text; - is the standard input")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="queries; all of them if none is named")
+    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help="queries; all of them if none is named")
     param_options(parser)
     shared_options(parser)
 

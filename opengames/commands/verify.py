@@ -28,6 +28,7 @@ from opengames.commands.common import (
     report,
     say,
     shared_options,
+    undecided,
 )
 from opengames.commands.progress import progress
 
@@ -40,7 +41,7 @@ _STYLES = {"proved": "1;32", "supported": "1;34", "refuted": "1;31", "not suppor
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", help="a .game text; - is the standard input")
-    parser.add_argument("names", nargs="*", metavar="NAME", help="claims; all of them if none is named")
+    parser.add_argument("names", nargs="*", default=[], metavar="NAME", help="claims; all of them if none is named")
     param_options(parser)
     shared_options(parser)
 
@@ -60,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
             with progress(f"deciding {question.name}"):
                 claim = asked.claim(question)
         except Refusal as refused:
-            status = WRONG
+            status = max(status, FAILS if undecided(d.code for d in refused.diagnostics) else WRONG)
             found = to_data(refused.diagnostics, sources)
             claims.append({"kind": "refusal", "name": question.name, "holds": False, "diagnostics": found})
             if not args.json:

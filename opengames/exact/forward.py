@@ -63,7 +63,7 @@ class Run:
                 "over-budget",
                 f"the exact reading has visited {self.work} states, {self.peak} at once; the limit is {self.budget}",
                 span=at,
-                help="ask `by simulate`, use a smaller size, or allow a larger budget",
+                help="ask `by simulate`, use a smaller size, or allow more: `by exact[nodes = ...]`",
             )
 
 

@@ -423,6 +423,7 @@ class _Work:
 
         strategy = self._strategy(ask)
         game = self.program.strategies[strategy].game
+        budgets = self._budgets(ask.op)
         if ask.op == "subgame_perfect":
             self._no_runs(ask)
             found: Any = subgames.subgame_perfect(self.program, game, strategy, self.desk.params, **budgets)
@@ -457,7 +458,6 @@ class _Work:
             lambda: claims.exploitability(self.program, game, strategy, self.desk.params, **budgets)
         )
         if found is None:
-        budgets = self._budgets(ask.op)
             return self._tried_exploitability(game, strategy)
         self.methods["exact"] = None
         self.because += found.lines()[1:]

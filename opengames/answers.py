@@ -10,7 +10,7 @@ computation that rounds: a claim that rests on `exp`, say, is supported "in floa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import islice, product
@@ -24,10 +24,10 @@ from opengames.diagram import Decide, Diagram, walk
 from opengames.evaluate import evaluate
 from opengames.plug import is_clearing, plug
 from opengames.program import Program, Question
-from opengames.results import Answer, Claim, distribution_lines
-from opengames.rounding import formulas, rounds
+from opengames.results import SHORTENED, Answer, Claim, distribution_lines, is_long
+from opengames.rounding import at_edge, formulas, rounds
 from opengames.show import show
-from opengames.spaces import BOOL, Enum, Space
+from opengames.spaces import BOOL, Enum, Family, Record, Space
 from opengames.terms import Ask, Const, Fold, Prim, Ref, Term, free, rebuild, substitute
 
 UNFOLDED = 10_000
@@ -99,7 +99,7 @@ class Desk:
             raise method_options.advised(question, refused) from refused
         return Answer(
             question.name, value, space, work.method(), question.text, tuple(work.because), work.interval,
-            work.runs, work.certificate, work.game, perf_counter() - start,
+            work.runs, work.certificate, work.game, perf_counter() - start, work.over,
         )  # fmt: skip
 
 
@@ -141,16 +141,19 @@ class _Work:
     tried: int | None = None  # the runs in which changes were tried, where the answer rests on them
     certificate: Any = None
     game: str | None = None
+    over: Space | None = None  # of the values of a distribution
+    rounded: bool = False
+    shortened: bool = False  # an exact number is printed as a decimal
 
     @property
     def program(self) -> Program:
         return self.desk.program
 
-    rounded: bool = False
-
     def method(self) -> str:
         said = ", ".join(self.methods)
-        return said.replace("exact", ROUNDED) if self.rounded else said
+        if self.rounded:
+            return said.replace("exact", ROUNDED) if "exact" in said else f"{ROUNDED}, {said}"
+        return f"{said}, {SHORTENED}" if self.shortened else said
 
     # ------------------------------------------------------------------------------ claims
 
@@ -185,10 +188,32 @@ class _Work:
         for each in parts(term):
             if isinstance(each, Ref) and each.kind == "strategy":
                 asked.append(self.desk.diagram(self.program.strategies[each.name].game, each.name))
-        self.rounded = rounds([term, *(t for d in asked for t in formulas(d))], self.program.funs)
+        self.rounded |= rounds([term, *(t for d in asked for t in formulas(d))], self.program.funs)
         if self.rounded:
+            if not any(isinstance(t, Ask) for t in parts(term)) and self.question.of is None:
+                self._told_apart(term)
             return "supported" if holds else "not supported"
         return "proved" if holds else "refuted"
+
+    def _told_apart(self, term: Term) -> None:
+        """Raise `Undecided` where a claim over numbers compares floats that only rounding may tell apart."""
+        while isinstance(term, Prim) and term.op == "not":
+            term = term.args[0]
+        cases: Iterable[Mapping[str, Term]] = [{}]
+        if isinstance(term, Fold) and term.op in ("and", "or"):
+            cases = islice(assignments(term.iters), UNFOLDED) if count(term.iters) <= UNFOLDED else []
+        for known in cases:
+            body, where = (term.body, term.where) if known and isinstance(term, Fold) else (term, None)
+            counts = where is None or self._evaluate(substitute(where, known))
+            if counts and at_edge(substitute(body, known), self._evaluate):
+                self.counterexample = None
+                raise Undecided("two numbers that it compares are equal but for the rounding of floats")
+
+    def _leaves(self, game: str) -> bool:
+        """Whether a game, with the strategy of the question in it, may leave the rationals."""
+        under = self.question.under
+        fits = under is not None and self.program.strategies[under].game == game
+        return rounds(formulas(self.desk.diagram(game, under if fits else None)), self.program.funs)
 
     def _supported(self, closed: Term) -> str:
         """The verdict where estimates stand in the claim: it must hold at all ends of their intervals."""
@@ -267,7 +292,10 @@ class _Work:
 
     def _number(self, term: Term) -> Any:
         found = self._evaluate(term)
-        self.rounded = isinstance(found, float)
+        self.rounded |= isinstance(found, float)
+        if self.rounded and isinstance(found, Fraction) and found:  # a rational in form only: a solver's sum of floats
+            found = float(found)
+        self.shortened = is_long(found, self.question.space)
         return found
 
     def _whole(self, ask: Ask) -> Any:
@@ -289,6 +317,7 @@ class _Work:
         else:
             found = equilibria.dominant(self.program, game.name, self._seat(ask), params, **self._budgets(ask.op))
             self.methods["exact"] = None
+        self.rounded = not found.exact or self._leaves(game.name)
         self.because += found.lines()
         self.certificate = getattr(found, "certificate", None)
         try:
@@ -327,21 +356,21 @@ class _Work:
 
     def _distribution(self, ask: Ask) -> Any:
         diagram = self._diagram()
-        space = _space_of(ask.args[0], diagram)
+        self.over = space = _space_of(ask.args[0], diagram) or self.question.space
         if not self._sampling():
             try:
                 pairs = self._exactly(ask, diagram)
-                self.rounded = any(isinstance(chance, float) for _, chance in pairs)
+                self.rounded = any(isinstance(x, float) for pair in pairs for x in pair)
+                self.shortened = any(is_long(chance) for _, chance in pairs)
                 self.because += distribution_lines(pairs, space)
                 return pairs
             except Refusal as refused:
                 self._fell_back(refused)
-        if len(ask.args) > 1:
-            raise Undecided("a distribution given evidence is not estimated from runs; ask `P(... | ...)`")
         runs, seed = self._runs()
-        pairs = _sampled_distribution(self.desk, diagram, ask.args[0], space, runs, seed)
+        pairs, self.runs = _sampled_distribution(self.desk, diagram, ask, space, runs, seed)
         self.methods[_simulated(runs, seed)] = None
-        self.runs = runs
+        if self.runs < runs:
+            self.because.append(f"from the {self.runs:,} runs that meet the condition")
         self.because += distribution_lines(pairs, space)
         return pairs
 
@@ -434,6 +463,7 @@ class _Work:
             if found is None:
                 found = self._tried_equilibrium(game, strategy)
         self.methods[found.method] = None
+        self.rounded |= not found.exact
         self.certificate = found.certificate
         if found.verdict == "estimated":
             self.tried = found.runs
@@ -460,6 +490,7 @@ class _Work:
         if found is None:
             return self._tried_exploitability(game, strategy)
         self.methods["exact"] = None
+        self.rounded |= not found.exact or self._leaves(game)
         self.because += found.lines()[1:]
         self.certificate = found.certificate
         return Const(Fraction(found.total))
@@ -603,13 +634,17 @@ def _only_place(asked: str, places: tuple[str, ...], ask: Ask) -> str:
 
 
 def _sampled_distribution(
-    desk: Desk, diagram: Diagram, term: Term, space: Space | None, runs: int, seed: int
-) -> tuple[tuple[Any, float], ...]:
-    if space is None:
-        raise Undecided("its type is not known; give it a name in the block, and ask for the distribution of that wire")
-    found = estimates.per_run(desk.program, diagram, {"asked": (term, space)}, runs, seed, desk.params)
-    values = found["asked"].tolist()
-    return estimates.frequencies([space.labels[i] for i in values] if isinstance(space, Enum) else values)
+    desk: Desk, diagram: Diagram, ask: Ask, space: Space | None, runs: int, seed: int
+) -> tuple[tuple[tuple[Any, float], ...], int]:
+    """Values with their shares among the runs that meet the evidence, and how many those are."""
+    if space is None or isinstance(space, Record | Family):
+        raise Undecided("from runs, a distribution is told of a number, a label or a truth value: ask for one of those")
+    term, *evidence = ask.args
+    given = {f"given {i}": (e, BOOL) for i, e in enumerate(evidence)}
+    found = estimates.per_run(desk.program, diagram, {"asked": (term, space), **given}, runs, seed, desk.params)
+    listed = estimates.meeting(found.pop("asked"), found.values(), ask).tolist()
+    labelled = [space.labels[i] for i in listed] if isinstance(space, Enum) else listed
+    return estimates.frequencies(labelled), len(listed)
 
 
 def _space_of(term: Term, diagram: Diagram) -> Space | None:

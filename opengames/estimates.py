@@ -10,7 +10,7 @@ distributions (2002), for the tail mean as an average.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from math import sqrt
 from typing import TYPE_CHECKING, Any
@@ -63,8 +63,6 @@ def estimate(
     program: Program, diagram: Diagram, ask: Ask, params: Mapping[str, Any], runs: int = RUNS, seed: int = SEED
 ) -> Estimate:
     """`E`, `P`, `cvar` or `variance` from `runs` runs. Raises `Refusal`, `impossible-evidence` if no run meets it."""
-    import numpy as np
-
     x, *rest = ask.args
     if ask.op not in ("E", "P", "cvar", "variance"):
         raise refuse("not-yet", f"`{ask.op}` is not estimated from runs", span=ask.at)
@@ -72,12 +70,7 @@ def estimate(
     if ask.op != "cvar":
         asked |= {f"{_ASKED} given {i}": (e, BOOL) for i, e in enumerate(rest)}
     found = per_run(program, diagram, asked, runs, seed, params)
-    values = found.pop(_ASKED).astype(float)
-    if found:
-        values = values[np.logical_and.reduce(list(found.values()))]
-    if not len(values):
-        raise refuse("impossible-evidence", f"none of {runs:,} runs meets the condition", span=ask.at,
-                     help="ask for more runs, or ask the exact reading")  # fmt: skip
+    values = meeting(found.pop(_ASKED), found.values(), ask).astype(float)
     if ask.op == "P":
         return proportion(int(values.sum()), len(values))
     if ask.op == "cvar":
@@ -85,6 +78,20 @@ def estimate(
 
         return tail(values, float(evaluate(rest[0], {}, program.funs, params)))
     return mean((values - values.mean()) ** 2 if ask.op == "variance" else values)
+
+
+def meeting(values: np.ndarray, evidence: Iterable[np.ndarray], ask: Ask) -> np.ndarray:
+    """The values of the runs in which all evidence is true. Raises `Refusal` (`impossible-evidence`) if none is left."""
+    left = values
+    held = list(evidence)
+    if held:
+        import numpy as np
+
+        left = values[np.logical_and.reduce(held)]
+    if not len(left):
+        raise refuse("impossible-evidence", f"none of {len(values):,} runs meets the condition", span=ask.at,
+                     help="ask for more runs, or ask the exact reading")  # fmt: skip
+    return left
 
 
 def mean(values: np.ndarray) -> Estimate:

@@ -16,7 +16,17 @@ from opengames.show import digits, number, ratio, show
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space, index_points
 
 _LONGEST_RATIO = 24
-"""Characters of an exact number beyond which a decimal is printed instead (`to_dict` keeps the number)."""
+"""Digits of an exact number beyond which a decimal is printed instead (`to_dict` keeps the number)."""
+
+_MOST_BITS = 4 * _LONGEST_RATIO
+"""More bits than that many digits can have."""
+
+#: Shares at which a distribution over many numbers is told.
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+_HAIR = 1e-9  # what adding up a thousand chances may be off
+
+#: What is added to an exact method whose numbers are too long to print.
+SHORTENED = "shown rounded"
 
 _COLOURS = {"proved": "#1d7a34", "supported": "#2455a4", "refuted": "#b3261e", "not supported": "#b3261e", "unknown": "#8a5a00"}
 
@@ -77,6 +87,7 @@ class Answer:
     value: a number, label, tuple (see `spaces`), a tuple of (value, chance) pairs, or what a solver found; `space`
     where it is a value of one. method: how it was found. interval: of an estimate, 95 %. certificate: by what a
     solver's answer can be checked. because: sentences. game: strategies as text that can be pasted back.
+    over: the space of the values that a distribution distributes.
     """
 
     name: str
@@ -90,11 +101,13 @@ class Answer:
     certificate: Any = None
     game: str | None = None
     seconds: float = field(default=0.0, compare=False)
+    over: Space | None = None
 
     @property
     def unit(self) -> str:
-        """The unit that the value is printed in; empty for a bare number, a label or a solver's answer."""
-        shown = self.space.shown if isinstance(self.space, Grid | Reals) else None
+        """The unit that the value (of a distribution: each value) is printed in; empty for what is no number."""
+        space = self.space or self.over
+        shown = space.shown if isinstance(space, Grid | Reals) else None
         return shown.unit if shown else ""
 
     @property
@@ -126,11 +139,16 @@ class Answer:
 
     def to_dict(self) -> dict[str, Any]:
         return {
-            "kind": "answer", "name": self.name, "value": plain(self.value, self.space), "shown": self.shown,
+            "kind": "answer", "name": self.name, "value": self._plain(), "shown": self.shown,
             "unit": self.unit, "method": self.method, "text": self.text, "because": list(self.because),
             "interval": None if self.interval is None else list(self.interval), "runs": self.runs,
             "certificate": plain(self.certificate), "game": self.game, "seconds": round(self.seconds, 6),
         }  # fmt: skip
+
+    def _plain(self) -> Any:
+        if self.over is None:
+            return plain(self.value, self.space)
+        return [[plain(value, self.over), plain(chance)] for value, chance in self.value]
 
     def to_game(self) -> str:
         """The strategies found, as text that can be pasted back; empty for an answer that is a value."""
@@ -167,14 +185,30 @@ class Results(tuple[Any, ...]):
 
 
 def exact(value: Any, space: Space | None) -> str:
-    """A value printed exactly: `7/5 $`. A number too long to read is printed as a decimal, after `about`."""
+    """A value printed exactly: `7/5 $`. A float or a number too long to read is a decimal, after `about`."""
     how = space.shown if isinstance(space, Grid | Reals) else None
-    if isinstance(value, bool):
-        return show(value, space)
-    if isinstance(value, Fraction):
-        said = ratio(value, how)
-        return said if len(said) <= _LONGEST_RATIO else f"about {number(float(value), how)}"
+    if isinstance(value, Fraction) and not is_long(value, space):
+        return ratio(value, how)
+    if isinstance(value, Fraction | float):
+        return f"about {_rounded(value, how)}"
     return show(value, space)
+
+
+def is_long(value: Any, space: Space | None = None) -> bool:
+    """Whether it is an exact number with more digits than are printed (in the unit of the space)."""
+    if not isinstance(value, Fraction):
+        return False
+    scaled = abs(value) / _scale(space)
+    digits_of = (scaled.numerator,) if scaled.denominator == 1 else (scaled.numerator, scaled.denominator)
+    return sum(n.bit_length() for n in digits_of) > _MOST_BITS or sum(len(str(n)) for n in digits_of) > _LONGEST_RATIO
+
+
+def _rounded(value: Fraction | float, how: Shown | None) -> str:
+    try:
+        return number(float(value), how)
+    except OverflowError:  # a rational beyond the floats
+        scale = how.scale if how else Fraction(1)
+        return number(round(Fraction(value) / scale) * scale, how)
 
 
 def estimated(value: float, interval: tuple[float, float], space: Space | None) -> str:
@@ -185,11 +219,26 @@ def estimated(value: float, interval: tuple[float, float], space: Space | None) 
 
 
 def distribution_lines(pairs: Iterable[tuple[Any, Any]], space: Space | None, most: int = 40) -> tuple[str, ...]:
-    """A distribution, one line per value, the likeliest last digits cut: `High   2/5`."""
+    """A distribution, one line per value: `High   2/5`. Where runs gave more numbers than `most`, its quantiles."""
+    pairs = tuple(pairs)
+    if len(pairs) > most and all(isinstance(v, float) and isinstance(c, float) for v, c in pairs):
+        return _quantile_lines(pairs, space)
     rows = [(show(v, space), exact(c, None) if isinstance(c, Fraction) else digits(float(c))) for v, c in pairs]
     width = max((len(v) for v, _ in rows), default=0)
     lines = [f"{v:{width}}  {c}" for v, c in rows[:most]]
     return tuple(lines if len(rows) <= most else [*lines, f"... {len(rows):,} values in all"])
+
+
+def _quantile_lines(pairs: tuple[tuple[float, float], ...], space: Space | None) -> tuple[str, ...]:
+    """A distribution over many numbers, in order, by the least values at which some shares are reached."""
+    found, below = [], 0.0
+    wanted = list(_QUANTILES)
+    for value, chance in pairs:
+        below += chance
+        while wanted and below >= wanted[0] - _HAIR:
+            found.append((f"{100 * wanted.pop(0):g} % are at most", show(value, space)))
+    width = max(len(said) for _, said in found)
+    return (f"{len(pairs):,} different values", *(f"{words:>16}  {said:>{width}}" for words, said in found))
 
 
 def plain(value: Any, space: Space | None = None) -> Any:

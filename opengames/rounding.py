@@ -1,16 +1,21 @@
 """Whether a computation stays in the rationals: `exp`, `log`, `sqrt` and fractional powers leave them.
 
-What leaves them is computed in floating point, and a claim that rests on it is supported, not proved.
+What leaves them is computed in floating point, and a claim that rests on it is supported, not proved. One that turns
+on a difference within their rounding stays open.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from typing import Any
 
 from opengames.diagram import Compute, Diagram, Draw, walk
 from opengames.program import Fun
 from opengames.terms import Apply, Const, Prim, Term, children
+
+#: The share of two numbers within which floats that should differ cannot be told from floats that should not.
+EDGE = 1e-9
 
 _LEAVES = frozenset({"exp", "log", "sqrt"})
 
@@ -36,6 +41,20 @@ def rounds(terms: Iterable[Term], funs: Mapping[str, Fun]) -> bool:
     return False
 
 
+def at_edge(term: Term, value_of: Callable[[Term], Any]) -> bool:
+    """Whether a comparison that a closed claim is made of has floats on its sides that are equal but for rounding."""
+    match term:
+        case Prim(op="and" | "or" | "not" | "implies", args=args):
+            return any(at_edge(each, value_of) for each in args)
+        case Prim(op="==" | "!=" | "<" | "<=" | ">" | ">=", args=(left, right)):
+            sides = [value_of(left), value_of(right)]
+            if not any(isinstance(side, float) for side in sides):
+                return False
+            a, b = map(float, sides)
+            return abs(a - b) <= EDGE * max(abs(a), abs(b))
+    return False
+
+
 def formulas(diagram: Diagram) -> Iterator[Term]:
     """The terms of every box of a diagram, at every depth."""
     for _, box in walk(diagram):
@@ -44,4 +63,4 @@ def formulas(diagram: Diagram) -> Iterator[Term]:
                 yield term
 
 
-__all__ = ["formulas", "rounds"]
+__all__ = ["at_edge", "formulas", "rounds"]

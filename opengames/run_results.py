@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opengames.diagnostics import refuse
-from opengames.show import digits
-from opengames.spaces import Bool, Enum, Grid, Reals
+from opengames.show import digits, show
+from opengames.spaces import Bool, Enum, Grid, Reals, Space, points
 
 if TYPE_CHECKING:
     import numpy as np
@@ -91,12 +91,17 @@ class RunResult:
             wire, shape, unit_of(item), float(flat.mean()), deviation, float(flat.min()), float(flat.max())
         )
 
+    def _keys(self, wire: str) -> str:
+        """The keys of a family, all of which the summary puts together: `[1..3]`, `[North..South, true..false]`."""
+        spaces = [space for _, space in self.found.columns[wire].index]
+        return f"[{', '.join(map(keys, spaces))}]" if spaces else ""
+
     def lines(self) -> list[str]:
         """The summary as aligned text: numbers in a table, then labels and truth values with their shares."""
         rows = [("", "mean", "deviation", "lowest", "highest", "")]
         words: list[tuple[str, str]] = []
         for r in self.summary():
-            name = r.wire + (f"[{', '.join(map(str, r.shape))}]" if r.shape else "")
+            name = r.wire + self._keys(r.wire)
             if r.mean is None:
                 words.append((name, r.text))
             else:
@@ -174,6 +179,12 @@ def scaled(data: np.ndarray, space: Any) -> np.ndarray:
 def unit_of(space: Any) -> str:
     how = space.shown if isinstance(space, Grid | Reals) else None
     return how.unit if how else ""
+
+
+def keys(space: Space) -> str:
+    """The values of an index, abbreviated so that they are not taken for one of them: `1..3`, `North..South`."""
+    known = [show(p, space) for p in points(space)]
+    return known[0] if len(known) == 1 else f"{known[0]}..{known[-1]}"
 
 
 def share(n: int, total: int) -> str:

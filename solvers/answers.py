@@ -16,6 +16,8 @@ from opengames.tree import Player
 
 #: Digits beyond which a rational is printed rounded.
 LONG = 24
+#: What is said of every answer for which a number on the way was a float.
+ROUNDED = "payoffs are computed in floating point: differences below a billionth of the largest count as ties"
 
 
 def brief(value: Fraction, shown: Shown | None = None) -> str:
@@ -128,7 +130,7 @@ class Claim:
 
     verdict: `holds`, `fails`, `undecided` with the reason in `notes`, or `estimated` from `runs` plays: then it is
     supported or not, and nothing is proved. gains: what each player would gain by its best deviation, where known.
-    method: how it was decided.
+    method: how it was decided. exact: `False` where a number on the way was a float.
     """
 
     word: str
@@ -139,6 +141,7 @@ class Claim:
     method: str
     notes: tuple[str, ...] = ()
     runs: int | None = None
+    exact: bool = True
 
     @property
     def certificate(self) -> Fraction | None:
@@ -198,6 +201,7 @@ class Policy:
     verdict: str = "optimal"
     method: str = "backward induction"
     shown: Shown | None = None
+    exact: bool = True  # no number on the way was a float
     # The rows by situation, filled when first asked.
     known: dict[Situation, Mix] = field(default_factory=dict, repr=False, compare=False)
 
@@ -219,6 +223,8 @@ class Policy:
             found.append(f"{player_name(self.player)} can expect {brief(self.value, self.shown)} ({self.method})")
         if self.gain is not None:
             found.append(f"that is {brief(self.gain, self.shown)} more than with the strategy given")
+        if not self.exact:
+            found.append(ROUNDED)
         return found + [row_line(*row) for row in self.rows[:50]]
 
     def to_game(self, name: str) -> str:

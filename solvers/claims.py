@@ -18,12 +18,13 @@ from opengames.diagram import Decide, Diagram, Loop, bodies, walk
 from opengames.program import Program, Strategy
 from opengames.show import digits
 from opengames.solvers import slicing
-from opengames.solvers.answers import Claim, Policy, Values, brief, deviation, point, unit
+from opengames.solvers.answers import ROUNDED, Claim, Policy, Values, brief, deviation, point, unit
 from opengames.solvers.code import Choose, Code, Mark, Split
 from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, reach, totals
 from opengames.solvers.policies import behaviour
 from opengames.solvers.respond import PURE, Response, player_name, respond, worths
 from opengames.solvers.rules import not_finite
+from opengames.solvers.ties import settled
 from opengames.solvers.unroll import unroll
 from opengames.spaces import index_size
 from opengames.tree import Player
@@ -190,19 +191,17 @@ def _equilibrium(
         # The budget is for the whole claim, with a floor so that a late seat is not refused for its place.
         left = max(left - graph.size, limit // 4)
         response = respond(graph, player, pure=pure)
-        gain = response.value + code.base[player] - values[player]
+        gain = settled(response.value + code.base[player] - values[player], graph, player)
         exact &= graph.exact
         methods.add(response.method)
         gains.append((player, gain))
         if gain > 0 and (worst is None or gain > worst[0]):
             worst = (gain, graph, response)
     found = None if worst is None else first_deviation(worst[1], worst[2], worst[0])
-    notes = () if exact else ("numbers that are not rational were computed as floats",)
+    notes = () if exact else (ROUNDED,)
     how = ", ".join(sorted(methods)) or "no decisions"
     verdict = "holds" if worst is None else "fails"
-    if not exact and worst is not None and worst[0] < Fraction(1, 10**9):
-        verdict, found, notes = "undecided", None, ("the gain is within the rounding of floats",)
-    return Claim("equilibrium", strategy_name(strategy), verdict, tuple(gains), found, f"exact, {how}", notes)
+    return Claim("equilibrium", strategy_name(strategy), verdict, tuple(gains), found, f"exact, {how}", notes, exact=exact)
 
 
 def first_deviation(graph: Graph, response: Response, gain: Fraction) -> Any:
@@ -268,8 +267,10 @@ def best_response(
     total = response.value + code.base[seat]
     gain = None
     if all(chance is not None for es in graph.edges.values() for e in es for _, chance, _, _ in e):
-        gain = total - totals(graph, reach(graph))[seat]
-    return Policy(diagram.name, seat, total, rows, gain, method=response.method, shown=units(code)[seat])
+        gain = settled(total - totals(graph, reach(graph))[seat], graph, seat)
+    return Policy(
+        diagram.name, seat, total, rows, gain, method=response.method, shown=units(code)[seat], exact=graph.exact
+    )
 
 
 def _nothing(step: Choose, seen: tuple[Any, ...]) -> None:
@@ -312,6 +313,7 @@ class Exploitability:
     gains: tuple[tuple[Player, Fraction], ...]
     units: tuple[Any, ...] = ()
     verdict: str = "computed"
+    exact: bool = True
 
     @property
     def largest(self) -> Fraction:
@@ -324,7 +326,7 @@ class Exploitability:
     def lines(self) -> list[str]:
         units = self.units or (None,) * len(self.gains)
         each = [f"{player_name(p)} could gain {brief(g, u)}" for (p, g), u in zip(self.gains, units, strict=True)]
-        return [f"exploitability({self.strategy}) = {brief(self.total)}", *each]
+        return [f"exploitability({self.strategy}) = {brief(self.total)}", *each, *(() if self.exact else (ROUNDED,))]
 
 
 def exploitability(
@@ -339,4 +341,6 @@ def exploitability(
     claim = _equilibrium(program, diagram_of(program, game), strategy, params, limit, pure)
     code_units = units(unroll(program, diagram_of(program, game), params))
     total = sum((g for _, g in claim.gains), Fraction(0))
-    return Exploitability(claim.strategy, total, claim.gains, tuple(code_units[p] for p, _ in claim.gains))
+    return Exploitability(
+        claim.strategy, total, claim.gains, tuple(code_units[p] for p, _ in claim.gains), exact=claim.exact
+    )

@@ -15,7 +15,7 @@ from typing import Any
 from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Diagram
 from opengames.program import Program
-from opengames.solvers.answers import brief
+from opengames.solvers.answers import ROUNDED, brief
 from opengames.solvers.bimatrix import SYSTEMS, extreme_equilibria
 from opengames.solvers.claims import is_over_budget
 from opengames.solvers.layers import NODES
@@ -68,6 +68,7 @@ class Equilibria:
     degenerate: bool
     notes: tuple[str, ...] = ()
     verdict: str = "computed"
+    exact: bool = True
 
     @property
     def certificate(self) -> Fraction:
@@ -115,7 +116,9 @@ def equilibria(
             notes += ("the game is degenerate: the equilibria listed are the corners of sets of equilibria",)
     elif len(form.players) > 2:
         notes = (f"mixed equilibria are looked for with two players; here are {len(form.players)}",)
-    return Equilibria(form.game, tuple(found), complete, degenerate, notes)
+    if not form.exact:
+        notes += (ROUNDED,)
+    return Equilibria(form.game, tuple(found), complete, degenerate, notes, exact=form.exact)
 
 
 def pure_equilibria(form: NormalForm) -> list[tuple[int, ...]]:
@@ -201,6 +204,11 @@ class Dominance:
     certificate: Fraction = Fraction(0)
 
     @property
+    def exact(self) -> bool:
+        """Whether no payoff was computed in floats."""
+        return self.form.exact
+
+    @property
     def moves(self) -> tuple[Any, ...] | None:
         """The dominant strategy's moves, one for each information set."""
         if self.dominant is None:
@@ -222,7 +230,7 @@ class Dominance:
         for other, left in enumerate(self.surviving):
             names = ", ".join(self.form.name(other, s) for s in left[:10])
             lines.append(f"iterated elimination leaves {player_name(self.form.players[other])}: {names}")
-        return lines
+        return lines if self.exact else [*lines, ROUNDED]
 
     def to_game(self, name: str) -> str:
         """The dominant strategy as text; raises `Refusal` (`no-dominant-strategy`) if there is none."""

@@ -24,6 +24,7 @@ from opengames.solvers.code import Choose
 from opengames.solvers.layers import NODES, Graph, build, nobody
 from opengames.solvers.policies import Mix
 from opengames.solvers.respond import Set, player_name
+from opengames.solvers.ties import joined
 from opengames.solvers.unroll import unroll
 from opengames.tree import Player
 
@@ -36,7 +37,8 @@ class NormalForm:
     """sets: each seat's information sets (decision, values seen); strategies: moves, one per information set.
 
     payoffs: by profile (one strategy number per seat), one number per seat. before: for each information set
-    of each seat, the own moves that lead there, as (set, move) pairs, one entry per way.
+    of each seat, the own moves that lead there, as (set, move) pairs, one entry per way. exact: `False` where a
+    payoff was computed in floats; a seat's payoffs that are equal but for rounding are then the same number.
     """
 
     game: str
@@ -45,6 +47,7 @@ class NormalForm:
     strategies: tuple[tuple[tuple[Any, ...], ...], ...]
     payoffs: Mapping[tuple[int, ...], tuple[Fraction, ...]]
     before: tuple[tuple[frozenset[tuple[tuple[int, Any], ...]], ...], ...]
+    exact: bool = True
 
     def rows(self, seat: int, weights: Mapping[int, Fraction]) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
         """A mixture of pure strategies as behaviour at each information set (Kuhn's theorem).
@@ -149,8 +152,13 @@ def normal_form(
             for i, share in enumerate(shares):
                 cell[i] += share
     frozen = tuple(tuple(frozenset(ways) for ways in each) for each in before)
+    if not graph.exact:
+        for seat in range(len(code.players)):
+            counts_as = joined(cell[seat] for cell in payoffs.values())
+            for cell in payoffs.values():
+                cell[seat] = counts_as[cell[seat]]
     table = {key: tuple(cell) for key, cell in payoffs.items()}
-    return NormalForm(diagram.name, code.players, tuple(sets), tuple(strategies), table, frozen)
+    return NormalForm(diagram.name, code.players, tuple(sets), tuple(strategies), table, frozen, graph.exact)
 
 
 def _leaves(

@@ -24,12 +24,13 @@ from typing import Any
 from opengames.diagnostics import refuse
 from opengames.diagram import Diagram
 from opengames.program import Program
-from opengames.solvers.answers import Claim, deviation
+from opengames.solvers.answers import ROUNDED, Claim, deviation
 from opengames.solvers.claims import diagram_of, strategy_name
 from opengames.solvers.code import Choose, Draw, Step
 from opengames.solvers.layers import NODES, Graph, Scaled, build
 from opengames.solvers.policies import behaviour
 from opengames.solvers.respond import PURE, Place, Response, respond, worths
+from opengames.solvers.ties import settled
 from opengames.solvers.unroll import unroll
 from opengames.tree import Player
 
@@ -71,17 +72,18 @@ def subgame_perfect(
                 response = _one_decision(graph, start, given[player])
             else:
                 response = respond(graph, player, start, closed, given[player], pure)
-            gain = response.value - Fraction(here.nums[start[1]], here.den)
+            gain = settled(response.value - Fraction(here.nums[start[1]], here.den), graph, player)
             gains[player] = max(gains[player], gain)
             if gain > 0 and found is None:
                 found = _first(graph, response, start, gain)
     verdict = "fails" if any(g > 0 for g in gains.values()) else "holds"
     notes: tuple[str, ...] = (f"{len(starts):,} subgames were checked",)
     if not graph.exact:
-        notes += ("numbers that are not rational were computed as floats",)
+        notes += (ROUNDED,)
     return Claim(
-        "subgame_perfect", strategy_name(strategy), verdict, tuple(gains.items()), found, "exact, every subgame", notes
-    )
+        "subgame_perfect", strategy_name(strategy), verdict, tuple(gains.items()), found, "exact, every subgame", notes,
+        exact=graph.exact,
+    )  # fmt: skip
 
 
 def subgames(graph: Graph) -> list[Place]:

@@ -114,6 +114,9 @@ def _merge(scope: LevelScope, name: s.Name, levels: list[Level]) -> t.Type:
     first = found[0][1] if found else None
     for each, place in found:
         joined = t.join(kind, each)
+        if joined is None and isinstance(kind, t.Num) and isinstance(each, t.Num):
+            _units_differ(scope, name.text, (kind, first), (each, place))
+            return t.WRONG
         if joined is None:
             scope.context.report(
                 "branches-differ",
@@ -126,3 +129,24 @@ def _merge(scope: LevelScope, name: s.Name, levels: list[Level]) -> t.Type:
             return t.WRONG
         kind = joined
     return kind
+
+
+def _units_differ(scope: LevelScope, name: str, one: tuple[t.Num, s.Span | None], other: tuple[t.Num, s.Span | None]) -> None:
+    """Report the two units of a wire, and how a bare number may be given the other's."""
+    (kind, first), (each, place) = one, other
+    bare, unit = (kind, each.unit) if not kind.dimension else (each, kind.unit)
+    help_text = "give both the same unit"
+    if not bare.dimension and unit is not None and unit.symbol and bare.lower is not None and bare.lower == bare.upper:
+        help_text = f"say the unit: `{t.number(bare.lower, None)} {unit.symbol}`"
+    scope.context.report(
+        "branches-differ",
+        f"`{name}` is {_in_unit(kind)} on one branch and {_in_unit(each)} on another",
+        place,
+        _in_unit(each),
+        windows=(Window(first, _in_unit(kind)),) if first is not None else (),
+        help=help_text,
+    )
+
+
+def _in_unit(kind: t.Num) -> str:
+    return f"in `{t.unit_words(kind)}`" if kind.dimension else t.unit_words(kind)

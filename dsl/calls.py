@@ -89,8 +89,8 @@ def _unknown(scope: Scope, node: s.CallExpr, name: str) -> Typed:
         return WRONG
     if kind:
         return context.wrong("not-a-function", f"`{name}` is a {kind}, not a function", node.callee.at, f"a {kind}")
-    known = [*context.signatures, *FUNCTIONS, *DISTRIBUTIONS, *context.boxes]
-    close = SAME_AS.get(name) or nearest(name, known)
+    known = [*context.signatures, *FUNCTIONS, *DISTRIBUTIONS, *context.boxes, *(QUESTIONS if scope.questions else ())]
+    close = None if name in ELSEWHERE else SAME_AS.get(name) or nearest(name, known)
     return context.wrong(
         "unknown-function",
         f"there is no function `{name}`",

@@ -200,8 +200,8 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
     jumbled = next((k for k in names if sorted(k.lower()) == letters), None)
     if jumbled is not None or len(name) < 3:
         return jumbled
-    alike = [k for k in names if k[:1].lower() == name[0].lower() and len(k) > 2]
-    return next(iter(get_close_matches(name, alike, 1, 0.55)), None)
+    alike = [k for k in names if k[:1].lower() == name[0].lower() and len(k) > 2 and abs(len(k) - len(name)) <= 2]
+    return next(iter(get_close_matches(name, alike, 1, 0.6)), None)
 
 
 def rename(at: Span, to: str) -> Edit:

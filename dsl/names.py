@@ -28,7 +28,7 @@ def ident(scope: Scope, node: s.Ident, expected: t.Type | None) -> Typed:
         return _label(scope, node, expected)
     if name in context.signatures and not context.signatures[name].inputs:
         return infer(scope, s.CallExpr(node, (), node.at))
-    return unknown_name(scope, node)
+    return unknown_name(scope, node, expected)
 
 
 def _label(scope: Scope, node: s.Ident, expected: t.Type | None) -> Typed:
@@ -47,7 +47,15 @@ def _label(scope: Scope, node: s.Ident, expected: t.Type | None) -> Typed:
     return Typed(Const(node.name, at=node.at), homes[0])
 
 
-def unknown_name(scope: Scope, node: s.Ident) -> Typed:
+def _label_like(name: str, expected: t.Type | None) -> str | None:
+    """The label of the wanted enumeration that `name` misspells or is short for."""
+    if not isinstance(expected, t.Enum):
+        return None
+    short = [label for label in expected.labels if label.lower().startswith(name.lower())]
+    return short[0] if len(short) == 1 else nearest(name, expected.labels)
+
+
+def unknown_name(scope: Scope, node: s.Ident, expected: t.Type | None = None) -> Typed:
     context, name = scope.context, node.name
     kind = context.declared.get(name, ("", None))[0]
     if kind in ("wrong", "param", "type-wrong"):
@@ -64,7 +72,8 @@ def unknown_name(scope: Scope, node: s.Ident) -> Typed:
         )
     why = scope.unknown(name)
     known = [*scope.names(), *context.params, *context.labels, *context.signatures, *FUNCTIONS]
-    close = nearest(name, [k for k in known if "'" not in k and "#" not in k and " " not in k])
+    close = _label_like(name, expected)
+    close = close or nearest(name, [k for k in known if "'" not in k and "#" not in k and " " not in k])
     where = scope.place(close) if close else None
     if not close and name in context.units:
         return context.wrong(
@@ -80,9 +89,17 @@ def unknown_name(scope: Scope, node: s.Ident) -> Typed:
         node.at,
         why or "nothing in scope has this name",
         windows=(Window(where, f"`{close}` is declared here"),) if where is not None else (),
-        help=f"did you mean `{close}`?" if close else "",
+        help=f"did you mean `{close}`?" if close else _of_what(scope, name),
         edit=Edit(node.at, close) if close else None,
     )
+
+
+def _of_what(scope: Scope, name: str) -> str:
+    """What a question that names no game may lack."""
+    boxes = list(scope.context.boxes)
+    if not scope.questions or scope.names() or not boxes:
+        return ""
+    return f"a question about a wire says of which game or channel it is: `... of {boxes[0]}`"
 
 
 def _use_of(kind: str, name: str, asking: bool) -> str:

@@ -17,6 +17,8 @@ SAME_AS = {
 ELSEWHERE = {
     "mean": "the mean of a wire is `E(x)`, in a `query`",
     "average": "the mean of a wire is `E(x)`, in a `query`",
+    "median": "the values and their chances are `distribution(x)`, in a `query`",
+    "quantile": "the values and their chances are `distribution(x)`, in a `query`",
     "count": "count with `ind`: `sum(ind(p) for i in I)`",
     "len": "the size of an index is `sum(1 for i in I)`",
     "pow": "a power is written `x ^ n`",

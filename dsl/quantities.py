@@ -12,6 +12,9 @@ from opengames.dsl.infer import rule
 from opengames.dsl.units import NONE, Unit, UnknownUnit, read_unit
 from opengames.terms import Const
 
+#: The units of `std.energy`.
+LIBRARY_UNITS = frozenset({"MW", "MWh", "h", "min", "kW", "kWh", "GW", "GWh", "s", "day"})
+
 
 @rule(s.Number)
 def number(scope: Scope, node: s.Number, expected: t.Type | None) -> Typed:
@@ -61,15 +64,32 @@ def _no_such_unit(scope: Scope, written: str, symbol: str, at: s.Span, node: s.N
         )
         return
     close = nearest(symbol, context.units)
-    library = {"MW", "MWh", "h", "min", "kW", "kWh", "GW", "GWh", "s", "day"}
-    hint = ""
-    if close:
-        hint = f"did you mean `{close}`?"
-    elif symbol in library:
+    notes: tuple[str, ...] = ()
+    edit: Edit | None = None
+    if symbol in LIBRARY_UNITS:
         hint = f"say where it comes from: `use std.energy: {symbol}`"
+        clash = sorted(LIBRARY_UNITS & set(context.units))
+        if clash:
+            owned = ", ".join(f"`{u}`" for u in clash)
+            hint += f", in place of your own declaration of {owned}"
+        elif not at.file.startswith("std.") and not context.text.startswith("\ufeff"):
+            edit = Edit(s.Span(at.file, 0, 0, 1, 1), f"use std.energy: {symbol}\n")
+    elif close:
+        hint = f"did you mean `{close}`?"
     else:
         hint = f"declare it: `unit {symbol}`"
-    context.report("no-such-unit", f"there is no unit `{symbol}`", at, f"read as the unit `{written}`", help=hint)
+        if node is not None:
+            notes = ("a number and a word after it on one line are one quantity",)
+            hint += f", or begin a new line before `{symbol}`"
+    context.report(
+        "no-such-unit",
+        f"there is no unit `{symbol}`",
+        at,
+        f"read as the unit `{written}`",
+        help=hint,
+        notes=notes,
+        edit=edit,
+    )
 
 
 def covered(items: tuple[s.Expr, ...]) -> str | None:

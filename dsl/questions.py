@@ -87,7 +87,7 @@ def _under(scope: Scope, node: s.Expr, of: Instance | None) -> str | None:
             f"there is no strategy `{name or source(scope, node)}`",
             node.at,
             "not declared",
-            help=f"did you mean `{close}`?" if close else "",
+            help=f"did you mean `{close}`?" if close else _strategies(context),
             edit=Edit(node.at, close) if close else None,
         )
         return None
@@ -103,6 +103,11 @@ def _under(scope: Scope, node: s.Expr, of: Instance | None) -> str | None:
             )
             return None
     return name
+
+
+def _strategies(context: Context) -> str:
+    known = [f"`{name}`" for name in context.strategies]
+    return f"the strategies are {', '.join(known[:5])}{', ...' if len(known) > 5 else ''}" if known else ""
 
 
 def method_of(scope: Scope, node: s.Expr) -> p.Method | None:
@@ -250,7 +255,7 @@ def _strategy_ref(scope: Scope, node: s.Expr) -> Ref | None:
         f"there is no strategy `{name or source(scope, node)}`",
         node.at,
         f"a {kind}, not a strategy" if kind else "not declared",
-        help=f"did you mean `{close}`?" if close else "",
+        help=f"did you mean `{close}`?" if close else _strategies(context),
         edit=Edit(node.at, close) if close else None,
     )
     return None

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 
 from opengames.diagnostics import Diagnostic, Edit, Window
 from opengames.dsl.foreign import foreign_sign, foreign_word
+from opengames.dsl.misread import carried_type, event, plan, quantity, seen, short, type_as_value
 from opengames.dsl.mistakes import Mistake, expectation
 from opengames.dsl.tokens import CLOSES, DECLARATIONS, KEYWORDS, brackets
 from opengames.spans import Span
@@ -82,18 +83,9 @@ def _equals_in_expression(m: Mistake) -> Diagnostic | None:
         return None
     if m.previous and m.previous.text in "+-*/^" and not m.gap:
         return None
-    number, word = [*m.before[-2:], None, None][:2]
-    if number and word and number.kind == "number" and word.kind == "word":
-        quantity = m.text[number.start : word.end]
-        if "\n" not in quantity:
-            return Diagnostic(
-                "unexpected-token",
-                f"`{quantity}` is read as a quantity, so `{word.text}` begins no statement",
-                span=m.span(number.start, word.end),
-                label="a number and its unit",
-                help=f"begin a new line before `{word.text}`",
-                edit=_over(m, number.end, word.start, "\n"),
-            )
+    read_as_quantity = quantity(m, m.before[-2:])
+    if read_as_quantity is not None:
+        return read_as_quantity
     return Diagnostic(
         "assignment-in-expression",
         "`=` defines a wire, and this is a place for a comparison",
@@ -408,19 +400,6 @@ def _family(m: Mistake) -> Diagnostic | None:
     )
 
 
-def _plan(m: Mistake) -> Diagnostic | None:
-    if m.before[:1] and m.before[0].text == "strategy" and m.token in ("=", "~") and "." in m.accepted:
-        who = m.previous.text if m.previous else "ann"
-        return Diagnostic(
-            "unexpected-token",
-            "a plan names a player and one of its decisions",
-            span=m.span(m.previous.start, m.previous.end) if m.previous else m.here,
-            label="expected `.` and the decision after this",
-            help=f"write `{who}.decision {m.token} …`",
-        )
-    return None
-
-
 # ---------------------------------------------------------------------- general
 
 
@@ -434,7 +413,7 @@ def _stray(m: Mistake) -> Diagnostic | None:
         notes = ("a wire belongs into the block of a `channel` or a `game`; a constant is a `param`",)
     return Diagnostic(
         "stray-text",
-        f"`{_short(m.token)}` begins no declaration",
+        f"`{short(m.token)}` begins no declaration",
         span=m.here,
         label="expected `type`, `param`, `fun`, `game` or another declaration",
         notes=notes,
@@ -462,7 +441,7 @@ def _number_word(m: Mistake) -> Diagnostic | None:
         return None
     return Diagnostic(
         "unexpected-token",
-        f"`{_short(m.text[digits.start : m.end])}` is neither a number nor a quantity",
+        f"`{short(m.text[digits.start : m.end])}` is neither a number nor a quantity",
         span=m.span(digits.start, m.end),
         label="a unit is one word of letters",
     )
@@ -479,7 +458,7 @@ def _unexpected(m: Mistake) -> Diagnostic:
             span=m.here,
             label="nothing follows this" if m.limit >= len(m.text.rstrip()) else "the next declaration follows this",
         )
-    what = f"the keyword `{m.token}`" if m.is_keyword else f"`{_short(m.token)}`"
+    what = f"the keyword `{m.token}`" if m.is_keyword else f"`{short(m.token)}`"
     repair, edit = _repair(m)
     return Diagnostic(
         "unexpected-token",
@@ -503,10 +482,6 @@ def _repair(m: Mistake) -> tuple[str, Edit | None]:
     return "", None
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 30 else text[:27] + "..."
-
-
 _RULES: tuple[Rule, ...] = (
     _text_literal,
     _semicolon,
@@ -518,10 +493,14 @@ _RULES: tuple[Rule, ...] = (
     foreign_sign,
     _double_equals,
     _arrow,
+    type_as_value,
     _missing_type,
     _no_earning,
     _family,
-    _plan,
+    carried_type,
+    seen,
+    event,
+    plan,
     _branches,
     _reserved_word,
     _equals_in_expression,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Scope, nearest, rational
 from opengames.dsl.infer import constant, value
-from opengames.dsl.quantities import cover, covered, find_unit
+from opengames.dsl.quantities import LIBRARY_UNITS, cover, covered, find_unit
 from opengames.spaces import size
 from opengames.terms import Prim, Term, free
 
@@ -84,6 +85,16 @@ def _named(scope: Scope, name: s.Name) -> t.Type:
         return t.WRONG
     close = nearest(name.text, [*context.types, *BUILTIN])
     kind = context.declared.get(name.text, ("", None))[0]
+    if name.text in context.units or (name.text in LIBRARY_UNITS and not close):
+        context.report(
+            "unknown-type",
+            f"`{name.text}` is a unit, not a type",
+            name.at,
+            "a unit",
+            help=f"numbers in this unit are `real {name.text}`",
+            edit=Edit(name.at, f"real {name.text}"),
+        )
+        return t.WRONG
     context.report(
         "unknown-type",
         f"there is no type `{name.text}`",
@@ -217,6 +228,8 @@ def resolve_range(scope: Scope, node: s.RangeType) -> tuple[t.Type, Filter | Non
 
 def _set(scope: Scope, node: s.SetType) -> t.Type:
     unit = covered(node.items)
+    if _names_in_braces(scope, node):
+        return t.WRONG
     found: dict[Fraction, s.Expr] = {}
     like: t.Num | None = None
     for item in node.items:
@@ -256,6 +269,25 @@ def _set(scope: Scope, node: s.SetType) -> t.Type:
         found[number] = item
     assert like is not None
     return t.Num(like.dimension, min(found), max(found), tuple(found), unit=like.unit)
+
+
+def _names_in_braces(scope: Scope, node: s.SetType) -> bool:
+    """Whether the set lists new names, after a report: it was meant as an enumeration."""
+    names = [i.name for i in node.items if isinstance(i, s.Ident)]
+    context = scope.context
+    if len(names) < len(node.items) or any(scope.lookup(n) or n in context.declared for n in names):
+        return False
+    listed = " | ".join(names)
+    declares = re.search(r"\btype\s+(\w+)\s*=\s*$", context.text[: node.at.start])
+    context.report(
+        "type-mismatch",
+        "a set in braces holds numbers, and these are names",
+        node.at,
+        "read as numbers that are declared elsewhere",
+        help=f"names make an enumeration: `type {declares.group(1) if declares else 'T'} = {listed}`",
+        edit=Edit(node.at, listed) if declares and len(names) > 1 else None,
+    )
+    return True
 
 
 def _record(scope: Scope, fields: tuple[s.Field, ...]) -> t.Type:

@@ -131,6 +131,8 @@ def describe(t: Type) -> str:
             return f"`{alias}`"
         case Num(points=points, unit=unit) if points is not None:
             return _set_words(points, unit)
+        case Num(lower=lower, upper=upper, unit=unit) if lower is not None and lower == upper:
+            return f"`{number(lower, unit)}`"
         case Num(lower=lower, upper=upper, unit=unit) if lower is not None and upper is not None:
             return f"`[{number(lower, unit)}, {number(upper, unit)}]`"
         case Num(unit=unit):

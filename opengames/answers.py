@@ -10,10 +10,10 @@ computation that rounds: a claim that rests on `exp`, say, is supported "in floa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
-from itertools import islice, product
+from itertools import product
 from time import perf_counter
 from typing import Any
 
@@ -22,12 +22,13 @@ from opengames.cases import Undecided, assignments, bounded, count, parts, searc
 from opengames.diagnostics import Diagnostic, Refusal, refuse
 from opengames.diagram import Decide, Diagram, walk
 from opengames.evaluate import evaluate
+from opengames.places_named import only_place
 from opengames.plug import is_clearing, plug
 from opengames.program import Program, Question
 from opengames.results import SHORTENED, Answer, Claim, distribution_lines, is_long
-from opengames.rounding import at_edge, formulas, rounds
+from opengames.rounding import formulas, rounds, within_rounding
 from opengames.show import show
-from opengames.spaces import BOOL, Enum, Family, Record, Space
+from opengames.spaces import BOOL, Family, Record, Space
 from opengames.terms import Ask, Const, Fold, Prim, Ref, Term, free, rebuild, substitute
 
 UNFOLDED = 10_000
@@ -190,24 +191,12 @@ class _Work:
                 asked.append(self.desk.diagram(self.program.strategies[each.name].game, each.name))
         self.rounded |= rounds([term, *(t for d in asked for t in formulas(d))], self.program.funs)
         if self.rounded:
-            if not any(isinstance(t, Ask) for t in parts(term)) and self.question.of is None:
-                self._told_apart(term)
-            return "supported" if holds else "not supported"
-        return "proved" if holds else "refuted"
-
-    def _told_apart(self, term: Term) -> None:
-        """Raise `Undecided` where a claim over numbers compares floats that only rounding may tell apart."""
-        while isinstance(term, Prim) and term.op == "not":
-            term = term.args[0]
-        cases: Iterable[Mapping[str, Term]] = [{}]
-        if isinstance(term, Fold) and term.op in ("and", "or"):
-            cases = islice(assignments(term.iters), UNFOLDED) if count(term.iters) <= UNFOLDED else []
-        for known in cases:
-            body, where = (term.body, term.where) if known and isinstance(term, Fold) else (term, None)
-            counts = where is None or self._evaluate(substitute(where, known))
-            if counts and at_edge(substitute(body, known), self._evaluate):
+            numbers = self.question.of is None and not any(isinstance(t, Ask) for t in parts(term))
+            if numbers and within_rounding(term, self._evaluate):
                 self.counterexample = None
                 raise Undecided("two numbers that it compares are equal but for the rounding of floats")
+            return "supported" if holds else "not supported"
+        return "proved" if holds else "refuted"
 
     def _leaves(self, game: str) -> bool:
         """Whether a game, with the strategy of the question in it, may leave the rationals."""
@@ -367,7 +356,9 @@ class _Work:
             except Refusal as refused:
                 self._fell_back(refused)
         runs, seed = self._runs()
-        pairs, self.runs = _sampled_distribution(self.desk, diagram, ask, space, runs, seed)
+        if space is None or isinstance(space, Record | Family):
+            raise Undecided("from runs, a distribution is told of a number, a label or a truth value: ask for one of those")
+        pairs, self.runs = estimates.distribution(self.program, diagram, ask, space, self.desk.params, runs, seed)
         self.methods[_simulated(runs, seed)] = None
         if self.runs < runs:
             self.because.append(f"from the {self.runs:,} runs that meet the condition")
@@ -545,7 +536,7 @@ class _Work:
             self.program, self.question.of, self.question.under, self.desk.params, **self._budgets(ask.op)
         )
         places = dict.fromkeys(where for where, _, _ in found.decisions + found.arms)
-        words = _only_place(str(place.value), tuple(places), ask)
+        words = only_place(str(place.value), tuple(places), ask)
         self.methods["exact"] = None
         chances = [c for where, _, c in found.decisions + found.arms if where == words]
         return sum(chances, Fraction(0)) / len(chances)
@@ -612,39 +603,6 @@ class _Work:
 
     def _evaluate(self, term: Term) -> Any:
         return evaluate(term, {}, self.program.funs, self.desk.params)
-
-
-def _only_place(asked: str, places: tuple[str, ...], ask: Ask) -> str:
-    """The decision or branch that `reach(...)` names: `open`, `seat.bid` or, for an arm, its condition `open == Bet`.
-
-    The branches around it may be left out, as long as one place is meant.
-    """
-    arms = (f"{asked}=true", asked.replace(" == ", "="))
-    found = [p for p in places if p == asked]
-    found = found or [p for p in places if p.endswith(f".{asked}")] or [p for p in places if p in arms]
-    found = found or [p for p in places if p.endswith(tuple(f".{a}" for a in arms))]
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(f"`{w}`" for w in islice(sorted(found or places), 8))
-    if found:
-        headline, advice = f"`{asked}` is in several places", "give the decisions different names"
-    else:
-        headline, advice = f"there is no decision or branch `{asked}`", ""
-    raise Refusal(Diagnostic("unknown-decision", headline, ask.at, notes=(f"there are {listed}",), help=advice))
-
-
-def _sampled_distribution(
-    desk: Desk, diagram: Diagram, ask: Ask, space: Space | None, runs: int, seed: int
-) -> tuple[tuple[tuple[Any, float], ...], int]:
-    """Values with their shares among the runs that meet the evidence, and how many those are."""
-    if space is None or isinstance(space, Record | Family):
-        raise Undecided("from runs, a distribution is told of a number, a label or a truth value: ask for one of those")
-    term, *evidence = ask.args
-    given = {f"given {i}": (e, BOOL) for i, e in enumerate(evidence)}
-    found = estimates.per_run(desk.program, diagram, {"asked": (term, space), **given}, runs, seed, desk.params)
-    listed = estimates.meeting(found.pop("asked"), found.values(), ask).tolist()
-    labelled = [space.labels[i] for i in listed] if isinstance(space, Enum) else listed
-    return estimates.frequencies(labelled), len(listed)
 
 
 def _space_of(term: Term, diagram: Diagram) -> Space | None:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from opengames.diagnostics import refuse
 from opengames.diagram import Compute, Diagram, Port
 from opengames.program import Program
-from opengames.spaces import BOOL, REAL, Space
+from opengames.spaces import BOOL, REAL, Enum, Space
 from opengames.terms import Ask, Prim, Term
 
 if TYPE_CHECKING:
@@ -78,6 +78,18 @@ def estimate(
 
         return tail(values, float(evaluate(rest[0], {}, program.funs, params)))
     return mean((values - values.mean()) ** 2 if ask.op == "variance" else values)
+
+
+def distribution(
+    program: Program, diagram: Diagram, ask: Ask, space: Space, params: Mapping[str, Any], runs: int, seed: int
+) -> tuple[tuple[tuple[Any, float], ...], int]:
+    """Values of a scalar term with their shares among the runs that meet the evidence, and how many those are."""
+    term, *evidence = ask.args
+    given = {f"{_ASKED} given {i}": (e, BOOL) for i, e in enumerate(evidence)}
+    found = per_run(program, diagram, {_ASKED: (term, space), **given}, runs, seed, params)
+    listed = meeting(found.pop(_ASKED), found.values(), ask).tolist()
+    labelled = [space.labels[i] for i in listed] if isinstance(space, Enum) else listed
+    return frequencies(labelled), len(listed)
 
 
 def meeting(values: np.ndarray, evidence: Iterable[np.ndarray], ask: Ask) -> np.ndarray:

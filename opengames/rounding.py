@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
+from itertools import islice
 from typing import Any
 
+from opengames.cases import assignments
 from opengames.diagram import Compute, Diagram, Draw, walk
 from opengames.program import Fun
-from opengames.terms import Apply, Const, Prim, Term, children
+from opengames.terms import Apply, Const, Fold, Prim, Term, children, substitute
 
 #: The share of two numbers within which floats that should differ cannot be told from floats that should not.
 EDGE = 1e-9
+#: Cases of a quantifier that are looked at for such numbers.
+CASES = 2_000
 
 _LEAVES = frozenset({"exp", "log", "sqrt"})
 
@@ -41,11 +45,18 @@ def rounds(terms: Iterable[Term], funs: Mapping[str, Fun]) -> bool:
     return False
 
 
-def at_edge(term: Term, value_of: Callable[[Term], Any]) -> bool:
-    """Whether a comparison that a closed claim is made of has floats on its sides that are equal but for rounding."""
+def within_rounding(term: Term, value_of: Callable[[Term], Any]) -> bool:
+    """Whether a comparison that a closed claim is made of has floats on its sides that are equal but for rounding.
+
+    Of a quantifier with more than `CASES` cases, the first ones are looked at.
+    """
     match term:
+        case Fold(op="and" | "or", iters=iters, body=body, where=where):
+            cases = islice(assignments(iters), CASES)
+            counted = (c for c in cases if where is None or value_of(substitute(where, c)))
+            return any(within_rounding(substitute(body, c), value_of) for c in counted)
         case Prim(op="and" | "or" | "not" | "implies", args=args):
-            return any(at_edge(each, value_of) for each in args)
+            return any(within_rounding(each, value_of) for each in args)
         case Prim(op="==" | "!=" | "<" | "<=" | ">" | ">=", args=(left, right)):
             sides = [value_of(left), value_of(right)]
             if not any(isinstance(side, float) for side in sides):
@@ -63,4 +74,4 @@ def formulas(diagram: Diagram) -> Iterator[Term]:
                 yield term
 
 
-__all__ = ["at_edge", "formulas", "rounds"]
+__all__ = ["formulas", "rounds", "within_rounding"]

@@ -9,10 +9,11 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
-from opengames.show import digits, number, ratio, show
+from opengames.show import digits, in_full, number, ratio, show
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space, index_points
 
 _LONGEST_RATIO = 24
@@ -204,11 +205,14 @@ def is_long(value: Any, space: Space | None = None) -> bool:
 
 
 def _rounded(value: Fraction | float, how: Shown | None) -> str:
-    try:
-        return number(float(value), how)
-    except OverflowError:  # a rational beyond the floats
-        scale = how.scale if how else Fraction(1)
-        return number(round(Fraction(value) / scale) * scale, how)
+    """Six significant digits, of rationals beyond the floats too: `1.2e-9543`."""
+    if isinstance(value, float):
+        return number(value, how)
+    scaled = value / how.scale if how else value
+    wide = Context(prec=6, Emax=MAX_EMAX, Emin=MIN_EMIN)
+    found = wide.divide(Decimal(scaled.numerator), Decimal(scaled.denominator))
+    text = f"{float(found):.6g}" if -300 < found.adjusted() < 300 else f"{found.normalize(wide):e}"
+    return f"{text} {how.unit}" if how and how.unit else text
 
 
 def estimated(value: float, interval: tuple[float, float], space: Space | None) -> str:
@@ -250,7 +254,7 @@ def plain(value: Any, space: Space | None = None) -> Any:
             keys = [", ".join(show(k, s) for k, s in zip(key, index, strict=True)) for key in index_points(index)]
             return {key: plain(v, item) for key, v in zip(keys, value, strict=True)}
     if isinstance(value, Fraction):
-        return str(value / _scale(space))
+        return in_full(value / _scale(space))
     if isinstance(value, bool | str | int) or value is None:
         return value
     if isinstance(value, float):

@@ -7,6 +7,7 @@ what is printed is always the exact value (a float is printed to six significant
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import islice, pairwise
@@ -55,7 +56,7 @@ def number(value: Fraction | float, how: Shown | None = None) -> str:
 def ratio(value: Fraction, how: Shown | None = None) -> str:
     """The exact value in lowest terms, never as a decimal: `7/5 $`, `3 $`."""
     scaled = Fraction(value) / (how.scale if how else 1)
-    return f"{scaled} {how.unit}" if how and how.unit else str(scaled)
+    return f"{in_full(scaled)} {how.unit}" if how and how.unit else in_full(scaled)
 
 
 def digits(value: Fraction | float) -> str:
@@ -91,6 +92,16 @@ def show_space(space: Space) -> str:
         case Family(index=index, item=item):
             return f"{show_space(item)}[{', '.join(show_space(s) for s in index)}]"
     raise TypeError(f"not a space: {space!r}")
+
+
+def in_full(value: Fraction) -> str:
+    """Every digit of an exact number, `7/5`, however many there are; evaluation bounds how long numbers become."""
+    limit = sys.get_int_max_str_digits()
+    sys.set_int_max_str_digits(0)
+    try:
+        return str(value)
+    finally:
+        sys.set_int_max_str_digits(limit)
 
 
 def _whole(value: int) -> str:

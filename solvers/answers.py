@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -10,7 +11,7 @@ from opengames.show import Shown, digits, number, show
 from opengames.solvers.code import Choose
 from opengames.solvers.policies import Mix, Situation, situation
 from opengames.solvers.respond import player_name
-from opengames.solvers.text import strategy_text
+from opengames.solvers.text import Doing, Spare, strategy_text
 from opengames.spaces import Grid, Reals, Space
 from opengames.tree import Player
 
@@ -189,7 +190,9 @@ class Policy:
 
     rows: (decision, values seen, what is done). value: what the player expects with it. certificate: the gain
     that is still possible, 0 for an exact method. gain: the gain over the strategy that was asked about, if
-    one was.
+    one was. rest: gives the rows and what else a text of the whole strategy needs: the other players' plans, and
+    where it does not matter what is done. taken: names that are declared already. nearest: the rows are points of a
+    grid.
     """
 
     game: str
@@ -202,6 +205,11 @@ class Policy:
     method: str = "backward induction"
     shown: Shown | None = None
     exact: bool = True  # no number on the way was a float
+    rest: Callable[[], tuple[tuple[Doing, ...], tuple[Spare, ...]]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    taken: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    nearest: bool = False
     # The rows by situation, filled when first asked.
     known: dict[Situation, Mix] = field(default_factory=dict, repr=False, compare=False)
 
@@ -228,7 +236,12 @@ class Policy:
         return found + [row_line(*row) for row in self.rows[:50]]
 
     def to_game(self, name: str) -> str:
-        return strategy_text(name, self.game, self.rows)
+        """The whole strategy as text, under `name` or a name like it that is still free.
+
+        Raises `Refusal` (`not-expressible`) where a text cannot say it.
+        """
+        rows, spares = (self.rows, ()) if self.rest is None else self.rest()
+        return strategy_text(name, self.game, rows, spares, self.taken, self.nearest)
 
 
 def row_line(step: Choose, seen: tuple[Any, ...], mix: Mix) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 from opengames.diagnostics import Refusal, refuse
@@ -20,6 +21,7 @@ from opengames.show import digits
 from opengames.solvers import slicing
 from opengames.solvers.answers import ROUNDED, Claim, Policy, Values, brief, deviation, point, unit
 from opengames.solvers.code import Choose, Code, Mark, Split
+from opengames.solvers.completion import completed, declared
 from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, reach, totals
 from opengames.solvers.policies import behaviour
 from opengames.solvers.respond import PURE, Response, player_name, respond, worths
@@ -269,7 +271,16 @@ def best_response(
     if all(chance is not None for es in graph.edges.values() for e in es for _, chance, _, _ in e):
         gain = settled(total - totals(graph, reach(graph))[seat], graph, seat)
     return Policy(
-        diagram.name, seat, total, rows, gain, method=response.method, shown=units(code)[seat], exact=graph.exact
+        diagram.name,
+        seat,
+        total,
+        rows,
+        gain,
+        method=response.method,
+        shown=units(code)[seat],
+        exact=graph.exact,
+        rest=partial(completed, code, graph, rows, plan),
+        taken=declared(program),
     )
 
 

@@ -21,8 +21,11 @@ from opengames.solvers.claims import is_over_budget
 from opengames.solvers.layers import NODES
 from opengames.solvers.normal_form import PROFILES, NormalForm, normal_form
 from opengames.solvers.respond import player_name
-from opengames.solvers.text import strategy_text
+from opengames.solvers.text import Doing
 from opengames.tree import Player
+
+#: Equilibria beyond which the rest is only counted in a report.
+SHOWN = 20
 
 #: For each seat, the chances of its pure strategies that are used, by number.
 Profile = tuple[tuple[tuple[int, Fraction], ...], ...]
@@ -53,8 +56,7 @@ class Equilibrium:
 
     def to_game(self, name: str) -> str:
         """The equilibrium as a strategy; mixtures become behaviour at each decision."""
-        rows = [row for seat, mix in enumerate(self.profile) for row in self.form.rows(seat, dict(mix))]
-        return strategy_text(name, self.form.game, rows)
+        return self.form.text(name, _behaviour(self.form, self.profile))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +81,15 @@ class Equilibria:
         lines = [f"{self.game} has {pure} pure and {len(self.found) - pure} mixed equilibria"]
         if not self.complete:
             lines = [f"{self.game} has {pure} pure equilibria; mixed ones were not looked for"]
-        for number, each in enumerate(self.found[:20], 1):
+        for number, each in enumerate(self.found[:SHOWN], 1):
             lines += [f"{number}. {line}" if i == 0 else f"   {line}" for i, line in enumerate(each.lines())]
-        if len(self.found) > 20:
+        if len(self.found) > SHOWN:
             lines.append(f"... {len(self.found)} in all")
         return lines + list(self.notes)
 
     def to_game(self, name: str) -> str:
-        """Every equilibrium as a strategy, numbered from 1."""
-        return "\n".join(e.to_game(f"{name}_{i}") for i, e in enumerate(self.found, 1))
+        """The equilibria that `lines` shows as strategies, numbered from 1; the others are in `found`."""
+        return "\n".join(e.to_game(f"{name}_{i}") for i, e in enumerate(self.found[:SHOWN], 1))
 
 
 def equilibria(
@@ -118,7 +120,23 @@ def equilibria(
         notes = (f"mixed equilibria are looked for with two players; here are {len(form.players)}",)
     if not form.exact:
         notes += (ROUNDED,)
-    return Equilibria(form.game, tuple(found), complete, degenerate, notes, exact=form.exact)
+    return Equilibria(form.game, tuple(_different(form, found)), complete, degenerate, notes, exact=form.exact)
+
+
+def _different(form: NormalForm, found: list[Equilibrium]) -> list[Equilibrium]:
+    """The first of each: mixtures of pure strategies that are one behaviour are one equilibrium."""
+    known: dict[Any, Equilibrium] = {}
+    for each in found:
+        try:
+            key: Any = tuple((id(step), seen, mix) for step, seen, mix in _behaviour(form, each.profile))
+        except Refusal:  # without recall no behaviour says what the mixture does
+            key = each.profile
+        known.setdefault(key, each)
+    return list(known.values())
+
+
+def _behaviour(form: NormalForm, profile: Profile) -> tuple[Doing, ...]:
+    return tuple(row for seat, mix in enumerate(profile) for row in form.rows(seat, dict(mix)))
 
 
 def pure_equilibria(form: NormalForm) -> list[tuple[int, ...]]:
@@ -237,7 +255,8 @@ class Dominance:
         if self.dominant is None:
             raise refuse("no-dominant-strategy", f"{player_name(self.player)} has no dominant strategy")
         seat = self.form.players.index(self.player)
-        return strategy_text(name, self.form.game, self.form.rows(seat, {self.dominant: Fraction(1)}))
+        rows = self.form.rows(seat, {self.dominant: Fraction(1)})
+        return self.form.text(name, rows, "any move: what is dominant is so whatever is done here")
 
 
 def dominant(

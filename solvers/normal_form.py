@@ -7,7 +7,7 @@ Source: Osborne and Rubinstein (1994), section 6.4 and definition 93.1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import product
@@ -21,9 +21,11 @@ from opengames.show import Shown, show
 from opengames.solvers.answers import unit
 from opengames.solvers.claims import diagram_of
 from opengames.solvers.code import Choose
+from opengames.solvers.completion import declared
 from opengames.solvers.layers import NODES, Graph, build, nobody
 from opengames.solvers.policies import Mix
 from opengames.solvers.respond import Set, player_name
+from opengames.solvers.text import Doing, Spare, strategy_text
 from opengames.solvers.ties import joined
 from opengames.solvers.unroll import unroll
 from opengames.tree import Player
@@ -39,6 +41,7 @@ class NormalForm:
     payoffs: by profile (one strategy number per seat), one number per seat. before: for each information set
     of each seat, the own moves that lead there, as (set, move) pairs, one entry per way. exact: `False` where a
     payoff was computed in floats; a seat's payoffs that are equal but for rounding are then the same number.
+    choices: every decision, also those that no play comes to. taken: names that are declared already.
     """
 
     game: str
@@ -48,6 +51,8 @@ class NormalForm:
     payoffs: Mapping[tuple[int, ...], tuple[Fraction, ...]]
     before: tuple[tuple[frozenset[tuple[tuple[int, Any], ...]], ...], ...]
     exact: bool = True
+    choices: tuple[Choose, ...] = ()
+    taken: frozenset[str] = frozenset()
 
     def rows(self, seat: int, weights: Mapping[int, Fraction]) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
         """A mixture of pure strategies as behaviour at each information set (Kuhn's theorem).
@@ -70,8 +75,22 @@ class NormalForm:
                 move = self.strategies[seat][s][number]
                 chances[move] = chances.get(move, Fraction(0)) + w
             total = sum(chances.values())
-            found.append((step, seen, tuple((m, c / total) for m, c in chances.items())))
+            ordered = sorted(chances.items(), key=lambda pair: step.moves.index(pair[0]))
+            found.append((step, seen, tuple((m, c / total) for m, c in ordered)))
         return tuple(found)
+
+    def text(self, name: str, rows: Sequence[Doing], why: str = "never reached") -> str:
+        """Rows of some seats as a whole strategy: any move wherever they say nothing, and `why` in a comment."""
+        said = {id(step) for step, _, _ in rows}
+        spares = [
+            Spare(step, seen, tuple(dict.fromkeys(moves[number] for moves in strategies)), why)
+            for sets, strategies in zip(self.sets, self.strategies, strict=True)
+            for number, (step, seen) in enumerate(sets)
+            if id(step) not in said
+        ]
+        said.update(id(spare.step) for spare in spares)
+        spares += [Spare(step, None, step.moves, why) for step in self.choices if id(step) not in said]
+        return strategy_text(name, self.game, rows, spares, self.taken)
 
     def unit(self, seat: int) -> Shown | None:
         """The unit that the seat's first earning was declared with."""
@@ -158,7 +177,17 @@ def normal_form(
             for cell in payoffs.values():
                 cell[seat] = counts_as[cell[seat]]
     table = {key: tuple(cell) for key, cell in payoffs.items()}
-    return NormalForm(diagram.name, code.players, tuple(sets), tuple(strategies), table, frozen, graph.exact)
+    return NormalForm(
+        diagram.name,
+        code.players,
+        tuple(sets),
+        tuple(strategies),
+        table,
+        frozen,
+        graph.exact,
+        tuple(code.choices()),
+        declared(program),
+    )
 
 
 def _leaves(

@@ -35,6 +35,7 @@ from opengames.solvers.answers import Policy, brief
 from opengames.solvers.arrays import Arrays
 from opengames.solvers.claims import best_response, diagram_of, is_over_budget, seat_of, units, value
 from opengames.solvers.code import Assign, Choose, Code, Draw, Formula, Gather, Join, Mark, Reward, Split
+from opengames.solvers.completion import declared
 from opengames.solvers.policies import Mix
 from opengames.solvers.respond import player_name
 from opengames.solvers.unroll import STEPS_LIMIT, unroll
@@ -90,6 +91,7 @@ class Plan:
     shown: Shown | None = None
     verdict: str = "optimal on the grid"
     method: str = "dynamic programming"
+    taken: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @property
     def certificate(self) -> float | None:
@@ -122,8 +124,11 @@ class Plan:
             lines.append(f"`{name}` was laid on a grid with spacing {spacing:.6g}; values between were interpolated")
         return lines
 
-    def rows(self, limit: int = 400) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
-        """Every decision and state with its move; refuses `over-budget` beyond `limit`."""
+    def rows(self, limit: int = 400, certain: bool = True) -> tuple[tuple[Choose, tuple[Any, ...], Mix], ...]:
+        """Every decision and state with its move; refuses `over-budget` beyond `limit`.
+
+        certain: leave out the decisions that see something which does not matter; else its value there is `None`.
+        """
         if sum(t.best.size for t in self.tables.values()) > limit:
             raise refuse(
                 "over-budget",
@@ -134,14 +139,15 @@ class Plan:
         for table in self.tables.values():
             for place in np.ndindex(table.best.shape):
                 known = {a.slot: a.values[i] for a, i in zip(table.axes, place, strict=True)}
-                # What is seen but does not matter is given its value where that is certain.
-                if all(slot in known for _, slot in table.step.seen):
-                    seen = tuple(known[slot] for _, slot in table.step.seen)
+                if not certain or all(slot in known for _, slot in table.step.seen):
+                    seen = tuple(known.get(slot) for _, slot in table.step.seen)
                     found.append((table.step, seen, ((table.step.moves[int(table.best[place])], Fraction(1)),)))
         return tuple(found)
 
     def to_game(self, name: str) -> str:
-        return Policy(self.game, self.player, None, self.rows()).to_game(name)
+        """The plan as text; between the points of a grid, what is done at the nearest one."""
+        rows = self.rows(certain=False)
+        return Policy(self.game, self.player, None, rows, taken=self.taken, nearest=bool(self.spacing)).to_game(name)
 
 
 def accepts(diagram: Diagram) -> str | None:
@@ -198,7 +204,7 @@ def dynamic_programming(
     tables = {(t.step.place, t.step.index): t for t in reversed(sweep.tables)}
     plan = Plan(diagram.name, seat, worth, tables, None, sweep.states, spacing, units(code)[seat])
     replayed = _replay(program, diagram, plan, params) if replay else None
-    return Plan(diagram.name, seat, worth, tables, replayed, sweep.states, spacing, plan.shown)
+    return Plan(diagram.name, seat, worth, tables, replayed, sweep.states, spacing, plan.shown, taken=declared(program))
 
 
 def _seat(

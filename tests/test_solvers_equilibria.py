@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from opengames.diagnostics import Refusal
 from opengames.diagram import Diagram, Draw, Port
+from opengames.dsl.check import check
 from opengames.solvers.bimatrix import extreme_equilibria, solve
-from opengames.solvers.claims import equilibrium
+from opengames.solvers.claims import equilibrium, value
 from opengames.solvers.equilibria import dominant, equilibria, pure_equilibria
 from opengames.solvers.normal_form import normal_form
 from opengames.spaces import BOOL, Enum
@@ -104,7 +105,10 @@ def test_defection_dominates_and_a_dominated_move_leaves():
     game = b.dilemma()
     found = dominant(b.program(game, funs=(b.payoff(),)), game, "row")
     assert found.moves == ("Defect",) and found.is_strict
-    assert found.to_game("best") == "strategy best of Dilemma {\n    row.a = Defect\n}\n"
+    assert found.to_game("best") == (
+        "strategy best of Dilemma {\n    row.a    = Defect\n"
+        "    column.b = Cooperate  # any move: what is dominant is so whatever is done here\n}\n"
+    )
     assert "Cooperate is strictly dominated by Defect" in found.lines()
 
 
@@ -232,3 +236,75 @@ def test_constants_are_kept_in_the_normal_form():
     form = normal_form(b.program(game), game)
     assert set(form.payoffs.values()) == {(F(7),)}
     assert form.name(0, 1) == "true" and Const(True).value
+
+
+SIGNALLING = """
+type Talent = Low | Mid | High
+type School = None_ | BA | PhD
+type Post   = Clerk | Manager
+player worker, firm
+fun toil(t: Talent, s: School) -> real = table {
+    | t \\ s || None_ | BA | PhD |
+    | Low   ||   0   |  6 |  9  |
+    | Mid   ||   0   |  3 |  7  |
+    | High  ||   0   |  2 |  3  |
+}
+fun wage(p: Post) -> real = match p { Clerk => 4, Manager => 9 }
+fun worth(t: Talent, p: Post) -> real = match (t, p) {
+    (Low, Manager) => -4, (Mid, Manager) => 2, (High, Manager) => 6, (_, Clerk) => 1,
+}
+game Signal {
+    talent ~ {Low: 1/2, Mid: 1/4, High: 1/4}
+    decide school: School by worker seeing talent earning u
+    match school {
+        None_ => {
+            decide post0: Post by firm earning v0
+            v0  = worth(talent, post0)
+            pay = wage(post0)
+        }
+        BA => {
+            decide post1: Post by firm earning v1
+            v1  = worth(talent, post1)
+            pay = wage(post1)
+        }
+        PhD => {
+            lucky ~ bernoulli(1/3)
+            decide post2: Post by firm seeing lucky earning v2
+            v2  = worth(talent, post2) + (if lucky then 1 else 0)
+            pay = wage(post2) + (if lucky then 2 else 0)
+        }
+    }
+    u = pay - toil(talent, school)
+}
+"""
+
+
+def test_mixtures_that_are_one_behaviour_are_one_equilibrium():
+    program = check(SIGNALLING, "signal.game").program
+    assert program is not None
+    found = equilibria(program, "Signal").found
+    texts = [each.to_game("s") for each in found]
+    assert len(set(texts)) == len(texts)
+    assert sum(each.is_pure for each in found) == 7
+    for text, each in zip(texts, found, strict=True):
+        again = check(SIGNALLING + text, "signal.game").program
+        assert again is not None
+        assert equilibrium(again, "Signal", "s").verdict == "holds"
+        assert value(again, "Signal", "s").payoffs == each.payoffs
+
+
+def test_the_others_of_a_dominant_strategy_make_legal_moves():
+    text = """
+player p, q
+game G {
+    x ~ bernoulli(1/2)
+    decide a: bool by p earning ind(a)
+    decide b: bool by q seeing x earning 0 subject to { follow: b or not x }
+}
+query best = dominant(G, p)
+"""
+    program = check(text, "g.game").program
+    assert program is not None
+    written = dominant(program, "G", "p").to_game("best")
+    again = check(text + written, "g.game").program
+    assert again is not None and value(again, "G", "best_strategy").of("p") == 1

@@ -131,7 +131,9 @@ def _merge(scope: LevelScope, name: s.Name, levels: list[Level]) -> t.Type:
     return kind
 
 
-def _units_differ(scope: LevelScope, name: str, one: tuple[t.Num, s.Span | None], other: tuple[t.Num, s.Span | None]) -> None:
+def _units_differ(
+    scope: LevelScope, name: str, one: tuple[t.Num, s.Span | None], other: tuple[t.Num, s.Span | None]
+) -> None:
     """Report the two units of a wire, and how a bare number may be given the other's."""
     (kind, first), (each, place) = one, other
     bare, unit = (kind, each.unit) if not kind.dimension else (each, kind.unit)

@@ -210,9 +210,10 @@ def _commas(args: tuple[Term, ...], c: Context, depth: int) -> Iterator[str]:
 
 def _fold(term: Fold, c: Context, depth: int) -> Iterator[str]:
     iters = ", ".join(f"{written(name)} in {short_space(space)}" for name, space in term.iters[:4])
-    if _whole(term):
+    family = _whole(term)
+    if family is not None:
         yield f"{term.op}("
-        yield from _pieces(term.body.family, _LOOSE, c, depth)
+        yield from _pieces(family, _LOOSE, c, depth)
         yield ")"
         return
     if term.op in ("and", "or"):
@@ -231,11 +232,11 @@ def _fold(term: Fold, c: Context, depth: int) -> Iterator[str]:
     yield ")"
 
 
-def _whole(term: Fold) -> bool:
-    """Whether the author folded a family by its name, as in `sum(cost)`: the indices were added."""
+def _whole(term: Fold) -> Term | None:
+    """The family that the author folded by its name, as in `sum(cost)`: the indices were added."""
     if term.where is not None or not isinstance(term.body, At) or not all("#" in name for name, _ in term.iters):
-        return False
-    return term.body.keys == tuple(Var(name) for name, _ in term.iters)
+        return None
+    return term.body.family if term.body.keys == tuple(Var(name) for name, _ in term.iters) else None
 
 
 def _weighted(pairs: tuple[tuple[Term, Term], ...], c: Context, depth: int) -> Iterator[str]:

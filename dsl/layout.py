@@ -105,7 +105,9 @@ class Layout:
     def write(self) -> str:
         """The whole file."""
         self._wrap()
-        pads = paddings(self, self._lines({}))
+        lines = self._lines({})
+        self._settle_blanks(lines)
+        pads = paddings(self, lines)
         lines = self._lines(pads)
         return self._print(lines, pads)
 
@@ -453,23 +455,27 @@ class Layout:
             p = self.pieces[line.first]
             inner = line.indent + (STEP if p.is_word("}") and self.brace(line.first) else 0)
             for text, blank in p.above:
-                if blank and out and self._may_leave_blank(line, lines, n, out):
-                    out.append("")
+                out.extend([""] * blank)
                 out.append(" " * inner + text)
-            ends = p.kind == "$END" or (p.is_word("}") and bool(self.brace(line.first)))
-            if p.blank and out and not ends and (p.above or self._may_leave_blank(line, lines, n, out)):
-                out.append("")
+            out.extend([""] * p.blank)
             if p.kind != "$END":
                 out.append(codes[n] + behind[n])
         return "\n".join(out).rstrip("\n") + "\n" if out else ""
 
-    def _may_leave_blank(self, line: Line, lines: list[Line], n: int, out: list[str]) -> bool:
+    def _settle_blanks(self, lines: list[Line]) -> None:
+        """Keep `blank` only where an empty line will be printed.
+
+        Columns end at empty lines: one that is dropped must not end them, or the next pass would differ.
+        """
+        for n, line in enumerate(lines):
+            p = self.pieces[line.first]
+            may = n > 0 and self._may_leave_blank(line, lines[n - 1])
+            p.above = [(text, blank and (j > 0 or may)) for j, (text, blank) in enumerate(p.above)]
+            ends = p.kind == "$END" or (p.is_word("}") and bool(self.brace(line.first)))
+            p.blank = p.blank and not ends and (may or bool(p.above))
+
+    def _may_leave_blank(self, line: Line, before: Line) -> bool:
         """No empty line behind a `{`, unless what it opens has a head of several lines; none inside units."""
-        if out[-1].lstrip().startswith("#"):
-            return True
-        before = lines[n - 1] if n else None
-        if before is None:
-            return True
         last = self.pieces[before.last - 1]
         if self.brace(before.last - 1) and last.text == "{":
             return not before.unit

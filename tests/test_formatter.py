@@ -131,6 +131,27 @@ def test_blank_lines_come_one_at_a_time() -> None:
     assert formatted("") == ""
 
 
+def test_an_empty_line_that_is_dropped_parts_no_columns() -> None:
+    decide = ["decide b: bool by a", "  seeing x", "", "  earning 1", "}"]
+    assert formatted("\n".join(["game G {", *decide])) == body(
+        "game G {", "    decide b: bool by a", "        seeing  x", "        earning 1", "}"
+    )
+    rules = ["game G { # one", "", "decide b: bool by a", "earning 1 # two", "", "subject to { # three",
+             "up: b } # four", "", "} # five"]  # fmt: skip
+    assert formatted("\n".join(rules)) == body(
+        "game G {  # one",
+        "    decide b: bool by a",
+        "        earning 1     # two",
+        "        subject to {  # three",
+        "            up: b",
+        "        }  # four",
+        "}  # five",
+    )
+    assert formatted("fun f(x: real) -> real =\nif x > 1 then 2 # a\n\n\nelse 1 # b\n") == body(
+        "fun f(x: real) -> real =", "    if x > 1 then 2  # a", "    else 1           # b"
+    )
+
+
 def test_a_text_with_mistakes_is_left_alone() -> None:
     text = "game G {   x = \n}"
     result = format_text(text, "t.game")

@@ -17,6 +17,8 @@ from opengames.dsl.syntax import File
 
 HERE = Path(__file__).parent
 TEXTS = [p.read_text(encoding="utf-8") for p in sorted((HERE.parent / "specs" / "examples").glob("*.game"))]
+SHIPPED = sorted((HERE.parent / "specs").rglob("*.game"))
+BREAKS = ["\n", "\n\n", "\n  \n\t", "\n        ", "\r\n", "\n\n\n"]
 PAGES = {p.stem for p in (HERE.parent / "dsl" / "explain").glob("*.md")}
 ALIEN = [*"{}()[]|=~:;,.!&?%$#\"'\\^@<>\x00\t\r\n\ufeffé≤0_", "||", "=>", "->", "1e99", "in", "if", "for", "decide", "table",
          "game", "\ntype ", "\nverify x: ", "return", "..", "match"]  # fmt: skip
@@ -105,6 +107,50 @@ def hold_formatter_to_its_laws(result: ParseResult) -> None:
     again = parse(out, file.name)
     assert again.file is not None and again.ok
     assert again.file.declarations == file.declarations
+    assert again.file.doc == file.doc
+    assert [d.doc for d in again.file.declarations] == [d.doc for d in file.declarations]
     assert [c.text for c in comments(file.text)] == [c.text for c in comments(out)]
     assert format_text(file.text, file.name).text == out
     assert format_text(out, file.name).text == out
+
+
+def spaced_anew(rng: random.Random, text: str, rate: float) -> str:
+    """The same tokens and comments with other blanks, line breaks and empty lines between, and more comments."""
+    out: list[str] = []
+    place = 0
+    notes = [(c.start, c.start + len(c.text)) for c in comments(text)]
+    tokens = [(p.start, p.end) for p in pieces(text)]
+    for start, end in sorted(notes + tokens):
+        before = out[-1] if out else ""
+        old = text[place:start]
+        # a comment ends with its line; a number must not meet the name on the next line: it would be a unit
+        must = before.startswith("#") or ("\n" in old and before[-1:].isalnum())
+        out += [_gap(rng, old, rate, must), text[start:end]]
+        place = end
+    return "".join(out)
+
+
+def _gap(rng: random.Random, old: str, rate: float, must_break: bool) -> str:
+    new = old
+    if rng.random() < rate:
+        new = rng.choice(["" if not old else " ", " ", "   ", "\t", *BREAKS])
+        if must_break and "\n" not in new:
+            new = rng.choice(BREAKS)
+    if "\n" in new and rng.random() < rate:
+        before = rng.choice(["", " ", "  ", " " * rng.randint(3, 30), "\n    "])
+        new = f"{before}# n{'o' * rng.randint(0, 9)}{new}"
+    return new
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda p: p.stem)
+@settings(slow, max_examples=4)
+@given(seed=st.integers(0, 2**32), rate=st.sampled_from([0.02, 0.1, 0.3, 0.6]))
+def test_a_shipped_text_spaced_and_commented_anew_formats_once_and_for_all(
+    path: Path, seed: int, rate: float
+) -> None:
+    text = path.read_text(encoding="utf-8")
+    shipped = parse(text, "fuzz.game").file
+    result = parse(spaced_anew(random.Random(seed), text, rate), "fuzz.game")
+    assert shipped is not None and result.file is not None and result.diagnostics == ()
+    assert result.file.declarations == shipped.declarations
+    hold_formatter_to_its_laws(result)

@@ -295,8 +295,8 @@ def in_order(boxes: Iterable[Box], given: Iterable[str]) -> tuple[Box, ...]:
                 if not waiting[i]:
                     heappush(ready, i)
     if len(order) < len(every):
-        names = ", ".join(sorted(set().union(*waiting)))
-        raise ValueError(f"these wires wait for each other: {names}")
+        stuck = ", ".join(sorted(set().union(*waiting)))
+        raise ValueError(f"these wires wait for each other: {stuck}")
     return tuple(order)
 
 

@@ -26,8 +26,8 @@ def settled(gain: Fraction, graph: Graph, player: Player) -> Fraction:
 def largest(graph: Graph, player: Player) -> Fraction:
     """The largest amount that a player earns or loses at one place of the game, at least its fixed earnings."""
     fixed = abs(graph.code.base.get(player, Fraction(0)))
-    paid = (abs(gain.get(player, 0)) for gains in graph.gains.values() for gain in gains)
-    return max([fixed, *(Fraction(x) for x in paid)])
+    paid = [Fraction(gain[player]) for gains in graph.gains.values() for gain in gains if player in gain]
+    return max([fixed, *map(abs, paid)])
 
 
 def joined(values: Iterable[Fraction]) -> dict[Fraction, Fraction]:

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 
 #: From the bottom up. The face is named module by module, since it lives beside the theory.
 FACE = {
-    "__init__", "answers", "cli", "commands", "demo", "estimates", "game_handle", "params", "params_used",
-    "results", "run_results", "session",
+    "__init__", "answers", "cli", "commands", "demo", "estimates", "game_handle", "method_options", "params",
+    "params_used", "places_named", "results", "run_results", "session",
 }  # fmt: skip
 RANKS = {"theory": 0, "reading": 1, "dsl": 2, "solvers": 3, "models": 4, "specs": 4, "face": 5}
 

@@ -91,6 +91,7 @@ class Plan:
     shown: Shown | None = None
     verdict: str = "optimal on the grid"
     method: str = "dynamic programming"
+    exact: bool = False
     taken: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
 
     @property

@@ -67,7 +67,7 @@ def exchange(prosumers: int, units: int, out: Path) -> None:
     """The reservation exchange."""
     heading("2. The reservation exchange")
     say(
-        f"{prosumers:,} prosumers trade reservations {units:,} units long, four units ahead, at random forward prices",
+        f"{prosumers:,} prosumers trade reservations four units ahead, for {units:,} units, at random forward prices",
         "(specs/reservation.game). Each believes in its own switching chances and reserves where the price is below the",
         "loss times the chance of being at home. The text compiles to one JAX program.",
     )
@@ -92,7 +92,7 @@ def exchange(prosumers: int, units: int, out: Path) -> None:
 def textbook(out: Path) -> int:
     """Every claim of the textbook; how many did not hold."""
     heading("3. The textbook")
-    say("Every program of specs/textbook/ with its claims, each decided exactly (not by sampling), and one answer each.", "")
+    say("Every program of specs/textbook/ with its claims, each decided exactly, not by sampling.", "")
     failed = 0
     folder = files("opengames.specs") / "textbook"
     for path in sorted(Path(str(folder)).glob("*.game")):

@@ -14,12 +14,12 @@ from importlib.resources import files
 from typing import Any
 
 import numpy as np
+
 from opengames.models.battery import percentile_bands, shifted
 from opengames.models.day_ahead import Series
 from opengames.models.risk import Risk, by_day, risk
-from opengames.solvers.planning import Plan, dynamic_programming
-
 from opengames.session import Model, loads
+from opengames.solvers.planning import Plan, dynamic_programming
 
 #: Strategies of the text that need nothing but prices, and what to call them.
 RULES = (("idle", "do nothing"), ("clock", "clock"), ("percentile", "percentile rule 30/70"))

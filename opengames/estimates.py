@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from math import sqrt
+from math import ceil, sqrt
 from typing import TYPE_CHECKING, Any
 
 from opengames.diagnostics import refuse
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 RUNS = 1000
 SEED = 0
+#: Runs that a tail must hold before its mean is estimated: with fewer, the interval says nothing.
+FEWEST = 10
 _Z = 1.959964
 _ASKED = "asked"
 
@@ -76,7 +78,17 @@ def estimate(
     if ask.op == "cvar":
         from opengames.evaluate import evaluate
 
-        return tail(values, float(evaluate(rest[0], {}, program.funs, params)))
+        level = float(evaluate(rest[0], {}, program.funs, params))
+        if not 0 < level <= 1:
+            raise refuse("outside-domain", f"the tail of `cvar` is a share above 0 and up to 1, not {level:g}", span=ask.at)
+        if level * len(values) < FEWEST:
+            raise refuse(
+                "tail-too-thin",
+                f"the lowest {level:g} of {len(values):,} runs is {level * len(values):.2g} runs, too few to average",
+                span=ask.at,
+                help=f"make at least {ceil(FEWEST / level):,} runs, or ask the exact reading",
+            )
+        return tail(values, level)
     return mean((values - values.mean()) ** 2 if ask.op == "variance" else values)
 
 

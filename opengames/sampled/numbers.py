@@ -11,8 +11,6 @@ from collections.abc import Callable
 from fractions import Fraction
 from typing import Any
 
-import numpy as np
-
 from opengames.arithmetic import primitive
 from opengames.diagnostics import Refusal
 from opengames.sampled.backend import jax, jnp
@@ -280,7 +278,3 @@ def _slack(a: Num, b: Num) -> Any:
 
 def infinite(x: Any) -> Any:
     return ~jnp.isfinite(x)
-
-
-def as_array(v: Num) -> Any:
-    return jnp.asarray(raw(v), np.float64)

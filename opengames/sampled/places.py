@@ -10,11 +10,9 @@ import numpy as np
 
 from opengames.sampled.backend import jnp
 from opengames.sampled.values import (
-    Cells,
     Num,
     Pick,
     Rec,
-    Stack,
     Value,
     as_family,
     choose,
@@ -205,7 +203,3 @@ def _or(a: Any, b: Any) -> Any:
     if a is False:
         return b
     return a if b is False else a | b
-
-
-def is_family(v: Value) -> bool:
-    return isinstance(v, (Cells, Stack))

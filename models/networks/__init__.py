@@ -1,0 +1,1 @@
+"""Bayesian networks in other people's formats: BIF, XMLBIF, DOT, pgmpy, networkx."""

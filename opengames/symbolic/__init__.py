@@ -1,0 +1,1 @@
+"""The symbolic reading: sympy closed forms, derivatives and LaTeX."""

@@ -1,0 +1,1 @@
+"""Coherence of posted quotes, with exact certificates both ways; state prices of payoffs."""

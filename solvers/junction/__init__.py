@@ -1,0 +1,1 @@
+"""Junction trees: triangulation, and one contraction kernel with several element types."""

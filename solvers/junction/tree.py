@@ -3,7 +3,8 @@
 Laws: every scope lies in a clique; no clique lies in another; the cliques that hold a variable are connected (running
 intersection); a separator is what a clique shares with its parent. A clique's axes begin with its separator, in the
 order of the parent's axes, so that a message to the parent sums over the last axes. Each component hangs from a centre,
-and each clique as near to the root as its separator allows, so that the tree is shallow.
+and each clique as near to the root as its separator allows, so that the tree is shallow; but of many cliques that hang
+from one by the same separator, most hang from each other, so that no clique waits for thousands of messages.
 
 Source: Lauritzen and Spiegelhalter, Local computations with probabilities on graphical structures (1988); Blair and
 Peyton, An introduction to chordal graphs and clique trees (1993).
@@ -21,6 +22,8 @@ from opengames.solvers.junction.triangulate import eliminate, neighbours
 
 #: The most entries of all tables together, if nothing else is said.
 BUDGET = 1 << 24
+#: The most children with one and the same separator.
+FAN = 8
 
 
 class TooWide(Refusal):
@@ -209,9 +212,33 @@ def _hung(members: list[set[int]], parent: list[int]) -> tuple[list[int], list[i
             while top >= 0 and shared <= members[top]:
                 p, top = top, above[top]
             above[i], deep[i] = p, deep[p] + 1
+    _fan(members, above, deep)
     order = sorted(range(len(members)), key=lambda i: (deep[i], above[i], i))
     place = {i: k for k, i in enumerate(order)}
     return order, [place[above[i]] if above[i] >= 0 else -1 for i in order]
+
+
+def _fan(members: list[set[int]], above: list[int], deep: list[int]) -> None:
+    """Where more than `FAN` cliques hang from one by the same separator, all but the first hang from each other."""
+    groups: dict[tuple[int, frozenset[int]], list[int]] = {}
+    for i, p in enumerate(above):
+        if p >= 0:
+            groups.setdefault((p, frozenset(members[i] & members[p])), []).append(i)
+    crowded = [group for group in groups.values() if len(group) > FAN]
+    for group in crowded:
+        for k in range(FAN, len(group)):
+            above[group[k]] = group[k // FAN - 1]
+    if not crowded:
+        return
+    below: list[list[int]] = [[] for _ in members]
+    for i, p in enumerate(above):
+        if p >= 0:
+            below[p].append(i)
+    walk = [i for i, p in enumerate(above) if p < 0]
+    for i in walk:
+        for j in below[i]:
+            deep[j] = deep[i] + 1
+        walk.extend(below[i])
 
 
 def _reach(start: int, near: list[list[int]]) -> list[tuple[int, int]]:

@@ -13,13 +13,8 @@ from opengames.dsl.context import WRONG, Context, Scope, Typed, nearest, source
 from opengames.dsl.infer import constant, infer, value, want
 from opengames.dsl.instances import Instance, box_of, seat_of
 from opengames.dsl.question_shape import well_formed
+from opengames.methods import METHODS, RECOGNITION, asked, unsuited
 from opengames.terms import Ask, Const, Pack, Ref, Term, Var
-
-#: Methods that a text may name after `by`.
-METHODS = (
-    "exact", "simulate", "enumeration", "dynamic_programming", "slicing", "z3", "enkf", "actor_critic", "reinforce",
-    "fictitious_play", "junction_tree", "highs", "sced", "kalman", "particles", "sympy", "induction",
-)  # fmt: skip
 
 
 def question(context: Context, node: s.QuestionDecl) -> p.Question | None:
@@ -55,9 +50,19 @@ def question(context: Context, node: s.QuestionDecl) -> p.Question | None:
         return None
     text = source(scope, node.value, 200)
     space = None if answer == t.UNIT else t.space(answer)
-    return p.Question(
+    made = p.Question(
         node.kind, node.name.text, term, of.name if of is not None else None, under, method, space, text, at=node.at
     )
+    return made if method is None or suits(context, method, asked(made)) else None
+
+
+def suits(context: Context, method: p.Method, kinds: tuple[str, ...] = (RECOGNITION,)) -> bool:
+    """Whether a method answers what is asked (see `methods.asked`), by default a recognition; reports if not."""
+    wrong = unsuited(method.name, kinds)
+    if wrong is None:
+        return True
+    context.report("unsuited-method", wrong.headline, method.at, "a method for other questions", help=wrong.advice)
+    return False
 
 
 def _of(scope: Scope, node: s.Expr) -> Instance | None:
@@ -120,7 +125,7 @@ def method_of(scope: Scope, node: s.Expr) -> p.Method | None:
             f"there is no method `{name or source(scope, node)}`",
             base.at,
             "not known",
-            help=f"did you mean `{close}`?" if close else "the methods are " + ", ".join(f"`{m}`" for m in METHODS[:5]) + ", ...",
+            help=f"did you mean `{close}`?" if close else f"the methods are {', '.join(_there())}, ...",
             edit=Edit(base.at, close) if close else None,
         )
         return None
@@ -138,6 +143,11 @@ def method_of(scope: Scope, node: s.Expr) -> p.Method | None:
             return None
         options.append((arg.name.text, known))
     return p.Method(name, tuple(options), at=node.at)
+
+
+def _there() -> list[str]:
+    """Words to name to somebody who knows none of them."""
+    return [f"`{m.name}`" for m in METHODS.values() if m.available][:5]
 
 
 # -------------------------------------------------------------------- asking words

@@ -10,7 +10,7 @@ from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
 from opengames.dsl.infer import conform, infer
 from opengames.dsl.instances import Decision, Instance, box_of
-from opengames.dsl.questions import method_of
+from opengames.dsl.questions import method_of, suits
 from opengames.dsl.type_expressions import values_of
 from opengames.terms import Term, Var
 
@@ -231,7 +231,7 @@ def recognition(context: Context, node: s.RecognitionDecl) -> p.Recognition | No
             "no wire is observed",
             notes=("wires are matched by name",),
         )
-    if method is None:
+    if method is None or not suits(context, method):
         return None
     return p.Recognition(node.name.text, ports, outs, inverted.name, method, observed, given, at=node.name.at)
 

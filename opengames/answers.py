@@ -22,6 +22,7 @@ from opengames.cases import Undecided, assignments, bounded, count, parts, searc
 from opengames.diagnostics import Diagnostic, Refusal, refuse
 from opengames.diagram import Decide, Diagram, walk
 from opengames.evaluate import evaluate
+from opengames.methods import METHODS
 from opengames.places_named import only_place
 from opengames.plug import is_clearing, plug
 from opengames.program import Program, Question
@@ -41,9 +42,6 @@ CANNOT = frozenset({"not-yet", "over-budget", "needs-sampling", "needs-strategy"
 
 #: What a method is called that is exact but for rounding.
 ROUNDED = "floating point"
-
-#: Methods that are exact: what they name happens anyway where it fits.
-EXACT = frozenset({"exact", "enumeration", "slicing", "dynamic_programming", "induction"})
 
 _ABOUT_WIRES = frozenset({"E", "P", "cvar", "variance", "distribution"})
 _WHOLE = frozenset({"equilibria", "best_response", "dominant", "distribution"})
@@ -447,6 +445,8 @@ class _Work:
         if ask.op == "subgame_perfect":
             self._no_runs(ask)
             found: Any = subgames.subgame_perfect(self.program, game, strategy, self.desk.params, **budgets)
+        elif self.question.by is not None and self.question.by.name == "slicing":
+            found = self._sliced(game, strategy)
         else:
             found = self._or_tried(
                 lambda: claims.equilibrium(self.program, game, strategy, self.desk.params, **budgets)
@@ -468,6 +468,15 @@ class _Work:
             self.counterexample = "\n".join(f"# {line}" for line in lines)
         self.because += found.notes
         return bool(found.verdict == "holds")
+
+    def _sliced(self, game: str, strategy: str) -> Any:
+        from opengames.solvers import slicing
+
+        diagram = self.program.diagrams[game]
+        reason = slicing.accepts(diagram)
+        if reason is not None:
+            raise Undecided(f"`slicing` does not apply: {reason}")
+        return slicing.equilibrium(self.program, diagram, strategy, self.desk.params)
 
     def _exploitability(self, ask: Ask) -> Term:
         from opengames.solvers import claims
@@ -575,17 +584,13 @@ class _Work:
             raise Undecided(f"`{ask.op}` is decided exactly, not from runs: leave out `by simulate`")
 
     def _known_method(self) -> None:
-        """Refuse a method that is not there yet, or an option that it does not have or that changes nothing."""
-        from opengames.solvers import METHODS
-
+        """Refuse a method for other questions or not there yet, or an option that it lacks or that changes nothing."""
         by = self.question.by
         if by is None:
             return
-        if by.name not in METHODS and by.name not in EXACT:
-            raise Undecided(f"the method `{by.name}` is not part of this version")
-        if by.name in METHODS and METHODS[by.name].missing is not None:
-            raise Undecided(str(METHODS[by.name].missing))
         method_options.check(self.question)
+        if METHODS[by.name].missing is not None:
+            raise Undecided(str(METHODS[by.name].missing))
 
     def _budgets(self, op: str) -> dict[str, Any]:
         return method_options.budgets(self.question, op)

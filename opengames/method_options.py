@@ -8,25 +8,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from opengames.cases import parts
 from opengames.diagnostics import Diagnostic, Refusal
+from opengames.methods import CHANGES, METHODS, NORMAL_FORM, WIRES, asked, unsuited, wrong_option
 from opengames.program import Method, Question
-from opengames.terms import Ask, free
-
-_WIRES = frozenset({"E", "P", "cvar", "variance", "distribution", "a claim about plays"})
-_CHANGES = frozenset({"equilibrium", "exploitability", "subgame_perfect", "best_response"})
-_NORMAL_FORM = frozenset({"equilibria", "dominant"})
 
 #: What each option has an effect on. Options of methods that are not here have one wherever the method has.
 EFFECTS: dict[tuple[str, str], frozenset[str]] = {
-    ("exact", "nodes"): _WIRES | _CHANGES | _NORMAL_FORM | {"reach"},
-    ("exact", "strategies"): _CHANGES,
-    ("enumeration", "profiles"): _NORMAL_FORM,
+    ("exact", "nodes"): WIRES | CHANGES | NORMAL_FORM | {"reach"},
+    ("exact", "strategies"): CHANGES,
+    ("enumeration", "profiles"): NORMAL_FORM,
     ("enumeration", "systems"): frozenset({"equilibria"}),
     ("dynamic_programming", "points"): frozenset({"best_response"}),
     ("dynamic_programming", "exact"): frozenset({"best_response"}),
-    ("simulate", "runs"): _WIRES | _CHANGES | _NORMAL_FORM | {"reach"},
-    ("simulate", "seed"): _WIRES | _CHANGES | _NORMAL_FORM | {"reach"},
+    ("induction", "nodes"): CHANGES,
+    ("simulate", "runs"): METHODS["simulate"].answers,
+    ("simulate", "seed"): METHODS["simulate"].answers,
 }
 
 #: Questions that are refused for what this version lacks, whatever the options.
@@ -36,25 +32,20 @@ _LATER = frozenset({"feasible", "coverage"})
 _ARGUMENTS = {"nodes": "limit", "strategies": "pure"}
 
 
-def asked(question: Question) -> tuple[str, ...]:
-    """What a question asks: its questions about wires, strategies and games; none for a formula of constants."""
-    found = dict.fromkeys(t.op for t in parts(question.term) if isinstance(t, Ask))
-    if not found and free(question.term):
-        return ("a claim about plays",)
-    return tuple(found)
-
-
 def check(question: Question) -> None:
-    """Refuse (`method-option`) an option that the method does not have, or that has no effect on what is asked."""
-    from opengames.solvers import METHODS, wrong_option
-
+    """Refuse a method that does not answer what is asked (`unsuited-method`), one that is not known
+    (`unknown-method`), and an option that it does not have or that has no effect here (`method-option`).
+    """
     by = question.by
     if by is None:
         return
     ops = asked(question)
+    if by.name not in METHODS:
+        raise Refusal(Diagnostic("unknown-method", f"there is no method `{by.name}`", by.at))
+    other = unsuited(by.name, ops)
+    if other is not None:
+        raise Refusal(Diagnostic("unsuited-method", other.headline, by.at, help=other.advice))
     for name, value in by.options:
-        if by.name not in METHODS:
-            raise _refuse(by, f"`{by.name}` has no option `{name}`; it has none")
         wrong = wrong_option(by.name, name, value)
         if wrong is not None:
             raise _refuse(by, wrong)
@@ -76,7 +67,8 @@ def budgets(question: Question, op: str) -> dict[str, Any]:
     by = question.by
     if by is None:
         return {}
-    return {
+    alone = {"pure": 0} if by.name == "induction" else {}
+    return alone | {
         _ARGUMENTS.get(name, name): value if isinstance(value, bool) else int(value)
         for name, value in by.options
         if op in EFFECTS.get((by.name, name), ()) and by.name != "simulate"
@@ -89,7 +81,7 @@ def advised(question: Question, refused: Refusal) -> Refusal:
     `by simulate`, which helps questions about wires, is no help there.
     """
     ops = asked(question)
-    if not any(d.code == "needs-sampling" for d in refused.diagnostics) or _WIRES & set(ops):
+    if not any(d.code == "needs-sampling" for d in refused.diagnostics) or WIRES & set(ops):
         return refused
     return Refusal(
         *(

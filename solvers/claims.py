@@ -137,11 +137,11 @@ def equilibrium(
     """Whether no seat gains by changing all of its decisions at once.
 
     A game too large to unfold is decided by `slicing` where that applies (its verdict may be `undecided`,
-    with the reason); elsewhere `over-budget` is raised.
+    with the reason); elsewhere `over-budget` is raised. pure: at 0, backward induction alone decides.
     """
     diagram = diagram_of(program, game)
     sliceable = isinstance(strategy, str | Strategy) and slicing.accepts(diagram) is None
-    if not sliceable:
+    if not sliceable or not pure:
         return _equilibrium(program, diagram, strategy, params, limit, pure)
     if decisions(diagram) <= MANY:
         try:

@@ -63,6 +63,7 @@ def respond(
 ) -> Response:
     """The best that `player` can do from `start` on, the others following the strategy.
 
+    pure: pure strategies that may be tried where induction does not decide; none at 0.
     closed: nodes not looked beyond; what the player expects there is in `given`.
     """
     first = start or (graph.start, 0)
@@ -309,6 +310,12 @@ def _enumerate(
     # The strategy's own moves first, so that ties keep them.
     options = [sorted(o, key=lambda m, p=p: m not in p) for o, p in zip(options, planned, strict=True)]  # type: ignore[misc]
     count = prod(len(o) for o in options)
+    if not pure:
+        raise refuse(
+            "not-yet",
+            f"{player_name(player)} does not recall its own moves: backward induction does not decide what is best",
+            help="ask `by exact`, which tries all its pure strategies",
+        )
     if count > pure:
         raise refuse(
             "over-budget",

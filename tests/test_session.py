@@ -486,9 +486,6 @@ def test_strategies_of_a_seat_that_forgets_are_tried_up_to_the_option(question):
         ("query q = E(s) of dice by exact[strategies = 3]", "`E`"),
         ("query q = dominant(G, bob) by exact[strategies = 3]", "`dominant`"),
         ("query q = dominant(G, bob) by enumeration[systems = 3]", "`dominant`"),
-        ("verify q: equilibrium(one) by enumeration[profiles = 3]", "`equilibrium`"),
-        ("verify q: equilibrium(one) by dynamic_programming[points = 3]", "`equilibrium`"),
-        ("verify q: 1 < 2 by simulate[runs = 3]", "a formula without questions"),
         ("verify q: forall t in Step: t < 4 by exact[nodes = 3]", "a formula without questions"),
     ],
 )

@@ -6,7 +6,102 @@ import subprocess
 import sys
 from fractions import Fraction as F
 
-from opengames.solvers import METHODS, wrong_option
+import pytest
+
+import opengames as og
+from opengames import methods, solvers
+from opengames.dsl import questions
+from opengames.dsl.prelude import QUESTIONS
+from opengames.methods import FORMULA, METHODS, PLAYS, RECOGNITION, unsuited, wrong_option
+
+COIN = """
+player ann
+game Penny {
+    side ~ {true: 1/2, false: 1/2}
+    decide guess: bool by ann earning won
+    won = ind(guess == side)
+}
+strategy yes of Penny { ann.guess = true }
+"""
+SEES = """
+player ann
+game Look {
+    side ~ {true: 1/2, false: 1/2}
+    decide guess: bool by ann seeing side earning ind(guess == side)
+}
+strategy right of Look { ann.guess = side }
+"""
+FORGETS = """
+player ann
+game F {
+    x ~ uniform(bool)
+    decide a: bool by ann seeing x earning u
+    decide b: bool by ann earning u
+    u = ind(a == b)
+}
+strategy f of F {
+    ann.a = true
+    ann.b = true
+}
+"""
+
+
+def test_checker_and_solvers_read_one_table_of_words():
+    assert questions.METHODS is METHODS and solvers.METHODS is METHODS and methods.METHODS is METHODS
+
+
+def test_every_kind_of_question_is_one_that_can_be_asked_and_has_a_word():
+    kinds = {*QUESTIONS, "same", PLAYS, FORMULA, RECOGNITION}
+    answered = set().union(*(w.answers for w in METHODS.values()))
+    assert answered == kinds
+
+
+@pytest.mark.parametrize(
+    ("question", "method"),
+    [
+        ("query q = E(won) of Penny under yes", "induction"),
+        ("verify q: E(won) == 1/2 of Penny under yes", "slicing"),
+        ("verify q: equilibrium(yes)", "enumeration"),
+        ("verify q: equilibrium(yes)", "dynamic_programming"),
+        ("verify q: subgame_perfect(yes)", "simulate"),
+        ("query q = equilibria(Penny)", "induction"),
+        ("query q = best_response(Penny, ann)", "enumeration"),
+        ("verify q: forall b in bool: b or not b", "simulate"),
+        ("verify q: won <= 1 of Penny under yes", "induction"),
+        ("verify q: equilibrium(yes)", "z3"),
+    ],
+)
+def test_a_method_for_other_questions_is_a_mistake_that_the_checker_reports(question, method):
+    with pytest.raises(og.Refusal) as refused:
+        og.loads(f"{COIN}{question} by {method}\n")
+    said = refused.value.diagnostics
+    assert [d.code for d in said] == ["unsuited-method"] and f"`{method}` does not answer" in said[0].headline
+    assert "answered by `" in said[0].help
+    og.loads(f"{COIN}{question}\n")
+
+
+def test_advice_names_the_words_that_suit_the_question():
+    assert unsuited("induction", ("E",)).advice == "`E` is answered by `exact` or `simulate`"
+    assert unsuited("simulate", (RECOGNITION,)).advice == "a recognition is answered by `exact`"
+    assert "missing from this version" in unsuited("exact", ("feasible",)).advice
+    assert unsuited("exact", ("E", "equilibrium")) is None
+
+
+def test_a_question_is_answered_by_the_method_that_it_names():
+    def verdict(text, by):
+        model = og.loads(f"{text}verify q: {by}\n")
+        claim = model.verify("q")[0]
+        return claim.verdict, claim.method, " ".join(claim.because)
+
+    assert verdict(COIN, "equilibrium(yes) by induction")[:2] == ("proved", "exact, backward induction")
+    assert verdict(SEES, "equilibrium(right) by slicing")[:2] == (
+        "proved", "slicing: best for everything that may be seen",
+    )  # fmt: skip
+    assert verdict(FORGETS, "equilibrium(f) by exact")[0] == "proved"
+    open_, _, why = verdict(FORGETS, "equilibrium(f) by induction")
+    assert open_ == "unknown" and "does not recall its own moves" in why
+    open_, _, why = verdict(FORGETS, "equilibrium(f) by slicing")
+    assert open_ == "unknown" and "`slicing` does not apply" in why
 
 
 def test_every_word_says_what_it_does_or_what_is_missing():

@@ -1,6 +1,6 @@
 """From text to program: `check(text, name, params)` parses, resolves, checks and elaborates.
 
-This is the whole way of the language layer. It loads nothing but the standard library and lark, reports
+This is the whole way of the language layer. It loads nothing but the standard library, reports
 as many independent mistakes as it finds, and gives a program only if there are none.
 """
 

@@ -11,12 +11,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from lark import TextSlice
-
 from opengames.diagnostics import Diagnostic
 from opengames.dsl.comments import Comment, comments
 from opengames.dsl.layout import Layout, Piece
-from opengames.dsl.parser import machine, parse
+from opengames.dsl.parser import begin_of, parse, reader
 from opengames.dsl.syntax import File
 
 _QUANTITY = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)[ \t]*(.+)")
@@ -51,16 +49,12 @@ def _same(file: File, text: str, formatted: str) -> bool:
 
 def pieces(text: str) -> list[Piece]:
     """The tokens the grammar sees, with comments and line breaks on them."""
-    lark, builder = machine()
-    builder.begin("")
-    begin = 1 if text.startswith("\ufeff") else 0
-    cursor = lark.parse_interactive(TextSlice(text, begin, len(text)))
     found: list[Piece] = []
     notes = list(comments(text))
-    place = begin
+    place = begin_of(text)
     next_note = 0
-    for token in cursor.iter_parse():
-        start, end = token.start_pos or 0, token.end_pos or 0
+    for token in reader().tokens(text):
+        start, end = token.start_pos, token.end_pos
         piece = Piece(token.type, _spelling(token.type, str(token)), start, end)
         next_note = _comments_between(text, notes, next_note, place, start, found, piece)
         between = text[place:start]

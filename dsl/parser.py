@@ -1,34 +1,29 @@
 """From text to syntax tree: `parse(text, name)`.
 
-The grammar stands in `game.lark`; lark's LALR tables for it are kept in the user's cache directory
-and rebuilt whenever they are missing, stale or damaged. When a text does not parse, it is cut at the
-words that begin declarations and each piece is parsed by itself, so that independent mistakes are all
-reported and what is sound is kept.
+The grammar stands in `game.lark`; the tables that `grammar_tables` made from it stand in `game.json`, so that
+reading a text needs neither the grammar nor lark. When a text does not parse, it is cut at the words that begin
+declarations and each piece is parsed by itself, so that independent mistakes are all reported and what is sound
+is kept.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
-import sys
+import json
 from functools import cache
 from pathlib import Path
-from typing import cast
-
-from lark import Lark, TextSlice
-from lark import __version__ as lark_version
-from lark.exceptions import UnexpectedInput
 
 from opengames.diagnostics import Diagnostic, errors
 from opengames.dsl import syntax
+from opengames.dsl.automaton import Automaton, Call, Stuck, Token
 from opengames.dsl.build_tree import TreeBuilder
 from opengames.dsl.comments import attach
 from opengames.dsl.source import check_depth, check_text, read_text
 from opengames.plain import dataclass
 
-__all__ = ["ParseResult", "parse", "parses", "read_text"]
+__all__ = ["ParseResult", "Reader", "parse", "parses", "read_text", "reader"]
 
 GRAMMAR = Path(__file__).with_name("game.lark")
+TABLES = Path(__file__).with_name("game.json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +43,18 @@ def parse(text: str, name: str) -> ParseResult:
     refused = check_text(text, name)
     if refused:
         return ParseResult(None, refused)
-    begin = 1 if text.startswith("\ufeff") else 0
-    lark, builder = machine()
-    builder.begin(name)
+    each = reader()
+    each.builder.begin(name)
     diagnostics: list[Diagnostic] = []
     declarations: tuple[syntax.Decl, ...]
     try:
-        declarations = read(lark, TextSlice(text, begin, len(text)))
-    except UnexpectedInput:
+        declarations = each.read(text, begin_of(text), len(text))
+    except Stuck:
         # loaded only now: a sound text pays nothing for the messages about broken ones
         from opengames.dsl.piecewise import piecewise
 
         declarations, diagnostics = piecewise(text, name)
-    diagnostics += builder.found
+    diagnostics += each.builder.found
     deep = check_depth(text, declarations)
     if deep:
         return ParseResult(None, (*deep, *diagnostics))
@@ -69,51 +63,45 @@ def parse(text: str, name: str) -> ParseResult:
     return ParseResult(syntax.File(name, text, declarations, head), tuple(diagnostics))
 
 
-def read(lark: Lark, text: TextSlice[str]) -> tuple[syntax.Decl, ...]:
-    """What the tree builder makes of a text; lark types its result as a tree of its own."""
-    return cast("tuple[syntax.Decl, ...]", lark.parse(text))
-
-
 def parses(text: str) -> bool:
     """Whether `text` follows the grammar."""
-    lark, builder = machine()
-    builder.begin("")
+    each = reader()
+    each.builder.begin("")
     try:
-        lark.parse(text)
-    except UnexpectedInput:
+        each.read(text, 0, len(text))
+    except Stuck:
         return False
-    return not builder.found
+    return not each.builder.found
+
+
+def begin_of(text: str) -> int:
+    """Where a text begins: behind a byte order mark."""
+    return 1 if text.startswith("\ufeff") else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """The parser, the builder that it calls, and the builder's method for each rule. Call `builder.begin` before `read`."""
+
+    automaton: Automaton
+    builder: TreeBuilder
+    calls: list[Call | None]
+
+    def read(self, text: str, begin: int, end: int) -> tuple[syntax.Decl, ...]:
+        """The declarations of `text[begin:end]`. Raises `Stuck`."""
+        found: tuple[syntax.Decl, ...] = self.automaton.parse(text, begin, end, self.calls)
+        return found
+
+    def tokens(self, text: str) -> list[Token]:
+        """The tokens that the grammar sees in a whole text. Raises `Stuck`."""
+        found: list[Token] = []
+        self.automaton.parse(text, begin_of(text), len(text), [None] * len(self.calls), found)
+        return found
 
 
 @cache
-def machine() -> tuple[Lark, TreeBuilder]:
-    """The parser and the builder it calls, made once per process."""
+def reader() -> Reader:
+    """Made once per process."""
+    automaton = Automaton(json.loads(TABLES.read_text(encoding="utf-8")))
     builder = TreeBuilder()
-    grammar = GRAMMAR.read_text(encoding="utf-8")
-    return _build(grammar, builder), builder
-
-
-def _build(grammar: str, builder: TreeBuilder) -> Lark:
-    # lark checks the cached file against grammar, options and versions, and builds anew if it is damaged
-    kept = _table_file(grammar)
-    return Lark(
-        grammar,
-        parser="lalr",
-        lexer="contextual",
-        keep_all_tokens=True,
-        maybe_placeholders=False,
-        transformer=builder,
-        cache=False if kept is None else str(kept),
-    )
-
-
-def _table_file(grammar: str) -> Path | None:
-    """Where the tables for this grammar, lark and Python are kept; `None` if nothing can be written there."""
-    home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-    folder = Path(home) / "opengames"
-    key = hashlib.sha256("\0".join([grammar, lark_version, sys.version]).encode()).hexdigest()[:20]
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError:
-        return None
-    return folder / f"grammar-{key}.tables" if os.access(folder, os.W_OK) else None
+    return Reader(automaton, builder, automaton.calls_of(builder))

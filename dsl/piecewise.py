@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from lark import TextSlice
-from lark.exceptions import UnexpectedInput, UnexpectedToken
-
 from opengames.diagnostics import Diagnostic
+from opengames.dsl.automaton import Stuck
 from opengames.dsl.mistakes import Mistake
-from opengames.dsl.parser import machine, parses, read
+from opengames.dsl.parser import begin_of, parses, reader
 from opengames.dsl.recovery import pieces
 from opengames.dsl.source import Lines
 from opengames.dsl.syntax import Decl
@@ -27,49 +25,46 @@ def piecewise(text: str, name: str) -> tuple[tuple[Decl, ...], list[Diagnostic]]
 
     Leaves what the builder found in the sound pieces in the builder.
     """
-    lark, builder = machine()
+    each = reader()
+    builder = each.builder
     lines = Lines(text)
     cut = pieces(text)
     sound: list[Decl] = []
     found: list[Diagnostic] = []
     diagnostics: list[Diagnostic] = []
     for begin, end in cut:
-        begin += begin == 0 and text.startswith("\ufeff")
+        begin = begin or begin_of(text)
         builder.begin(name)
         try:
-            sound += read(lark, TextSlice(text, begin, end))
+            sound += each.read(text, begin, end)
             found += builder.found
-        except UnexpectedInput as error:
+        except Stuck as stuck:
             if len(diagnostics) < MOST_MISTAKES:
-                said = explain_mistake(_mistake(error, name, text, lines, begin, end))
+                said = explain_mistake(_mistake(stuck, name, text, lines, begin, end))
                 diagnostics.append(_with_sound_edit(said, text, cut))
     builder.begin(name)
     builder.found = found
     return tuple(sound), diagnostics
 
 
-def _mistake(error: UnexpectedInput, name: str, text: str, lines: Lines, begin: int, end: int) -> Mistake:
-    state = error.interactive_parser
-    shown = _shown()
-    accepted = frozenset(shown.get(t, t) for t in state.accepts())
-    if isinstance(error, UnexpectedToken) and error.token.type == "$END":
-        token, start = "", end
-    elif isinstance(error, UnexpectedToken):
-        start = error.token.start_pos or 0
-        # a name in a wrong place may have been taken for a unit, together with what follows
-        plain = error.token.type != "UNIT" or "UNIT" in accepted
-        token = str(error.token) if plain else next(t.text for t in scan(text, start, end))
+def _mistake(stuck: Stuck, name: str, text: str, lines: Lines, begin: int, end: int) -> Mistake:
+    terminals = stuck.automaton.terminals
+    accepted = frozenset(_shown(t, *terminals.get(t, ("", t))) for t in stuck.expected)
+    start, found = stuck.place, stuck.token
+    if start == end:
+        token = ""
+    elif found is None:
+        token = next((t.text for t in scan(text, start, end)), text[start])
     else:
-        start = error.pos_in_stream or 0
-        token = next((t.text for t in scan(text, start, end)), text[start]) if start < end else ""
-    stack = tuple(state.parser_state.value_stack)
-    return Mistake(name, text, lines, begin, end, token, start, accepted, stack)
+        # a name in a wrong place may have been taken for a unit, together with what follows
+        plain = found.type != "UNIT" or "UNIT" in accepted
+        token = str(found) if plain else next(t.text for t in scan(text, start, end))
+    return Mistake(name, text, lines, begin, end, token, start, accepted, tuple(stuck.values))
 
 
-def _shown() -> dict[str, str]:
-    """Terminals as a text writes them: `LPAR` is `(`."""
-    lark, _ = machine()
-    return {t.name: t.pattern.value for t in lark.terminals if t.pattern.type == "str" and t.name != "DRAW"}
+def _shown(name: str, kind: str, written: str) -> str:
+    """A terminal as a text writes it: `LPAR` is `(`."""
+    return written if kind == "str" and name != "DRAW" else name
 
 
 def _with_sound_edit(d: Diagnostic, text: str, cut: list[tuple[int, int]]) -> Diagnostic:

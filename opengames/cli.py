@@ -1,6 +1,6 @@
 """The command line: `opengames check | run | verify | query | draw | fmt | explain | new`.
 
-Help, `check`, `fmt` and `explain` load only the standard library and lark. Mistakes in a text, in data or in
+Help, `check`, `fmt` and `explain` load only the standard library. Mistakes in a text, in data or in
 a request are reported; a mistake of ours ends in a short apology, with the traceback if `OPENGAMES_DEBUG` is set.
 """
 

@@ -9,7 +9,7 @@ import pytest
 from lark import Lark
 
 from opengames.diagnostics import Refusal
-from opengames.dsl import parser, source
+from opengames.dsl import source
 from opengames.dsl import syntax as s
 from opengames.dsl.parser import GRAMMAR, parse
 from opengames.dsl.walk import walk
@@ -265,25 +265,3 @@ def test_ten_thousand_lines_parse_in_well_under_two_and_a_half_seconds() -> None
     begin = time.process_time()
     assert parse(text, "t.game").ok
     assert time.process_time() - begin < 5  # a busy machine; 1.2 s measured on an idle one
-
-
-def test_tables_are_rebuilt_when_the_kept_ones_are_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    parser.machine.cache_clear()
-    assert parse("type A = X | Y", "t.game").ok
-    (kept,) = (tmp_path / "opengames").iterdir()
-    whole = kept.read_bytes()
-    for damaged in (whole[:1000], b"", b"garbage\n" * 10):
-        kept.write_bytes(damaged)
-        parser.machine.cache_clear()
-        assert parse("type A = X | Y", "t.game").ok
-        assert kept.read_bytes().split(b"\n")[0] == whole.split(b"\n")[0]
-        assert len(kept.read_bytes()) > len(whole) // 2
-
-
-def test_without_a_place_for_tables_the_parser_still_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    parser.machine.cache_clear()
-    assert parse("type A = X | Y", "t.game").ok
-    parser.machine.cache_clear()

@@ -57,7 +57,7 @@ def find(book: Book, some: Sequence[int] | None = None) -> Found:
     layers: list[Weights] = []
     while left:
         found = layer(book, left)
-        if isinstance(found, _Stakes):
+        if isinstance(found, Winning):
             return Found((), found.tickets)
         layers.append(found)
         columns = list(found)
@@ -67,16 +67,22 @@ def find(book: Book, some: Sequence[int] | None = None) -> Found:
 
 
 @dataclass(frozen=True)
-class _Stakes:
+class Winning:
+    """Stakes that win in every column looked at."""
+
     tickets: Stakes
 
 
-def layer(book: Book, some: Sequence[int], strict: Sequence[int] = ()) -> Weights | _Stakes:
+def layer(
+    book: Book, some: Sequence[int], strict: Sequence[int] = (), columns: np.ndarray[Any, Any] | None = None
+) -> Weights | Winning:
     """Chances of the columns in which one of the quotes is on, under which nobody expects to win; or stakes.
 
     strict: where given, only these quotes must be met, the others as far as it goes; the answer is then chances.
+    columns: where given, only these may have chances, and stakes need win only there.
     """
-    rows, columns = book.sides(some), book.live(some)
+    rows = book.sides(some)
+    columns = book.live(some) if columns is None else columns
     costs = _costs(rows, set(strict))
     chosen = columns
     if len(columns) > _WIDE:
@@ -152,20 +158,20 @@ def _costs(rows: Sequence[Row], strict: set[int]) -> list[float]:
 _ROUND = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 200, 500, 1000, 10_000, 1_000_000)
 
 
-def _rounded(book: Book, rows: Sequence[Row], y: Any, columns: Any, value: float) -> _Stakes | None:
+def _rounded(book: Book, rows: Sequence[Row], y: Any, columns: Any, value: float) -> Winning | None:
     """Small whole stakes near y that win nearly as much for their size in every column that matters, if there are any."""
     import numpy as np
 
     if value < _USED:
         return None
     largest = float(np.abs(y).max())
-    best: _Stakes | None = None
+    best: Winning | None = None
     for most in _ROUND:
         tickets = np.rint(y / largest * most).astype(np.int64)
         won = guaranteed(book, rows, tickets.tolist(), columns)
         if won is None:
             continue
-        found = _Stakes(_named(rows, [Fraction(int(t)) for t in tickets]))
+        found = Winning(_named(rows, [Fraction(int(t)) for t in tickets]))
         if won >= Fraction(9, 10) * most * Fraction(value / largest):
             return found
         best = best or found
@@ -206,7 +212,7 @@ def _named(rows: Sequence[Row], tickets: Sequence[Fraction]) -> Stakes:
 def _exactly(
     book: Book, rows: Sequence[Row], columns: Any, chosen: Any, matrix: Any, costs: Sequence[float],
     solved: Rough | None, strict: Sequence[int],
-) -> Weights | _Stakes:  # fmt: skip
+) -> Weights | Winning:  # fmt: skip
     """The same program in integers, begun where the floating-point solver ended; more columns come in as they are needed."""
     import numpy as np
 
@@ -228,11 +234,11 @@ def _exactly(
             return {int(chosen[j]): v for j, v in found.x if j < n}
         tickets = [-y * row.scale / common for y, row in zip(found.y, rows, strict=False)]
         if len(chosen) == len(columns):
-            return _Stakes(_named(rows, tickets))
+            return Winning(_named(rows, tickets))
         wins = _wins(book, rows, tickets, columns)
         below = [int(columns[j]) for j, w in enumerate(wins) if w < found.value / common]
         if not below:
-            return _Stakes(_named(rows, tickets))
+            return Winning(_named(rows, tickets))
         chosen, solved = np.union1d(chosen, below[:_AT_ONCE]), None
         matrix = book.matrix(rows, chosen)
 
@@ -253,4 +259,4 @@ def _support(x: Any) -> list[int]:
     return [int(j) for j in order if x[j] > _USED]
 
 
-__all__ = ["Found", "Stakes", "Weights", "find", "guaranteed", "layer", "roughly"]
+__all__ = ["Found", "Stakes", "Weights", "Winning", "find", "guaranteed", "layer", "roughly"]

@@ -1,0 +1,251 @@
+"""What quotes imply about a ticket that was not quoted: the least and the largest price that agrees with them.
+
+For two events quoted alone these are Frechet's bounds, max(0, a + b - 1) and min(a, b) for both; in general each is a
+linear program over the worlds, and its dual is a hedge: trades at the quoted prices which, with the ticket bought below
+the lower bound or sold above the upper one, cannot lose.
+
+A ticket that is called off where `given` fails has the bounds of its coherent extensions. If `given` may have chance 0
+while some of the quotes' conditions have a chance, those quotes say nothing about it, and are left out first.
+
+Source: Hailperin, Best possible inequalities for the probability of a logical function of events (1965); Biazzo and
+Gilio, A generalization of the fundamental theorem of de Finetti for imprecise conditional probability assessments
+(2000).
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.show import in_full
+from opengames.solvers.coherence.answers import Stake, exact
+from opengames.solvers.coherence.book import Book, Row, open_book
+from opengames.solvers.coherence.cases import TooMany
+from opengames.solvers.coherence.certificates import Layer, check_bound
+from opengames.solvers.coherence.layers import Stakes, Weights, find, layer
+from opengames.solvers.coherence.pivoting import Optimum, minimise
+from opengames.solvers.coherence.quotes import Event, Quote, at, named_apart, price
+from opengames.solvers.coherence.words import stakes_words, wrapped
+from opengames.solvers.coherence.worlds import Worlds
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_TIGHT = 1e-7
+_MANY = 3_000
+
+
+@dataclass(frozen=True)
+class Bound:
+    """One end. hedge: what to trade at the quoted prices against a better price of one ticket. layers: attains it."""
+
+    value: Fraction
+    hedge: tuple[Stake, ...]
+    guard: tuple[Stake, ...]
+    layers: tuple[Layer, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"value": in_full(self.value), "hedge": [s.to_dict() for s in self.hedge],
+                "guard": [s.to_dict() for s in self.guard]}  # fmt: skip
+
+
+@dataclass(frozen=True, repr=False)
+class Bounds:
+    """The prices of a ticket that agree with the quotes: all from `low.value` to `high.value`, and no others."""
+
+    target: Quote
+    low: Bound
+    high: Bound
+
+    def __contains__(self, value: Any) -> bool:
+        return bool(self.low.value <= value <= self.high.value)
+
+    def lines(self) -> list[str]:
+        name, number = self.target.name, self.target.number
+        said = (lambda v: price(v, True)) if number else exact
+        if self.low.value == self.high.value:
+            lines = [f"{name} is worth {said(self.low.value)} exactly"]
+        else:
+            lines = [f"{name} is worth from {said(self.low.value)} to {said(self.high.value)}"]
+        for side, end, act in (("less", self.low, "buy"), ("more", self.high, "sell")):
+            if end.hedge:
+                lines.append(f"   at a price {'below' if side == 'less' else 'above'} {said(end.value)}, {act} 1 and")
+                lines += wrapped(stakes_words(end.hedge), "      ")
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"kind": "bounds", "ticket": self.target.name, "low": self.low.to_dict(), "high": self.high.to_dict()}
+
+    def __str__(self) -> str:
+        return "\n".join(self.lines())
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def bounds(
+    worlds: Worlds, quotes: Sequence[Quote], event: Event, given: Event | None = None, *, number: bool = False,
+    name: str = "",
+) -> Bounds:  # fmt: skip
+    """The least and the largest coherent price of a ticket on `event`, with certificates of both.
+
+    number: the ticket pays what `event` is worth. Raises `Refusal`: `not-a-distribution` if the quotes are incoherent,
+    `over-budget` if the worlds are too many to list, and what `check_quotes` refuses.
+    """
+    called = name or (event if isinstance(event, str) else "the ticket") + (f" | {given}" if isinstance(given, str) else "")
+    asked = Quote(called, event, given, Fraction(0), Fraction(0), number)
+    *read, target = worlds.read((*named_apart(tuple(quotes)), asked))
+    try:
+        book = open_book(worlds, [*read, target])
+    except TooMany:
+        raise refuse(
+            "over-budget", f"the worlds that these quotes and `{called}` tell apart are too many to list",
+            help="quote fewer variables, or ask `check_quotes` whether one price is coherent",
+        ) from None  # fmt: skip
+    some = list(range(len(read)))
+    if find(book, some).stakes is not None:
+        raise incoherent(worlds, read)
+    before, left, guard = _deferred(book, some)
+    ends = [_end(book, left, side, before, guard) for side in (1, -1)]
+    for side, end in zip((1, -1), ends, strict=True):
+        pairs = [[(s.quote, s.tickets) for s in stakes] for stakes in (end.hedge, end.guard)]
+        check_bound(worlds, read, at(target, end.value), side, *pairs, end.layers)
+    return Bounds(target, *ends)
+
+
+def incoherent(worlds: Worlds, quotes: Sequence[Quote]) -> Refusal:
+    """The refusal to conclude anything from quotes that win for somebody in every world."""
+    from opengames.solvers.coherence.asking import check_quotes
+
+    lines = check_quotes(worlds, quotes).lines()
+    return refuse("not-a-distribution", "these quotes are incoherent: nothing follows from them",
+                  notes=tuple(line.strip() for line in lines[1:]))  # fmt: skip
+
+
+def _deferred(book: Book, some: Sequence[int]) -> tuple[list[Weights], list[int], Stakes]:
+    """Layers that settle quotes without a chance for the ticket's condition, the quotes that stay, and why they do.
+
+    The last is stakes on them that win wherever one of them is on and the ticket is called off.
+    """
+    import numpy as np
+
+    left, before = list(some), []
+    mine = len(book.quotes) - 1
+    while left:
+        columns = np.flatnonzero(book.on[left].any(axis=0) & ~book.on[mine])
+        if not len(columns):
+            break
+        found = layer(book, left, columns=columns)
+        if not isinstance(found, dict):
+            return before, left, found.tickets
+        before.append(found)
+        lively = book.on[:, list(found)].any(axis=1)
+        left = [i for i in left if not lively[i]]
+    return before, left, {}
+
+
+def _end(book: Book, left: Sequence[int], side: int, before: Sequence[Weights], guard: Stakes) -> Bound:
+    import numpy as np
+
+    mine = len(book.quotes) - 1
+    rows = book.sides(left)
+    columns = np.flatnonzero(book.on[[*left, mine]].any(axis=0))
+    value, weights, hedge = _solve(book, rows, columns, side)
+    layers = [*before, weights]
+    rest = [i for i in left if not book.on[i, list(weights)].any()]
+    layers += find(book, rest).layers if rest else ()
+    worlds_of = tuple(tuple((book.world(c), w) for c, w in sorted(each.items(), key=lambda e: -e[1])) for each in layers)
+    return Bound(value, _stakes(book, hedge), _stakes(book, guard), worlds_of)
+
+
+def _stakes(book: Book, stakes: Stakes) -> tuple[Stake, ...]:
+    return tuple(Stake(book.quotes[i], s * t) for (i, s), t in sorted(stakes.items()))
+
+
+def _solve(book: Book, rows: Sequence[Row], columns: Any, side: int) -> tuple[Fraction, Weights, Stakes]:
+    """The least of side * payoff over chances with weight 1 where the ticket is on, and the hedge that shows it."""
+    from math import lcm
+
+    import numpy as np
+
+    mine = len(book.quotes) - 1
+    pays = book.pays[mine]
+    scale = lcm(*(v.denominator for v in pays))
+    table = [0, *(side * int(v * scale) for v in pays)]
+    k = len(rows)
+    slack = [r for r, row in enumerate(rows) if row.sense != "="]
+
+    def program(chosen: Any) -> tuple[Any, list[int]]:
+        matrix = book.matrix(rows, chosen)
+        n = len(chosen)
+        whole = np.zeros((k + 1, n + len(slack)), matrix.dtype)
+        whole[:k, :n] = matrix
+        whole[k, :n] = book.on[mine, chosen]
+        for s, r in enumerate(slack):
+            whole[r, n + s] = 1
+        return whole, [table[c] for c in book.codes[mine, chosen].tolist()] + [0] * len(slack)
+
+    chosen = columns
+    whole, cost = program(chosen)
+    warm, tight = _rough(whole, cost, [row.scale for row in rows])
+    tight = tight[tight < len(columns)]
+    if len(columns) > _MANY and len(tight) < len(columns):
+        chosen = columns[tight]
+        whole, cost = program(chosen)
+        warm, _ = _rough(whole, cost, [row.scale for row in rows])
+    found = minimise(whole, [0] * k + [1], cost, warm)
+    while not isinstance(found, Optimum) or not _holds(book, rows, columns, found, table):
+        if len(chosen) == len(columns):
+            raise AssertionError(f"a bounded program has no optimum: {found}")
+        chosen = columns
+        whole, cost = program(chosen)
+        found = minimise(whole, [0] * k + [1], cost)
+    total = sum((v for j, v in found.x if j < len(chosen)), Fraction(0))
+    weights = {int(chosen[j]): v / total for j, v in found.x if j < len(chosen)}
+    stakes: Stakes = {}
+    for row, y in zip(rows, found.y, strict=False):
+        t = -y * row.scale / scale
+        if t:
+            way = -1 if row.sense == "bid" or (row.sense == "=" and t < 0) else 1
+            stakes[row.quote, way] = stakes.get((row.quote, way), Fraction(0)) + abs(t)
+    return side * found.value / scale, weights, stakes
+
+
+def _holds(book: Book, rows: Sequence[Row], columns: Any, found: Optimum, table: Sequence[int]) -> bool:
+    """Whether the prices are right for all columns, also those that were left out."""
+    import numpy as np
+
+    if len(columns) <= _MANY:
+        return True
+    mine = len(book.quotes) - 1
+    codes = book.codes[:, columns]
+    left = np.array(table, object)[codes[mine]] - np.where(codes[mine] > 0, found.y[-1], Fraction(0))
+    for row, y in zip(rows, found.y, strict=False):
+        left = left - np.array([y * g for g in row.gains], object)[codes[row.quote]]
+    return bool((left >= 0).all())
+
+
+def _rough(whole: np.ndarray[Any, Any], cost: Sequence[int], scales: Sequence[int]) -> tuple[list[int], Any]:
+    """Columns in use at the optimum in floating point, and all that cost next to nothing more; empty where there is none."""
+    import numpy as np
+    from scipy.optimize import linprog
+
+    floats = whole.astype(float)
+    floats[:-1] /= np.array(scales, float)[:, None] if len(scales) else 1.0
+    right = np.zeros(len(floats))
+    right[-1] = 1
+    done = linprog(np.array(cost, float), A_eq=floats, b_eq=right, method="highs", options={"presolve": False})
+    if done.status != 0:
+        return [], np.arange(0)
+    order = np.argsort(-done.x)
+    reduced = np.array(cost, float) - done.eqlin.marginals @ floats
+    return [int(j) for j in order if done.x[j] > 1e-9], np.flatnonzero(reduced < _TIGHT)
+
+
+__all__ = ["Bound", "Bounds", "bounds", "incoherent"]

@@ -71,7 +71,7 @@ class Handle:
         inputs: values of its inputs, in their declared units. memory: how many GiB a batch of runs may take, by a
         cautious estimate made beforehand (4 if nothing is said). progress: called with (runs done, runs).
         """
-        from opengames.answers import refuse_clearings
+        from opengames.desk import refuse_clearings
         from opengames.run_results import RunResult
         from opengames.sampled import simulate
         from opengames.sampled.simulation import BUDGET

@@ -23,7 +23,7 @@ from opengames.diagnostics import Diagnostic, Refusal, errors, refuse
 from opengames.params import FromFile, needed, require, supply, unknown_param
 
 if TYPE_CHECKING:
-    from opengames.answers import Desk
+    from opengames.desk import Desk
     from opengames.game_handle import Drawing, Handle
     from opengames.program import ParamDecl, Program, Question
     from opengames.results import Answer, Results
@@ -120,16 +120,20 @@ class Model:
 
     def claim(self, question: Question) -> Any:
         """The verdict on one claim."""
+        from opengames import answers
+
         with self._explained():
             self._need_params(question)
-            return self._desk.claim(question)
+            return answers.claim(self._desk, question)
 
     def query(self, name: str) -> Answer:
         """The answer to the query called `name`."""
+        from opengames import answers
+
         with self._explained():
             (question,) = self.questions("query", name)
             self._need_params(question)
-            return self._desk.answer(question)
+            return answers.answer(self._desk, question)
 
     def queries(self, names: str | Iterable[str] | None = None) -> Results:
         """The answers to the queries of the text, all or those named, in the order of the text."""
@@ -152,7 +156,7 @@ class Model:
 
     @cached_property
     def _desk(self) -> Desk:
-        from opengames.answers import Desk
+        from opengames.desk import Desk
 
         return Desk(self.program)
 

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parents[1]
 
 #: From the bottom up. The face is named module by module, since it lives beside the theory.
 FACE = {
-    "__init__", "answers", "cli", "commands", "demo", "estimates", "game_handle", "method_options", "params",
-    "params_used", "places_named", "results", "run_results", "session",
+    "__init__", "answers", "cli", "commands", "demo", "desk", "estimates", "game_handle", "game_questions",
+    "method_options", "params", "params_used", "places_named", "results", "run_results", "session", "wire_questions",
 }  # fmt: skip
 RANKS = {"theory": 0, "reading": 1, "dsl": 2, "solvers": 3, "models": 4, "specs": 4, "face": 5}
 
@@ -70,7 +70,7 @@ def test_imports_point_down(name, path):
 @pytest.mark.parametrize(("name", "path"), modules(), ids=lambda x: x if isinstance(x, str) else "")
 def test_a_module_is_one_idea_long(name, path):
     lines = len(path.read_text(encoding="utf-8").splitlines())
-    assert lines <= 650, f"{name} has {lines} lines"
+    assert lines <= 600, f"{name} has {lines} lines"
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))), f"{name} does not say what it is for"
 
 

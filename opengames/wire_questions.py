@@ -1,0 +1,95 @@
+"""Questions about the wires of plays: means, chances, distributions, claims that must hold in every play.
+
+Exactly where that is possible; otherwise from runs, unless `exact` was asked for, and then the answer says so.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from opengames import estimates
+from opengames.cases import Undecided
+from opengames.desk import Work, estimate_name, simulated
+from opengames.diagnostics import Refusal
+from opengames.diagram import Diagram, wires
+from opengames.results import distribution_lines, is_long
+from opengames.spaces import BOOL, Family, Record, Space
+from opengames.terms import Ask, Const, Term, Var
+
+
+def distribution(work: Work, ask: Ask) -> Any:
+    """The pairs (value, chance) of `distribution(x)`. From runs, only of what has few values (else `Undecided`)."""
+    diagram = work.diagram()
+    work.over = space = _space_of(ask.args[0], diagram) or work.question.space
+    if not work.sampling():
+        try:
+            pairs = exactly(work, ask, diagram)
+            work.rounded = any(isinstance(x, float) for pair in pairs for x in pair)
+            work.shortened = any(is_long(chance) for _, chance in pairs)
+            work.because += distribution_lines(pairs, space)
+            return pairs
+        except Refusal as refused:
+            work.fell_back(refused)
+    runs, seed = work.runs_and_seed()
+    if space is None or isinstance(space, Record | Family):
+        raise Undecided("from runs, a distribution is told of a number, a label or a truth value: ask for one of those")
+    pairs, work.runs = estimates.distribution(work.program, diagram, ask, space, work.desk.params, runs, seed)
+    work.methods[simulated(runs, seed)] = None
+    if work.runs < runs:
+        work.because.append(f"from the {work.runs:,} runs that meet the condition")
+    work.because += distribution_lines(pairs, space)
+    return pairs
+
+
+def about_wires(work: Work, ask: Ask) -> Term:
+    """The answer to `E`, `P`, `cvar` or `variance`: a constant, or the variable of an estimate."""
+    diagram = work.diagram()
+    if not work.sampling():
+        try:
+            return Const(exactly(work, ask, diagram))
+        except Refusal as refused:
+            work.fell_back(refused)
+    runs, seed = work.runs_and_seed()
+    found = estimates.estimate(work.program, diagram, ask, work.desk.params, runs, seed)
+    work.methods[simulated(runs, seed)] = None
+    work.estimates.append(found)
+    return Var(estimate_name(len(work.estimates) - 1))
+
+
+def exactly(work: Work, ask: Ask, diagram: Diagram) -> Any:
+    """The exact reading's answer. Raises `Refusal` where it has none."""
+    from opengames.exact import answer
+
+    nodes = work.budgets(ask.op).get("limit")
+    budget = {} if nodes is None else {"budget": nodes}
+    found = answer(work.program, diagram, ask, work.desk.params, **budget)
+    work.methods["exact"] = None
+    return found
+
+
+def of_runs(work: Work, diagram: Diagram, term: Term) -> str:
+    """The verdict on a claim about the wires of one play, from runs: whether it holds in each."""
+    runs, seed = work.runs_and_seed()
+    held = estimates.per_run(work.program, diagram, {"claim": (term, BOOL)}, runs, seed, work.desk.params)["claim"]
+    work.methods[simulated(runs, seed)] = None
+    work.runs = runs
+    if held.all():
+        return "supported"
+    work.because.append(f"it fails in {int((~held).sum()):,} of {runs:,} runs, first in run {int((~held).argmax())}")
+    return "not supported"
+
+
+def same(work: Work, ask: Ask) -> bool:
+    """Whether two channels are one, input by input."""
+    from opengames.same_channels import difference
+
+    first, second = ask.args
+    tried, where = difference(work.program, first, second, work.desk.params)
+    work.methods[f"exact, {tried:,} input{'s' if tried != 1 else ''}"] = None
+    if where is not None:
+        work.because.append(f"they differ at {where}")
+    return where is None
+
+
+def _space_of(term: Term, diagram: Diagram) -> Space | None:
+    return wires(diagram).get(term.name) if isinstance(term, Var) else None

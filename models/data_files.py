@@ -20,10 +20,14 @@ from opengames.models import data_keys
 from opengames.models.data_values import Origin, fit, missing_column
 from opengames.program import ParamDecl
 from opengames.show import show_space
-from opengames.spaces import Family, Record
+from opengames.spaces import Enum, Family, Record, Space
 
 LARGEST = 1 << 30
 """Bytes of a data file beyond which it is not read."""
+
+
+_LONGEST_NUMBER = 60
+"""Digits of a whole number that is still read."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +49,10 @@ def from_file(decl: ParamDecl, file: str | Path, column: str | None = None) -> A
     Raises `Refusal`: `data-no-such-file`, `data-unreadable`, `data-missing-column`, and what `fit` refuses.
     """
     path = Path(file)
+    if column is None and path.suffix.lower() == ".json" and isinstance(decl.space, Family):
+        nested = _nested(decl.space, _reading(path, decl, lambda: _json_data(path)))
+        if nested is not None:
+            return fit(decl, nested, Origin(f"`{path.name}`"))
     wanted = None if column is None else [column]
     if column is None and isinstance(decl.space, Family) and isinstance(decl.space.item, Record):
         wanted = [name for name, _ in decl.space.item.fields]
@@ -104,22 +112,33 @@ def _only(decl: ParamDecl, table: Table) -> str:
 
 def read_table(path: Path, decl: ParamDecl, wanted: list[str] | None = None) -> Table:
     """The columns of a file, by its ending. wanted: columns to read where the format can choose."""
+    return _reading(path, decl, lambda: _table(path, decl, wanted))
+
+
+def _reading(path: Path, decl: ParamDecl, read: Callable[[], Any]) -> Any:
+    """What `read` gives; what is wrong with the file is refused."""
     try:
         if path.stat().st_size > LARGEST:
             raise refuse("over-budget", f"`{path.name}` is larger than {LARGEST >> 30} GiB", **_at(decl))
-        match path.suffix.lower():
-            case ".parquet" | ".pq":
-                return _parquet(path, decl, wanted)
-            case ".json":
-                return _json(path)
-            case ".csv" | ".tsv" | ".txt" | "":
-                return _csv(path)
+        return read()
     except OSError as error:
         raise _no_file(path, decl, error) from error
     except UnicodeDecodeError as error:
         raise _unreadable(path, decl, f"byte {error.start} is not UTF-8") from error
     except (csv.Error, json.JSONDecodeError) as error:
         raise _unreadable(path, decl, str(error)) from error
+    except RecursionError as error:
+        raise _unreadable(path, decl, "it is nested too deeply") from error
+
+
+def _table(path: Path, decl: ParamDecl, wanted: list[str] | None) -> Table:
+    match path.suffix.lower():
+        case ".parquet" | ".pq":
+            return _parquet(path, decl, wanted)
+        case ".json":
+            return _json(path)
+        case ".csv" | ".tsv" | ".txt" | "":
+            return _csv(path)
     raise _unreadable(path, decl, f"files ending in `{path.suffix}` are not among CSV, Parquet and JSON")
 
 
@@ -155,8 +174,34 @@ def _csv(path: Path) -> Table:
     return Table(path.name, columns, lambda i: lines[i + 1])
 
 
+def _json_data(path: Path) -> Any:
+    """What a JSON file says. Decimals are text, and so are whole numbers that no param can have."""
+    return json.loads(
+        path.read_text(encoding="utf-8-sig"), parse_float=str,
+        parse_int=lambda text: int(text) if len(text) <= _LONGEST_NUMBER else text,
+    )  # fmt: skip
+
+
+def _nested(space: Family, data: Any) -> Any:
+    """JSON data that says by nesting or by keys, rather than by columns, which value is where; `None` for a table."""
+    fields = {name for name, _ in space.item.fields} if isinstance(space.item, Record) else set()
+    if isinstance(data, list):
+        by_rows = len(space.index) > 1 and data and all(isinstance(row, list) for row in data)
+        by_keys = len(space.index) > 1 and data and all(_names(row, space.index[1]) for row in data)
+        return data if by_rows or by_keys else None
+    if not isinstance(data, dict) or not data or fields & set(data):
+        return None
+    columns = all(isinstance(column, list) for column in data.values())
+    return None if columns and not (len(space.index) > 1 and _names(data, space.index[0])) else data
+
+
+def _names(row: Any, index: Space) -> bool:
+    """Whether a mapping has the labels of an enumeration for its keys."""
+    return isinstance(row, dict) and isinstance(index, Enum) and bool(row) and set(row) <= set(index.labels)
+
+
 def _json(path: Path) -> Table:
-    data = json.loads(path.read_text(encoding="utf-8-sig"), parse_float=str)
+    data = _json_data(path)
     if isinstance(data, list) and data and all(isinstance(row, dict) for row in data):
         names = dict.fromkeys(name for row in data for name in row)
         return Table(path.name, {name: [row.get(name) for row in data] for name in names})

@@ -23,6 +23,9 @@ from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, ind
 _SHOWN = 5
 """Rows named in one report."""
 
+_LONGEST_CELL = 60
+"""Characters of a cell that a report shows."""
+
 _LOOKED_AT = 10_000_000
 """Values of one param beyond which nothing is read."""
 
@@ -73,7 +76,7 @@ class _Fitter:
         space = self.decl.space
         value = self._family(space, given) if isinstance(space, Family) else self._one(space, given, "", None)
         if self.faults:
-            raise Refusal(*(self._fault(code, found) for code, found in self.faults.items()))
+            raise self._refusal()
         return value
 
     # ------------------------------------------------------------------------------- families
@@ -85,11 +88,11 @@ class _Fitter:
                 "over-budget", f"`{self.decl.name}` takes {wanted:,} values, and {_LOOKED_AT:,} is the most that is read",
                 span=self.decl.at,
             )  # fmt: skip
-        if isinstance(given, Mapping):
-            given = self._columns(space, given) if self._has_columns(space, given) else self._keyed(space, given)
-        if not isinstance(given, Sequence) or isinstance(given, str | bytes):
+        if isinstance(given, Mapping) and self._has_columns(space, given):
+            given = self._columns(space, given)
+        if isinstance(given, str | bytes) or not isinstance(given, Sequence | Mapping):
             raise self._shape(f"a single value was given where {wanted:,} are needed")
-        items = self._flat(list(given), len(space.index))
+        items = self._flat(space, given)
         if len(items) != wanted:
             raise self._count(len(items), wanted)
         placed = self.placed or range(wanted)
@@ -97,15 +100,32 @@ class _Fitter:
             self._one(space.item, each, self.origin.row(i), None) for i, each in zip(placed, items, strict=True)
         )
 
-    def _flat(self, given: list[Any], depth: int) -> list[Any]:
-        """Nested rows put one after another, if the family has several indices and nesting is what was given."""
-        if depth > 1 and given and all(isinstance(plain(row), list | tuple) for row in given):
-            rows = [plain(row) for row in given]
-            lengths = {len(row) for row in rows}
-            if len(lengths) > 1:
-                raise self._shape(f"its rows have different lengths: {', '.join(map(str, sorted(lengths)))}")
-            return self._flat([item for row in rows for item in row], depth - 1)
-        return given
+    def _flat(self, space: Family, given: Sequence[Any] | Mapping[Any, Any]) -> list[Any]:
+        """The items in index order: nested rows are put one after another, keys are put in their places.
+
+        Rows are the lists or mappings by which a family of several indices may be given; there must be one for
+        each point of the first index, so that a table the wrong way round is not taken for the right one.
+        """
+        first, deeper = space.index[:1], space.index[1:]
+        if isinstance(given, Mapping):
+            by_first = deeper and all(_is_rows(plain(row)) for row in given.values())
+            given = self._keyed(Family(first, space.item) if by_first else space, given)
+            if not by_first:
+                return given
+        rows = [plain(row) for row in given] if deeper else list(given)
+        records = isinstance(space.item, Record) and len(rows) == index_size(space.index)
+        if not deeper or not rows or records or not all(map(_is_rows, rows)):
+            return rows
+        if len(rows) != index_size(first):
+            raise self._shape(
+                f"it has {_many(len(rows), 'row')}, and {show_space(first[0])}, its first index, "
+                f"has {_many(index_size(first), 'point')}"
+            )
+        lists = {len(row) for row in rows if not isinstance(row, Mapping)}
+        if len(lists) > 1:
+            raise self._shape(f"its rows have different lengths: {', '.join(map(str, sorted(lists)))}")
+        inner = Family(deeper, space.item)
+        return [item for row in rows for item in self._flat(inner, row)]
 
     def _has_columns(self, space: Family, given: Mapping[Any, Any]) -> bool:
         return isinstance(space.item, Record) and any(name in given for name, _ in space.item.fields)
@@ -134,14 +154,18 @@ class _Fitter:
         found: dict[int, Any] = {}
         for key, value in given.items():
             parts = key if isinstance(key, tuple) else (key,)
+            if len(space.index) > 1 and isinstance(key, str):
+                parts = tuple(part.strip() for part in key.split(","))  # as `to_dict` spells it
             place = known.get(self._spelled(parts, space.index))
             if place is None:
                 word = ", ".join(str(p) for p in parts)
                 self._note("data-unknown-label", f"key `{word}`", _did_you_mean(word, [", ".join(k) for k in known]))
             else:
                 found[place] = value
+        if self.faults:
+            raise self._refusal()
         lacking = [", ".join(key) for key, i in known.items() if i not in found]
-        if lacking and not self.faults:
+        if lacking:
             more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
             raise refuse(
                 "data-too-short",
@@ -173,17 +197,19 @@ class _Fitter:
             return self._note("data-gap", where, "nothing" if given is None or given == "" else str(given))
         match space:
             case Enum(labels=labels):
+                if _is_rows(given):
+                    return self._note("data-unknown-label", where, _said(given))
                 word = str(given).strip()
                 if word not in labels:
                     return self._note("data-unknown-label", where, _did_you_mean(word, labels))
                 return word
             case Bool():
                 known = truth(given)
-                return self._note("data-bad-cell", where, f"`{given}`") if known is None else known
+                return self._note("data-bad-cell", where, _said(given)) if known is None else known
             case Grid(shown=shown) | Reals(shown=shown):
                 exact = rational(given)
                 if exact is None:
-                    return self._note("data-bad-cell", where, f"`{given}`")
+                    return self._note("data-bad-cell", where, _said(given))
                 magnitude = exact * (shown.scale if shown else 1)
                 if not _inside(space, magnitude):
                     return self._note("data-out-of-range", where, number(magnitude, shown))
@@ -194,7 +220,7 @@ class _Fitter:
         if isinstance(given, Sequence) and not isinstance(given, str) and len(given) == len(space.fields):
             given = {name: item for (name, _), item in zip(space.fields, given, strict=True)}
         if not isinstance(given, Mapping):
-            return self._note("data-bad-cell", row, f"`{given}`, where fields are needed")
+            return self._note("data-bad-cell", row, f"{_said(given)}, where fields are needed")
         for name, _ in space.fields:
             if name not in given:
                 raise missing_column(self.decl, name, [str(k) for k in given], self.origin.what)
@@ -204,6 +230,9 @@ class _Fitter:
 
     def _note(self, code: str, where: str, what: str) -> None:
         self.faults.setdefault(code, []).append((where, what))
+
+    def _refusal(self) -> Refusal:
+        return Refusal(*(self._fault(code, found) for code, found in self.faults.items()))
 
     def _fault(self, code: str, found: list[tuple[str, str]]) -> Diagnostic:
         said = {
@@ -267,6 +296,24 @@ def _bare(part: Any, space: Space) -> str:
     return str(part)
 
 
+def _many(n: int, word: str) -> str:
+    return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
+def _is_rows(given: Any) -> bool:
+    return isinstance(given, list | tuple | Mapping)
+
+
+def _said(given: Any) -> str:
+    """A cell that is no value, as a message calls it; it may be long, or nested without end."""
+    if isinstance(given, Mapping):
+        return f"a mapping of {len(given):,}"
+    if isinstance(given, list | tuple):
+        return f"a list of {len(given):,}"
+    word = str(given).lower() if isinstance(given, bool) else str(given)
+    return f"`{word}`" if len(word) <= _LONGEST_CELL else f"`{word[:_LONGEST_CELL]}...`"
+
+
 def _did_you_mean(word: str, known: Iterable[str]) -> str:
-    near = get_close_matches(word, list(known), 1, 0.5)
-    return f"`{word}`" + (f", did you mean `{near[0]}`?" if near else "")
+    near = get_close_matches(word, list(known), 1, 0.5) if len(word) <= _LONGEST_CELL else []
+    return _said(word) + (f", did you mean `{near[0]}`?" if near else "")

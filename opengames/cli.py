@@ -11,8 +11,9 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NoReturn
 
-from opengames.commands.common import BEYOND, FAILS, WRONG
+from opengames.commands.common import BEYOND, FAILS, WRONG, print_json, reason
 
 COMMANDS = {
     "check": "say what is wrong with a text",
@@ -40,6 +41,11 @@ Exit status: 0 if all is well, 1 if a claim fails or could not be decided or a q
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; the exit status."""
+    if sys.stderr is None:  # closed by whoever called us: nobody wants to hear complaints
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # as long as the process lives
+    if sys.stdout is None:
+        print("error: the standard output is closed", file=sys.stderr)
+        return WRONG
     try:
         status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
@@ -47,10 +53,19 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("\ninterrupted", file=sys.stderr)
         return INTERRUPTED
-    except BrokenPipeError:
-        # whoever read our output has enough; keep Python from complaining when it flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # whoever read our output has enough
+        _discard_output()
         return CLOSED_PIPE
+    except OSError as error:
+        _discard_output()
+        about = f"cannot read or write `{error.filename}`" if error.filename else "cannot write the output"
+        print(f"error: {about}: {reason(error)}", file=sys.stderr)
+        return WRONG
+
+
+def _discard_output() -> None:
+    """Keep Python from complaining when it flushes the standard output at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,9 +73,9 @@ def parser() -> argparse.ArgumentParser:
     return _parsers()[0]
 
 
-def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
     """The whole command line, and the part of each command."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="opengames", description=_TOP, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     top.add_argument("--version", action=_Version, nargs=0, help="show the version number and exit")
@@ -78,13 +93,18 @@ def _parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentPars
 
 
 def _run(argv: list[str]) -> int:
+    top, parts = _parsers()
+    wants_json = "--json" in argv
+    for each in (top, *parts.values()):
+        each.json = wants_json
     try:
-        top, parts = _parsers()
         # names and options of a command may come in any order, which a parser with commands below it cannot take
         known = argv and argv[0] in parts
         args = parts[argv[0]].parse_intermixed_args(argv[1:]) if known else top.parse_args(argv)
     except SystemExit as asked:  # argparse has printed its help or its complaint
         return asked.code if isinstance(asked.code, int) else WRONG
+    except _Usage as wrong:
+        return _usage(str(wrong), argv[0] if argv[0] in parts else None)
     if args.command is None:
         parser().print_help()
         return WRONG
@@ -98,7 +118,7 @@ def _guarded(args: argparse.Namespace) -> int:
         return int(args.act(args))
     except Refusal as refused:
         return _report(refused, args)
-    except (KeyboardInterrupt, BrokenPipeError):
+    except (KeyboardInterrupt, OSError):
         raise
     except Exception as error:
         if os.environ.get("OPENGAMES_DEBUG"):
@@ -111,8 +131,17 @@ def _guarded(args: argparse.Namespace) -> int:
         return OUR_MISTAKE
 
 
+def _usage(what: str, command: str | None) -> int:
+    """A complaint about the command line, as JSON."""
+    from opengames.diagnostics import Diagnostic
+    from opengames.dsl.render_json import to_data
+
+    print_json(command, ok=False, diagnostics=to_data([Diagnostic("bad-option", what)], {}))
+    return WRONG
+
+
 def _report(refused: Exception, args: argparse.Namespace) -> int:
-    from opengames.commands.common import print_json, report
+    from opengames.commands.common import report
     from opengames.dsl.render_json import to_data
 
     diagnostics = refused.diagnostics  # type: ignore[attr-defined]
@@ -122,6 +151,21 @@ def _report(refused: Exception, args: argparse.Namespace) -> int:
     else:
         report(diagnostics, sources, args)
     return FAILS if all(d.code in BEYOND for d in diagnostics) else WRONG
+
+
+class _Usage(Exception):
+    """A command line that is wrong, where JSON is wanted: its text says what is wrong."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Complains on the error stream as usual or, where the command line asks for JSON, as a `_Usage`."""
+
+    json = False
+
+    def error(self, message: str) -> NoReturn:
+        if self.json:
+            raise _Usage(message)
+        super().error(message)
 
 
 class _Version(argparse.Action):

@@ -7,6 +7,7 @@ Sizes that depend on params are settled first, so that families are fitted to th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -43,6 +44,9 @@ def supply(text: str, name: str, given: Mapping[str, Any]) -> Checked:
     params = declared(text, name)
     for each in given:
         if each not in params:
+            checked = check(text, name)
+            if checked.program is None:  # a declaration that does not parse declares nothing
+                return checked
             raise unknown_param(each, list(params))
     texts = {n: v for n, v in given.items() if isinstance(v, str)}
     others = {n: v for n, v in given.items() if not isinstance(v, str)}
@@ -80,7 +84,7 @@ def expressions(
     scalars: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The values that the expressions have in this text. Raises `Refusal` (`bad-param-value`) for one that is wrong."""
-    guesses = {n: Fraction(repr(v)) if isinstance(v, float) else v for n, v in scalars.items()}
+    guesses = {n: Fraction(repr(float(v))) if isinstance(v, float) else v for n, v in scalars.items()}
     guesses = {n: Fraction(v) if isinstance(v, int) and not isinstance(v, bool) else v for n, v in guesses.items()}
     if not texts:
         return guesses
@@ -168,7 +172,7 @@ def unknown_param(name: str, known: list[str]) -> Refusal:
 
 
 def is_scalar(value: Any) -> bool:
-    return isinstance(value, int | float | Fraction | bool) and value == value
+    return isinstance(value, int | float | Fraction | bool) and math.isfinite(value)
 
 
 def fit_to(decl: ParamDecl, value: Any) -> Any:

@@ -345,3 +345,58 @@ type Side = 1..3
 def test_what_cannot_be_answered_ends_with_one_and_what_is_wrong_with_two(folder, capsys, question, status):
     Path("q.game").write_text(f"{CHANCES}{question}\n", encoding="utf-8")
     assert told(capsys, question.split()[0], "q.game")[0] == status
+
+
+# ------------------------------------------------------------------------------- streams
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("more", [(), ("--json",)])
+def test_an_output_that_cannot_be_written_is_said_and_ends_with_two(folder, more):
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "opengames.cli", "query", "sound.game", *more],
+            stdout=full, stderr=subprocess.PIPE, text=True, timeout=120,
+        )  # fmt: skip
+    assert (done.returncode, done.stderr) == (2, "error: cannot write the output: no space left on device\n")
+
+
+@pytest.mark.parametrize(
+    ("closed", "status", "said"),
+    [
+        ("query - <&-", 2, "cannot read the standard input: it is closed"),
+        ("query sound.game >&-", 2, "the standard output is closed"),
+        ("query sound.game 2>&-", 0, "twice = 6"),
+        ("query sound.game --nonsense 2>&-", 2, ""),
+        ("query sound.game >&- 2>&-", 2, ""),
+    ],
+)
+def test_a_closed_stream_ends_in_a_sentence(folder, closed, status, said):
+    done = subprocess.run(
+        ["sh", "-c", f"{sys.executable} -m opengames.cli {closed}"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == status
+    assert said in done.stdout + done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("argv", "command", "said"),
+    [
+        (("query", "sound.game", "--nope"), "query", "unrecognized arguments: --nope"),
+        (("run", "sound.game", "--runs", "x"), "run", "argument --runs: `x` is not a whole number"),
+        (("query",), "query", "the following arguments are required: FILE"),
+        (("nope",), None, "invalid choice: 'nope'"),
+        ((), None, "unrecognized arguments: --json"),
+    ],
+)
+def test_wrong_usage_is_json_where_json_is_wanted(folder, capsys, argv, command, said):
+    status, out, err = told(capsys, *argv, "--json")
+    found = json.loads(out)
+    assert (status, err, found["command"], found["ok"]) == (2, "", command, False)
+    assert said in found["diagnostics"][0]["headline"]
+
+
+def test_a_param_of_a_text_that_does_not_parse_leaves_the_report_to_the_text(folder, capsys):
+    Path("broken.game").write_text("param cost: [Kind] -> real = 1\n", encoding="utf-8")
+    status, _, err = told(capsys, "query", "broken.game", "--set", "cost=2")
+    assert status == 2 and "unknown-param" not in err and "broken.game:1:18" in err

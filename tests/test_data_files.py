@@ -312,3 +312,75 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
     for name, raw in {"a.csv": b"lmp\n\xff\xfe\n", "b.json": b"{", "c.parquet": b"not", "d.xlsx": b""}.items():
         (tmp_path / name).write_bytes(raw)
         assert refused(from_file, PRICE, tmp_path / name, "lmp")[0].code == "data-unreadable", name
+
+
+# ------------------------------------------------------------------------------- several indices
+
+KIND = Enum("Kind", ("A", "B"))
+COST = ParamDecl("cost", Family((KIND, HOUR), Reals()))
+ROWS = [[1, 2, 3, 4], [5, 6, 7, 8]]
+SPOKEN = {"A": dict(zip("1234", ROWS[0], strict=True)), "B": dict(zip("1234", ROWS[1], strict=True))}
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        ROWS,
+        [n for row in ROWS for n in row],
+        dict(zip("BA", reversed(ROWS), strict=True)),
+        dict(reversed(SPOKEN.items())),
+        list(SPOKEN.values()),
+        {f"{kind}, {hour}": n for kind, row in SPOKEN.items() for hour, n in row.items()},
+    ],
+)
+def test_a_family_of_two_indices_is_read_row_by_row_or_by_key(tmp_path, shape):
+    wanted = tuple(F(n) for row in ROWS for n in row)
+    assert fit(COST, shape) == wanted
+    if not isinstance(shape, list) or not isinstance(shape[0], dict):  # a list of objects is a table in JSON
+        assert from_file(COST, write(tmp_path / "cost.json", json.dumps(shape))) == wanted
+
+
+def test_objects_keyed_by_the_second_index_are_rows_of_the_first(tmp_path):
+    decl = ParamDecl("cost", Family((HOUR, KIND), Reals()))
+    shape = [{"B": n + 10, "A": n} for n in range(4)]
+    found = from_file(decl, write(tmp_path / "cost.json", json.dumps(shape)))
+    assert found == fit(decl, shape) == tuple(F(x) for n in range(4) for x in (n, n + 10))
+
+
+@pytest.mark.parametrize("shape", [[list(column) for column in zip(*ROWS, strict=True)], [[[1]]], [ROWS[0], [5]]])
+def test_rows_the_wrong_way_round_are_no_table_of_the_right_size(tmp_path, shape):
+    assert refused(fit, COST, shape)[0].code == "data-shape"
+    assert refused(from_file, COST, write(tmp_path / "cost.json", json.dumps(shape)))[0].code == "data-shape"
+
+
+def test_a_gap_among_nested_keys_is_named():
+    (found,) = refused(fit, COST, {"A": ROWS[0]})
+    assert (found.code, "`B`" in found.headline) == ("data-too-short", True)
+
+
+def test_json_nested_without_end_cannot_be_read(tmp_path):
+    (found,) = refused(from_file, COST, write(tmp_path / "deep.json", "[" * 100_000 + "]" * 100_000))
+    assert (found.code, found.notes) == ("data-unreadable", ("it is nested too deeply",))
+
+
+def test_a_cell_too_long_to_read_is_shown_cut(tmp_path):
+    cells = "[" + "9" * 5_000 + ", 1, 2, 3]"
+    (found,) = refused(from_file, PRICE, write(tmp_path / "long.json", cells))
+    assert found.code == "data-bad-cell" and len(found.notes[0]) < 100
+
+
+@pytest.mark.parametrize("given", [float("inf"), float("nan"), [1], {"a": 1}, 1j, object()])
+def test_what_is_no_number_is_refused_as_a_value_of_a_param(given):
+    import opengames as og
+
+    with pytest.raises(Refusal, match="data-"):
+        og.loads("param n: real = 1").with_params(n=given)
+
+
+def test_numbers_of_numpy_are_numbers():
+    import numpy as np
+
+    import opengames as og
+
+    m = og.loads("param n: real = 1   query q = n")
+    assert [str(m.with_params(n=v).query("q")) for v in (np.float64(1.5), np.float32(1.5), np.int64(2))] == ["3/2", "3/2", "2"]

@@ -58,6 +58,8 @@ def read(path: str) -> tuple[str, str]:
     from opengames.dsl.source import read_text
 
     if path == STDIN:
+        if sys.stdin is None or sys.stdin.closed:
+            raise refuse("no-such-file", "cannot read the standard input: it is closed")
         data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
         try:
             return "<stdin>", data.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
@@ -72,6 +74,7 @@ def read(path: str) -> tuple[str, str]:
 
 
 def reason(error: OSError) -> str:
+    """What the system says went wrong, as the end of a message."""
     return (error.strerror or type(error).__name__).lower()
 
 
@@ -147,7 +150,7 @@ def say(text: str, style: str, args: argparse.Namespace) -> str:
     return f"\x1b[{style}m{text}\x1b[0m" if wants_colour(sys.stdout, args.color) else text
 
 
-def print_json(command: str, **fields: Any) -> None:
+def print_json(command: str | None, **fields: Any) -> None:
     """One JSON object on the standard output. `schema` changes only if a field is removed or changes its meaning."""
     print(json.dumps({"command": command, "schema": 1, **fields}, indent=2, ensure_ascii=False))
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opengames import arguments
 from opengames.diagnostics import refuse
 from opengames.params import require
 from opengames.params_used import params_in
@@ -74,18 +75,40 @@ class Handle:
         from opengames.desk import refuse_clearings
         from opengames.run_results import RunResult
         from opengames.sampled import simulate
+        from opengames.sampled.draws import Outcomes, Uniforms
         from opengames.sampled.simulation import BUDGET
 
         program = self.model.program
+        runs, seed = arguments.whole(runs, "runs", 1), arguments.whole(seed, "seed")
+        budget = BUDGET if memory is None else int(arguments.positive(memory, "memory") * 2**30)
+        supplied = arguments.mapping(inputs or {}, "inputs", "values")
+        for path, each in arguments.mapping(given or {}, "given", "draws").items():
+            if not isinstance(each, Uniforms | Outcomes):
+                raise arguments.misused(f"given[{path!r}]", each, "`og.Uniforms(array)` or `og.Outcomes(array)`")
+        if progress is not None and not callable(progress):
+            raise arguments.misused("progress", progress, "a function of (runs done, runs)")
         with self._asking(under):
             diagram = self.model._desk.diagram(self.name, under)
             if under is not None:
                 refuse_clearings(diagram)
             found = simulate(
-                program, diagram, runs=runs, seed=seed, keep=keep, given=given, inputs=self._inputs(inputs or {}),
-                progress=progress, budget=BUDGET if memory is None else int(memory * 2**30),
+                program, diagram, runs=runs, seed=seed, keep=None if keep is None else self._wires(diagram, keep),
+                given=given, inputs=self._inputs(supplied), progress=progress, budget=budget,
             )  # fmt: skip
         return RunResult(self.name, under, found)
+
+    def _wires(self, diagram: Diagram, keep: Iterable[str]) -> tuple[str, ...]:
+        """The wires to keep; those that the text does not name are refused with the ones it does, the nearest first."""
+        from opengames.sampled.simulation import wires_of
+
+        found = wires_of(diagram)
+        wanted = arguments.names(keep, "keep")
+        for each in wanted:
+            if each not in found:
+                from opengames.session import unknown
+
+                raise unknown("unknown-wire", "wire", each, filter(is_written, found), f" in `{self.name}`")
+        return wanted
 
     def _inputs(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
         from opengames.models.data_values import Origin, fit
@@ -139,7 +162,7 @@ class Handle:
         from opengames.solvers import claims
 
         with self._asking(under):
-            return claims.best_response(self.model.program, self.name, player, under)
+            return claims.best_response(self.model.program, self.name, arguments.name(player, "player"), under)
 
     @contextmanager
     def _asking(self, under: str | None = None) -> Iterator[None]:
@@ -157,7 +180,7 @@ class Handle:
         if strategy is None:
             return
         strategies = self.model.program.strategies
-        if strategy not in strategies:
+        if arguments.name(strategy, "under") not in strategies:
             raise unknown("unknown-strategy", "strategy", strategy, strategies)
         if strategies[strategy].game != self.name:
             raise refuse(
@@ -189,3 +212,8 @@ class Handle:
 
     def _repr_svg_(self) -> str:
         return self.draw().svg
+
+
+def is_written(wire: str) -> bool:
+    """Whether a wire's path is one that a text can name, rather than one made on the way, such as `bid gain`."""
+    return not any(sign in wire for sign in " '#")

@@ -13,11 +13,15 @@ from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
 from typing import Any
 
+from opengames.diagnostics import refuse
 from opengames.show import digits, in_full, number, ratio, show
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space, index_points
 
 _LONGEST_RATIO = 24
 """Digits of an exact number beyond which a decimal is printed instead (`to_dict` keeps the number)."""
+
+_LONGEST_SAID = 60
+"""Characters of an answer that a message quotes."""
 
 _MOST_BITS = 4 * _LONGEST_RATIO
 """More bits than that many digits can have."""
@@ -124,7 +128,14 @@ class Answer:
         return self.shown or "\n".join(self.because)
 
     def __float__(self) -> float:
-        """The number in the unit it is printed in."""
+        """The number in the unit it is printed in. Raises `Refusal` (`bad-argument`) if it is none."""
+        if isinstance(self.value, bool) or not isinstance(self.value, int | float | Fraction):
+            kind = "a distribution" if self.over is not None else "no number"
+            told = self.shown if self.over is None and len(self.shown) < _LONGEST_SAID else ""
+            said = f" but {told}" if told else ""
+            raise refuse(
+                "bad-argument", f"the answer to `{self.name}` is {kind}{said}", help="`.value` holds what was found"
+            )
         how = self.space.shown if isinstance(self.space, Grid | Reals) else None
         return float(self.value / (how.scale if how else 1))
 

@@ -16,6 +16,7 @@ from opengames.spaces import Bool, Enum, Grid, Reals, Space, points
 if TYPE_CHECKING:
     import numpy as np
 
+    from opengames.sampled.encode import Column
     from opengames.sampled.runs import Runs
 
 
@@ -56,16 +57,20 @@ class RunResult:
         return wire in self.found.columns
 
     def __getitem__(self, wire: str) -> np.ndarray:
+        column = self._column(wire)
+        return scaled(column.data, column.space)
+
+    def _column(self, wire: str) -> Column:
         if wire not in self.found.columns:
+            from opengames.arguments import name
             from opengames.session import unknown
 
-            raise unknown("unknown-wire", "wire", wire, self.found.columns)
-        column = self.found.columns[wire]
-        return scaled(column.data, column.space)
+            raise unknown("unknown-wire", "wire", name(wire, "wire"), self.found.columns, " in these runs")
+        return self.found.columns[wire]
 
     def unit(self, wire: str) -> str:
         """The unit of a wire's numbers; empty for bare numbers, labels and bools."""
-        return unit_of(self.found.columns[wire].space)
+        return unit_of(self._column(wire).space)
 
     def summary(self) -> tuple[Row, ...]:
         """Mean, standard deviation and range of every wire; for labels and bools, how often each."""

@@ -19,15 +19,21 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from opengames import arguments
 from opengames.diagnostics import Diagnostic, Refusal, errors, refuse
 from opengames.params import FromFile, needed, require, supply, unknown_param
+from opengames.program import Question
 
 if TYPE_CHECKING:
     from opengames.desk import Desk
     from opengames.game_handle import Drawing, Handle
-    from opengames.program import ParamDecl, Program, Question
+    from opengames.program import ParamDecl, Program
     from opengames.results import Answer, Results
     from opengames.run_results import RunResult
+
+
+_LISTED = 12
+"""Names that a report lists."""
 
 
 class Report(Refusal):
@@ -78,6 +84,8 @@ class Model:
     """
 
     def __init__(self, text: str, name: str = "<text>", params: Mapping[str, Any] | None = None) -> None:
+        if not isinstance(text, str):
+            raise arguments.misused("text", text, "the text of a model", "`load` reads a file")
         self.text, self.name = text, name
         self._given: dict[str, Any] = dict(params or {})
         with self._explained():
@@ -122,6 +130,8 @@ class Model:
         """The verdict on one claim."""
         from opengames import answers
 
+        if not isinstance(question, Question):
+            raise arguments.misused("question", question, "one of `questions('verify')`", "`verify` takes names")
         with self._explained():
             self._need_params(question)
             return answers.claim(self._desk, question)
@@ -131,7 +141,7 @@ class Model:
         from opengames import answers
 
         with self._explained():
-            (question,) = self.questions("query", name)
+            (question,) = self.questions("query", arguments.name(name, "name"))
             self._need_params(question)
             return answers.answer(self._desk, question)
 
@@ -144,10 +154,12 @@ class Model:
 
     def questions(self, kind: str, names: str | Iterable[str] | None = None) -> list[Question]:
         """The claims (kind `verify`) or queries (kind `query`), unanswered, all or those named, in the order of the text."""
+        if kind not in ("verify", "query"):
+            raise arguments.misused("kind", kind, "`verify` or `query`")
         known = {q.name: q for q in self.program.questions if q.kind == kind}
         if names is None:
             return list(known.values())
-        wanted = [names] if isinstance(names, str) else list(names)
+        wanted = arguments.names(names, "names")
         for name in wanted:
             if name not in known:
                 with self._explained():
@@ -174,7 +186,7 @@ class Model:
         """The game or channel called `name`."""
         from opengames.game_handle import Handle
 
-        if name not in self.program.diagrams:
+        if arguments.name(name, "the game") not in self.program.diagrams:
             with self._explained():
                 raise unknown("unknown-game", "game or channel", name, self.program.diagrams)
         return Handle(self, name)
@@ -201,7 +213,8 @@ class Model:
 
         game: by default the only closed one, or the one that `under` plans. data: params, as for `with_params`.
         """
-        model = self.with_params(**{n: _from_file(v) if isinstance(v, tuple) else v for n, v in (data or {}).items()})
+        supplied = arguments.mapping(data or {}, "data", "values")
+        model = self.with_params(**{n: _from_file(v) if isinstance(v, tuple) else v for n, v in supplied.items()})
         with model._explained():
             name = model._game(game, under)
             return model[name].run(
@@ -213,7 +226,7 @@ class Model:
         if game is not None:
             return self[game].name
         if under is not None:
-            if under not in self.program.strategies:
+            if arguments.name(under, "under") not in self.program.strategies:
                 raise unknown("unknown-strategy", "strategy", under, self.program.strategies)
             return self.program.strategies[under].game
         closed = [n for n, d in self.program.diagrams.items() if not d.inputs and not d.expects]
@@ -299,6 +312,8 @@ def _from_file(place: str | tuple[str, str | None]) -> FromFile:
     if isinstance(place, str):
         file, colon, column = place.rpartition(":")
         return FromFile(place) if not colon or len(file) < 2 else FromFile(file, column)
+    if not isinstance(place, tuple) or len(place) != 2:
+        raise arguments.misused("a file", place, "text such as `prices.csv:lmp`, or a file and a column")
     return FromFile(*place)
 
 
@@ -313,15 +328,17 @@ def _unknown_question(kind: str, name: str, program: Program) -> Refusal:
     return unknown("unknown-question", what, name, [q.name for q in program.questions if q.kind == kind])
 
 
-def unknown(code: str, what: str, name: str, known: Iterable[str]) -> Refusal:
-    """The refusal of a name that is not there, with the nearest that is."""
+def unknown(code: str, what: str, name: str, known: Iterable[str], where: str = "") -> Refusal:
+    """The refusal of a name that is not there, with those that are, the nearest first. where: said after the name."""
     from difflib import get_close_matches
 
     names = list(known)
-    near = get_close_matches(name, names, 1, 0.5)
-    listed = ", ".join(f"`{n}`" for n in names[:12]) + (", ..." if len(names) > 12 else "")
+    near = get_close_matches(name, names, 3, 0.5)
+    if len(names) > _LISTED:
+        names = [*near, *(n for n in names if n not in near)]
+    listed = ", ".join(f"`{n}`" for n in names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
     return refuse(
-        code, f"there is no {what} `{name}`", notes=(f"there are {listed}",) if names else (),
+        code, f"there is no {what} `{name}`{where}", notes=(f"there are {listed}",) if names else (),
         help=f"did you mean `{near[0]}`?" if near else "",
     )  # fmt: skip
 

@@ -63,6 +63,7 @@ game Days {
 #: Refusals that only the Python interface meets.
 IN_PYTHON = {
     "ambiguous-seat": lambda: loads(SELL, "sell.game")["Sell"].best_response("seller", "shut"),
+    "bad-argument": lambda: loads(SELL, "sell.game")["Sell"].run("shut", seed=0.5),
     "data-shape": lambda: loads(SELL, "sell.game").with_params(price=20.5),
     "no-dominant-strategy": lambda: dominant(loads(SELL).program, "Pennies", "left").to_game("best"),
     "not-expressible": lambda: loads(SELL, "sell.game")["Days"].best_response("left").to_game("best"),

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 #: From the bottom up. The face is named module by module, since it lives beside the theory.
 FACE = {
-    "__init__", "answers", "cli", "commands", "demo", "desk", "estimates", "game_handle", "game_questions",
+    "__init__", "answers", "arguments", "cli", "commands", "demo", "desk", "estimates", "game_handle", "game_questions",
     "method_options", "params", "params_used", "places_named", "results", "run_results", "session", "wire_questions",
 }  # fmt: skip
 RANKS = {"theory": 0, "reading": 1, "dsl": 2, "solvers": 3, "models": 4, "specs": 4, "face": 5}

@@ -507,3 +507,77 @@ def test_a_game_with_a_normal_draw_is_not_advised_to_simulate(by):
     model = og.loads(f"{game}strategy t of N {{ a.go = false }}\nverify n: equilibrium(t){by}\n")
     claim = model.claim(model.questions("verify", None)[0])
     assert claim.verdict == "unknown" and not any("simulate" in line for line in claim.because)
+
+
+# ------------------------------------------------------------------------------- misuse
+
+
+@pytest.mark.parametrize(
+    ("argument", "said"),
+    [
+        ({"seed": 1.5}, "`seed` is `1.5`, and must be a whole number"),
+        ({"seed": None}, "`seed` is `None`"),
+        ({"runs": "a"}, "`runs` is `'a'`, and must be a whole number of at least 1"),
+        ({"runs": 0}, "`runs` is `0`"),
+        ({"runs": True}, "`runs` is `True`"),
+        ({"memory": "much"}, "`memory` is `'much'`, and must be a number above zero"),
+        ({"memory": float("nan")}, "`memory` is `nan`"),
+        ({"keep": 5}, "`keep` is `5`, and must be a name or several names"),
+        ({"given": {"side": [0.5]}}, "must be `og.Uniforms(array)` or `og.Outcomes(array)`"),
+        ({"given": 5}, "`given` is `5`, and must be a mapping"),
+        ({"data": 5}, "`data` is `5`, and must be a mapping"),
+        ({"progress": 5}, "`progress` is `5`, and must be a function"),
+        ({"game": 5}, "`the game` is `5`, and must be a name"),
+        ({"game": "Pennies", "under": 5}, "`under` is `5`, and must be a name"),
+    ],
+)
+def test_a_wrong_argument_of_a_run_is_told_with_what_was_expected(bit, argument, said):
+    with pytest.raises(og.Refusal, match="bad-argument") as caught:
+        bit.run(**{"game": "coin", **argument})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "misuse",
+    [
+        lambda m: og.loads(5),
+        lambda m: og.loads(b"query x = 1"),
+        lambda m: m[5],
+        lambda m: m.query(None),
+        lambda m: m.verify([5]),
+        lambda m: m.questions("claims"),
+        lambda m: m.claim("fair"),
+        lambda m: m.with_data(stake=5),
+        lambda m: m["Pennies"].best_response(5),
+        lambda m: m.run("coin", runs=2)[5],
+    ],
+)
+def test_misuse_is_refused_and_not_a_type_error(bit, misuse):
+    with pytest.raises(og.Refusal, match="bad-argument"):
+        misuse(bit)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("A", "is no number but A"),
+        ("1 < 2", "is no number but true"),
+        ("[1 for s in Side]", "is no number but [A: 1, B: 1]"),
+        ("distribution(s) of toss", "is a distribution"),
+    ],
+)
+def test_an_answer_that_is_no_number_is_not_made_one(question, said):
+    m = og.loads(f"type Side = A | B\nchannel toss() -> (s: Side) {{ s ~ uniform(Side) }}\nquery q = {question}\n")
+    with pytest.raises(og.Refusal, match="bad-argument") as caught:
+        float(m.query("q"))
+    assert said in str(caught.value)
+
+
+def test_wires_that_may_be_kept_are_those_of_the_text_the_nearest_first():
+    m = og.load(EXAMPLES / "02_auction.game")
+    with pytest.raises(og.Refusal) as caught:
+        m.run("Auction", "shade", keep="bid_anne", runs=2)
+    (found,) = caught.value.diagnostics
+    assert found.headline == "there is no wire `bid_anne` in `Auction`" and found.help == "did you mean `bid_ann`?"
+    assert "gain" not in found.notes[0] and "`worth_bob`" in found.notes[0]
+    assert list(m.run("Auction", "shade", keep="bid_ann", runs=2)) == ["bid_ann"]

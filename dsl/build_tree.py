@@ -11,13 +11,12 @@ table, a number too large to keep, a unit that is not one word) are left in `fou
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 from opengames.diagnostics import Diagnostic, Window
 from opengames.dsl import syntax as s
-from opengames.plain import dataclass
+from opengames.plain import dataclass, replace
 from opengames.spans import Span
 
 LONGEST_NUMBER = 100

@@ -9,7 +9,6 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +35,7 @@ from opengames.dsl.names_used import mentions
 from opengames.dsl.parser import parse
 from opengames.dsl.questions import question
 from opengames.dsl.strategies import recognition, strategy
-from opengames.plain import dataclass
+from opengames.plain import dataclass, replace
 
 #: Texts that `use` may name, below `std`.
 LIBRARY = Path(__file__).with_name("std")

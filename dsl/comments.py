@@ -14,10 +14,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import replace
 
 from opengames.dsl import syntax as s
-from opengames.plain import dataclass
+from opengames.plain import dataclass, replace
 
 _COMMENT = re.compile(r"#[^\n]*")
 

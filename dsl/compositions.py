@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from opengames.compose import Mismatch, beside, then
 from opengames.diagnostics import Window
 from opengames.diagram import Port
@@ -11,6 +9,7 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.instances import Decision, Instance, Wires, box_of
+from opengames.plain import replace
 from opengames.terms import Ask, Compose, Ref, Term
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
 from fractions import Fraction
 from itertools import count
 from typing import Any
@@ -192,6 +191,8 @@ class Scope:
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """The known name most like `name`: a few letters off, or the same letters in another order or case."""
+    from difflib import get_close_matches
+
     names = [k for k in known if not k.startswith("_")]
     close = get_close_matches(name, names, 3, 0.7)
     if close:

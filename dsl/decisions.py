@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from opengames.diagram import Decide, Port, Rule, Seat
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
@@ -13,6 +11,7 @@ from opengames.dsl.instances import note_decision, seat_of
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.ranges import bind_iters, both
 from opengames.dsl.type_expressions import resolve
+from opengames.plain import replace
 from opengames.terms import Prim, Var, free
 
 

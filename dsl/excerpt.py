@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from opengames.diagnostics import Diagnostic, Edit
+from opengames.plain import dataclass, replace
 from opengames.spans import Span
 
 TAB = 4

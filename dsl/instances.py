@@ -7,7 +7,6 @@ each choice is an instance of its own (`Bidder[ann]`). Any other static is an in
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from opengames.diagnostics import Edit, Window
@@ -20,7 +19,7 @@ from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
 from opengames.dsl.type_expressions import resolve, values_of
 from opengames.flatten import rename_wires
-from opengames.plain import dataclass
+from opengames.plain import dataclass, replace
 from opengames.spaces import is_finite
 from opengames.terms import Check, Const, Get, Term, Var, free, substitute
 

@@ -9,7 +9,6 @@ Only what is earned or paid may use the latter; that is elaborated last, when ev
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from opengames.diagnostics import errors
@@ -17,7 +16,7 @@ from opengames.diagram import Arm, Box, Branch, Compute, Decide, Diagram, Loop, 
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed
-from opengames.plain import dataclass, field
+from opengames.plain import dataclass, field, replace
 from opengames.spans import Span
 from opengames.terms import FALSE, Term, Var
 

@@ -7,10 +7,10 @@ at. Variables that a comprehension or a quantifier binds are not mentions, and n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
 from typing import Any
 
 from opengames.dsl import syntax as s
+from opengames.plain import fields, is_dataclass
 
 _PARTS: dict[type, tuple[str, ...]] = {}
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from opengames.diagnostics import Diagnostic
 from opengames.dsl.automaton import Stuck
 from opengames.dsl.mistakes import Mistake
@@ -13,6 +11,7 @@ from opengames.dsl.source import Lines
 from opengames.dsl.syntax import Decl
 from opengames.dsl.syntax_errors import explain_mistake
 from opengames.dsl.tokens import scan
+from opengames.plain import replace
 
 MOST_MISTAKES = 50
 """Pieces of one text whose mistakes are reported."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from opengames.diagnostics import Window
 from opengames.diagram import Call
@@ -14,6 +13,7 @@ from opengames.dsl.calls import arrange
 from opengames.dsl.infer import infer, want
 from opengames.dsl.instances import Instance, called_box, note_call
 from opengames.dsl.levels import LevelScope
+from opengames.plain import replace
 from opengames.terms import Pack, Var
 
 

@@ -5,13 +5,14 @@ Plain text is what golden files keep; colour adds escape codes to the same text 
 
 from __future__ import annotations
 
-import html
 import os
-from collections.abc import Iterable, Mapping
-from typing import TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, TextIO
 
 from opengames.diagnostics import Diagnostic
-from opengames.dsl.excerpt import Line, lay_out
+
+if TYPE_CHECKING:
+    from opengames.dsl.excerpt import Line
 
 _ANSI = {
     "error": "1;31", "warning": "1;33", "place": "2", "gutter": "36", "primary": "1;31", "secondary": "34",
@@ -27,12 +28,17 @@ _CSS = {
 
 
 def render(
-    diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, colour: bool = False, width: int = 100
+    diagnostics: Sequence[Diagnostic], sources: Mapping[str, str], *, colour: bool = False, width: int = 100
 ) -> str:
     """The reports, one blank line between two, ending in a newline (empty if there are none).
 
     sources: the texts by the names that spans use, usually `{name: text}`.
     """
+    if not diagnostics:
+        return ""
+    # loaded only now: a sound text pays nothing for the reports on broken ones
+    from opengames.dsl.excerpt import lay_out
+
     paint = _painted if colour else _plain
     return "\n".join(
         "".join(paint(line).rstrip(" ") + "\n" for line in lay_out(d, sources, width)) for d in diagnostics
@@ -41,8 +47,12 @@ def render(
 
 def render_html(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, width: int = 100) -> str:
     """The reports as one fragment that stands alone: no style sheet, no script, everything escaped."""
+    from html import escape
+
+    from opengames.dsl.excerpt import lay_out
+
     blocks = "\n".join(
-        f'<div class="opengames-{d.severity}" data-code="{html.escape(d.code)}" style="margin:0 0 1em 0">'
+        f'<div class="opengames-{d.severity}" data-code="{escape(d.code)}" style="margin:0 0 1em 0">'
         + "\n".join(_html(line) for line in lay_out(d, sources, width))
         + "</div>"
         for d in diagnostics
@@ -76,9 +86,11 @@ def _painted(line: Line) -> str:
 
 
 def _html(line: Line) -> str:
+    from html import escape
+
     return "".join(
-        f'<span style="{_CSS[style]}">{html.escape(text)}</span>'
+        f'<span style="{_CSS[style]}">{escape(text)}</span>'
         if style in _CSS and text.strip()
-        else html.escape(text)
+        else escape(text)
         for style, text in line
     )

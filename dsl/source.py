@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import fields, is_dataclass
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from opengames.diagnostics import Diagnostic, Refusal, Window
 from opengames.dsl.tokens import CLOSES, brackets
+from opengames.plain import fields, is_dataclass
 from opengames.spans import Span
 
 LONGEST_TEXT = 1_000_000

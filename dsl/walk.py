@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from functools import cache
 from typing import Any
 
+from opengames.plain import fields, is_dataclass
 from opengames.spans import Span
 
 

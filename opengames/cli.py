@@ -68,45 +68,43 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> _Parser:
     """The whole command line."""
-    return _parsers()[0]
-
-
-def _parsers() -> tuple[_Parser, dict[str, _Parser]]:
-    """The whole command line, and the part of each command."""
-    top = _Parser(
-        prog="opengames", description=_TOP, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    top = _Parser(prog="opengames", description=_TOP, formatter_class=_Layout)
     top.add_argument("--version", action=_Version, nargs=0, help="show the version number and exit")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    parts = {}
     for name, summary in COMMANDS.items():
-        module = import_module(f"opengames.commands.{name}")
-        sub = commands.add_parser(
-            name, help=summary, description=module.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-        )
-        module.configure(sub)
-        sub.set_defaults(act=module.run, command=name)
-        parts[name] = sub
-    return top, parts
+        _configured(name, commands.add_parser(name, help=summary))
+    return top
+
+
+def _part(name: str) -> _Parser:
+    """The command line of one command, behind its name. Only that command is loaded."""
+    return _configured(name, _Parser(prog=f"opengames {name}"))
+
+
+def _configured(name: str, part: _Parser) -> _Parser:
+    module = import_module(f"opengames.commands.{name}")
+    part.description = module.__doc__
+    part.formatter_class = _Layout
+    module.configure(part)
+    part.set_defaults(act=module.run, command=name)
+    return part
 
 
 def _run(argv: list[str]) -> int:
-    top, parts = _parsers()
-    wants_json = "--json" in argv
-    for each in (top, *parts.values()):
-        each.json = wants_json
+    command = argv[0] if argv and argv[0] in COMMANDS else None
+    line = _part(command) if command else parser()
+    line.json = "--json" in argv
     try:
         # names and options of a command may come in any order, which a parser with commands below it cannot take
-        known = argv and argv[0] in parts
-        args = parts[argv[0]].parse_intermixed_args(argv[1:]) if known else top.parse_args(argv)
+        args = line.parse_intermixed_args(argv[1:]) if command else line.parse_args(argv)
     except SystemExit as asked:  # argparse has printed its help or its complaint
         return asked.code if isinstance(asked.code, int) else WRONG
     except _Usage as wrong:
-        return _usage(str(wrong), argv[0] if argv[0] in parts else None)
+        return _usage(str(wrong), command)
     if args.command is None:
-        parser().print_help()
+        line.print_help()
         return WRONG
     return _guarded(args)
 
@@ -166,6 +164,23 @@ class _Parser(argparse.ArgumentParser):
         if self.json:
             raise _Usage(message)
         super().error(message)
+
+
+class _Layout(argparse.RawDescriptionHelpFormatter):
+    """As wide as the terminal. argparse asks `shutil`, which is slow to load, and does so even where no help is shown."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=_columns() - 2)
+
+
+def _columns() -> int:
+    given = os.environ.get("COLUMNS", "")
+    if given.isdigit() and int(given):
+        return int(given)
+    try:
+        return os.get_terminal_size(sys.__stdout__.fileno()).columns or 80  # type: ignore[union-attr]
+    except (AttributeError, ValueError, OSError):  # there is no standard output, or it is no terminal
+        return 80
 
 
 class _Version(argparse.Action):

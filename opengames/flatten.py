@@ -8,7 +8,6 @@ wire is bound before it is used, which succeeds because no forward wire may depe
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 
 from opengames.diagram import (
     Arm,
@@ -27,6 +26,7 @@ from opengames.diagram import (
     in_order,
     wires,
 )  # fmt: skip
+from opengames.plain import replace
 from opengames.terms import Term, Var, substitute
 
 

@@ -10,10 +10,10 @@ is not there yet says what is missing.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from opengames.plain import dataclass
 from opengames.program import Question
 from opengames.terms import Ask, Term, children, free
 

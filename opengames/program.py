@@ -8,7 +8,6 @@ symbolic as `terms.Param` and are supplied with a run.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass as with_dict
 from typing import Any
 
 from opengames.diagram import Diagram, Port
@@ -122,7 +121,7 @@ class Question:
     at: Span | None = At_
 
 
-@with_dict(frozen=True)
+@dataclass(frozen=True, slots=False)
 class Program:
     """Everything a text declares, elaborated. Mappings keep the order of the text."""
 

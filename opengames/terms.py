@@ -13,11 +13,10 @@ variable. Elaboration renames bound variables so that none shadows another name.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import fields
 from fractions import Fraction
 from typing import Any
 
-from opengames.plain import dataclass, field
+from opengames.plain import dataclass, field, fields
 from opengames.spaces import Space
 from opengames.spans import Span
 

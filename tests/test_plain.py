@@ -114,8 +114,8 @@ def test_places_take_no_part_in_the_equality_of_trees_and_terms():
     assert Diagnostic("a", "b").severity == "error"
 
 
-def test_checking_a_text_loads_no_numerical_library():
+def test_checking_a_text_loads_nothing_slow():
     code = "import sys, opengames.dsl.check; print(*sorted(m for m in sys.modules if '.' not in m))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert {"opengames", "lark"} <= set(loaded)
-    assert not {"numpy", "jax", "scipy", "matplotlib", "rich", "pyarrow"} & set(loaded)
+    assert "opengames" in loaded
+    assert not {"numpy", "jax", "scipy", "matplotlib", "rich", "pyarrow", "lark", "inspect"} & set(loaded)

@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from opengames.commands.common import (
     FINE,
@@ -25,6 +27,9 @@ from opengames.commands.common import (
     shared_options,
 )
 
+if TYPE_CHECKING:
+    from opengames.dsl.check import Checked
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="a .game text; - is the standard input")
@@ -35,9 +40,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from opengames.diagnostics import Refusal, errors
+    from opengames.dsl.check import check
     from opengames.dsl.render import render_html, summary
-    from opengames.dsl.render_json import to_data
-    from opengames.params import supply
 
     form = "json" if args.json else args.format
     files, status = [], FINE
@@ -46,12 +50,15 @@ def run(args: argparse.Namespace) -> int:
         try:
             name, text = read(path)
             sources = {name: text}
-            found = supply(text, name, {**settings(args.set), **files_of(args.data)}).diagnostics
+            given = {**settings(args.set), **files_of(args.data)}
+            found = (_supplied(text, name, given) if given else check(text, name)).diagnostics
         except Refusal as refused:
             found = refused.diagnostics
         wrong = bool(errors(found))
         status = WRONG if wrong else status
         if form == "json":
+            from opengames.dsl.render_json import to_data
+
             files.append({"file": name, "ok": not wrong, "diagnostics": to_data(found, sources)})
         elif form == "html":
             print(render_html(found, sources), end="")
@@ -62,3 +69,9 @@ def run(args: argparse.Namespace) -> int:
     if form == "json":
         print_json("check", ok=status == FINE, files=files)
     return status
+
+
+def _supplied(text: str, name: str, given: Mapping[str, Any]) -> Checked:
+    from opengames.params import supply
+
+    return supply(text, name, given)

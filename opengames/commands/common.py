@@ -107,6 +107,8 @@ def settings(pairs: Sequence[str]) -> dict[str, Any]:
 
 def files_of(pairs: Sequence[str]) -> dict[str, FromFile]:
     """`NAME=FILE[:COLUMN]` options."""
+    if not pairs:
+        return {}
     from opengames.params import FromFile
 
     named = (split(pair, "--data", "price=prices.csv:lmp") for pair in pairs)

@@ -12,7 +12,17 @@ from hypothesis import strategies as st
 from opengames.diagnostics import Refusal
 from opengames.dsl.check import check
 from opengames.evaluate import evaluate
-from opengames.solvers.coherence import Coherent, Incoherent, Quote, Worlds, bounds, check_quotes, posted, quote, ticket
+from opengames.solvers.coherence import (
+    Coherent,
+    Incoherent,
+    Quote,
+    Worlds,
+    bounds,
+    check_quotes,
+    posted,
+    quote,
+    ticket,
+)
 from opengames.solvers.coherence.book import open_book
 from opengames.solvers.coherence.certificates import NotACertificate, check_layers, check_stakes
 from opengames.solvers.coherence.layers import find
@@ -63,7 +73,7 @@ def verified(worlds, answer):
     every = [w for w in ALL if all(holds(t, w) for t in worlds.such_that)]
     if isinstance(answer, Coherent):
         check_layers(worlds, answer.quotes, answer.layers)
-        first = dict((tuple(w), c) for w, c in answer.distribution)
+        first = {tuple(w): c for w, c in answer.distribution}
         assert sum(first.values()) == 1 and min(first.values()) > 0
         return True
     on, gains = 0, []

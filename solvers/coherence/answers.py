@@ -17,6 +17,7 @@ from opengames.solvers.coherence.quotes import Quote, price
 from opengames.solvers.coherence.words import because, outcome_words, stakes_words, world_words, wrapped
 
 _SHOWN = 12
+_TAIL = {"smallest": "no fewer are incoherent", "minimal": "none of them can be left out, though there may be fewer others"}
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,9 @@ class Incoherent(_Printed):
         if why:
             lines.append(f"   = {why}")
         if self.smallest and len(self.names) < count:
-            tail = "no fewer are incoherent" if self.smallest == "smallest" else "none of them can be left out; there may be fewer others"
-            lines.append(f"   {len(self.names)} of the {count} quotes are to blame; {tail}")
+            tail = _TAIL["smallest" if len(self.names) == 1 else self.smallest]
+            blame = "is" if len(self.names) == 1 else "are"
+            lines.append(f"   {len(self.names)} of the {count} quotes {blame} to blame; {tail}")
         return lines
 
     def to_dict(self) -> dict[str, Any]:

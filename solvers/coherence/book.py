@@ -98,16 +98,22 @@ def open_book(worlds: Worlds, quotes: Sequence[Quote], more: Sequence[Term | Non
 
     Raises `TooMany`; `Refusal`: `impossible-evidence` for a condition that never holds.
     """
+    among = cases(worlds, used([t for q in quotes for t in (q.event, q.given)] + list(more)))  # type: ignore[arg-type]
+    book = book_of(worlds, quotes, among)
+    for i, q in enumerate(quotes):
+        if q.given is not None and not book.on[i].any():
+            raise impossible(q)
+    return book
+
+
+def book_of(worlds: Worlds, quotes: Sequence[Quote], among: Cases) -> Book:
+    """The matrix of the quotes over some cases."""
     import numpy as np
 
-    among = cases(worlds, used([t for q in quotes for t in (q.event, q.given)] + list(more)))  # type: ignore[arg-type]
     values = Values(worlds, among)
     pays, codes = [], np.empty((len(quotes), len(among)), np.int64)
     for i, q in enumerate(quotes):
-        given = values.event(q.given)  # type: ignore[arg-type]
-        if q.given is not None and not given.any():
-            raise impossible(q)
-        codes[i], paid = _turns_out(values, q, given)
+        codes[i], paid = turns_out(values, q)
         pays.append(paid)
     codes, first = distinct(codes)
     return Book(worlds, tuple(quotes), among, tuple(pays), codes, first)
@@ -121,9 +127,11 @@ def impossible(q: Quote) -> Exception:
     )  # fmt: skip
 
 
-def _turns_out(values: Values, q: Quote, given: Any) -> tuple[Any, tuple[Fraction, ...]]:
+def turns_out(values: Values, q: Quote) -> tuple[Any, tuple[Fraction, ...]]:
+    """How a ticket turns out in each case, as codes (see `Book`), and what it pays by code."""
     import numpy as np
 
+    given = values.event(q.given)  # type: ignore[arg-type]
     if not q.number:
         return np.where(given, values.event(q.event).astype(np.int64) + 1, 0), _EVENT  # type: ignore[arg-type]
     found, codes = values.numbers(q.event)  # type: ignore[arg-type]
@@ -165,4 +173,4 @@ def _row(i: int, sense: str, gains: list[Fraction]) -> Row:
     return Row(i, sense, scale, (0, *(g.numerator * (scale // g.denominator) for g in gains)))
 
 
-__all__ = ["Book", "Row", "distinct", "impossible", "open_book"]
+__all__ = ["Book", "Row", "book_of", "distinct", "impossible", "open_book", "turns_out"]

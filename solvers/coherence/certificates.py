@@ -16,7 +16,7 @@ Where the variables of the stakes have too many combinations to list, z3 is aske
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -97,15 +97,20 @@ def possible(worlds: Worlds, world: Mapping[str, Any]) -> bool:
 
 
 def _happens(worlds: Worlds, world: Mapping[str, Any]) -> bool:
-    """Whether the channel can do this: asked of its boxes where all wires are given, else of the exact reading."""
+    """Whether the channel can do this.
+
+    Its boxes are asked, where the world tells what went into each of them; the others can always do something. Else
+    the exact reading is.
+    """
     from opengames.diagnostics import Refusal
-    from opengames.diagram import Compute, Draw
+    from opengames.diagram import Compute, Draw, binds, needs
     from opengames.exact import expectations
 
     diagram = worlds.diagram
     assert diagram is not None
-    if all(isinstance(b, Compute | Draw) and b.out.name in world for b in diagram.boxes):
-        return all(_may(worlds, b, world) for b in diagram.boxes)
+    told = [b for b in diagram.boxes if any(port.name in world for port in binds(b))]
+    if all(isinstance(b, Compute | Draw) and needs(b) <= world.keys() for b in told):
+        return all(_may(worlds, b, world) for b in told)
     event: Term = Const(True)
     for name, value in world.items():
         event = Prim("and", (event, Prim("==", (Var(name), Const(value)))))
@@ -142,11 +147,14 @@ def check_stakes(
     if not placed:
         raise NotACertificate("there are no stakes")
     names = _names(worlds, [t for q, _, _ in placed for t in (q.event, q.given) if t is not None])
-    if worlds.count(names) > BITS:
-        return _by_z3(worlds, placed, above)
+    if worlds.count(names) > BITS or (worlds.diagram is not None and not _few(worlds) and _deep(worlds, names)):
+        return _of_many(worlds, placed, above)
     if _few(worlds):
         names = tuple(n for n, _ in worlds.wires)
-    sets = Sets(worlds, names)
+    return _listed(Sets(worlds, names), placed, above)
+
+
+def _listed(sets: Sets, placed: Sequence[tuple[Quote, Fraction, Fraction]], above: Fraction) -> Wins:
     parts: list[tuple[int, Fraction, bool]] = [(sets.every, Fraction(0), False)]
     for q, tickets, cost in placed:
         on = sets.every if q.given is None else sets.where(_term(q.given))
@@ -330,9 +338,34 @@ def _term(event: Any) -> Term:
     return event  # type: ignore[no-any-return]
 
 
-def _by_z3(worlds: Worlds, placed: Sequence[tuple[Quote, Fraction, Fraction]], above: Fraction) -> Wins:
+def _deep(worlds: Worlds, names: tuple[str, ...]) -> bool:
+    """Whether the exact reading cannot list what these wires of the channel can be."""
+    from opengames.diagnostics import Refusal
+
+    try:
+        Sets(worlds, names)
+    except Refusal:
+        return True
+    return False
+
+
+def _of_many(worlds: Worlds, placed: Sequence[tuple[Quote, Fraction, Fraction]], above: Fraction) -> Wins:
+    """The same of worlds that are too many to list.
+
+    First with only those constraints that speak of nothing but the variables of the stakes: what wins in more worlds
+    than there are wins in all of them. Then by z3.
+    """
     from opengames.solvers.coherence.witness import refute
 
+    mine = frozenset().union(*(free(t) for q, _, _ in placed for t in (q.event, q.given) if t is not None))  # type: ignore[arg-type]
+    fewer = replace(worlds, such_that=tuple(t for t in worlds.such_that if free(t) <= mine), channel=None)
+    names = tuple(n for n, _ in worlds.wires if n in mine)
+    if fewer.count(names) <= BITS:
+        try:
+            found = _listed(Sets(fewer, names), placed, above)
+            return Wins(found.least, found.most, None, None, "their variables listed")
+        except NotACertificate:
+            pass
     return refute(worlds, placed, above)
 
 

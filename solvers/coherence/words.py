@@ -47,7 +47,7 @@ def outcome_words(stakes: Sequence[Stake], wins: Wins) -> list[str]:
         if least <= 0 and same:
             first += f"pays {money(-least)} {where}"
         elif least <= 0:
-            first += f"never pays more than {money(-least)} {where.replace('in every one', 'in any', 1)}"
+            first += f"never pays more than {money(-least)} {where.replace('in every one', 'in any', 1).replace('in every world', 'in any world', 1)}"
         else:
             first += f"gets {'' if same else 'at least '}{money(least)} more {where}"
     else:

@@ -17,6 +17,7 @@ from typing import Any
 
 from opengames.diagnostics import Refusal, errors, refuse
 from opengames.diagram import Diagram, wires
+from opengames.flatten import flatten
 from opengames.program import Program
 from opengames.show import show_space
 from opengames.solvers.coherence.quotes import Quote
@@ -154,7 +155,9 @@ class Worlds:
         if diagram.inputs:
             raise refuse("needs-inputs", f"`{channel}` needs a value for its input `{diagram.inputs[0].name}`",
                          help="quote events of a channel without inputs")  # fmt: skip
-        found = Worlds(tuple(wires(diagram).items()), (), program, channel, text)
+        flat = flatten(diagram)
+        program = replace(program, diagrams={**program.diagrams, channel: flat})
+        found = Worlds(tuple(wires(flat).items()), (), program, channel, text)
         return replace(found, such_that=tuple(found.event(c) for c in such_that))
 
 

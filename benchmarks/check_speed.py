@@ -3,12 +3,16 @@
 What is judged is processor time: a check has one thread, so that is what it takes by the wall on an idle core. Growth is
 measured inside this process, where starting up is no part of it.
 
+Every process finds its modules compiled, as an installation leaves them, whatever `PYTHONDONTWRITEBYTECODE` says here; how
+long a check takes where ours are not (a checkout that may not be written to) is measured beside it.
+
 Peers: a Python that does nothing, and lark alone (its own cached tables, no tree made, nothing checked) on the same text.
 The limits hold for an idle core of a current machine; a shared one is slower, which the Python that does nothing shows.
 """
 
 from __future__ import annotations
 
+import shutil
 import statistics
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,6 +24,7 @@ from benchmarks.measure import PYTHON, Figure, Outcome, growth, in_turns, proces
 TITLE = "Checking a text"
 ROOT = Path(__file__).resolve().parents[1]
 GRAMMAR = ROOT / "dsl" / "game.lark"
+LAYERS = ("opengames", "dsl", "models", "solvers", "specs")
 SIZES = (1000, 2000, 5000, 10_000)
 LINES = 150
 
@@ -49,6 +54,7 @@ def measure(repeats: int = 9, sizes: Sequence[int] = SIZES, turns: int = 3) -> O
         Figure(f"{LINES} lines, whole process, CPU, median", statistics.median(cpu), "s"),
         Figure(f"{LINES} lines, whole process, wall, least", min(wall), "s"),
         Figure(f"{LINES} lines, whole process, wall, median", statistics.median(wall), "s"),
+        Figure(f"{LINES} lines, our modules not compiled, CPU, least", min(c for _, c in short["not compiled"]), "s"),
         Figure("share of a Python that does nothing", min(nothing) / min(cpu), "", ours=min(cpu), theirs=min(nothing), each="s of CPU"),
         Figure("share of lark alone on the same text", min(c for _, c in short["lark"]) / min(cpu), ""),
         Figure(f"{biggest:,} lines, whole process, CPU, least", min(c for _, c in long["check"]), "s", 4.0, "at most"),
@@ -81,17 +87,23 @@ def _processes(scratch: Path, lines: int, repeats: int) -> dict[str, list[tuple[
     """(wall, CPU) seconds of whole processes that take turns."""
     text = scratch / f"{lines}.game"
     text.write_text(text_of(lines), encoding="utf-8")
+    compiled, others = scratch / "compiled", scratch / f"others-{lines}"
     commands = {
         "check": _check(text),
         "nothing": [PYTHON, "-c", "pass"],
         "lark": [PYTHON, "-c", _LARK, str(GRAMMAR), str(scratch / "tables"), str(text)],
     }
     for command in commands.values():
-        process(command)  # tables and compiled modules are made
+        process(command, PYTHONPYCACHEPREFIX=str(compiled), PYTHONDONTWRITEBYTECODE="")  # tables and modules are made
+    shutil.copytree(compiled, others)
+    for layer in LAYERS:
+        shutil.rmtree(others / ROOT.relative_to(ROOT.anchor) / layer, ignore_errors=True)
+    commands["not compiled"] = commands["check"]
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in commands}
     for _ in range(repeats):
         for name, command in commands.items():
-            found[name].append(process(command))
+            modules = others if name == "not compiled" else compiled
+            found[name].append(process(command, PYTHONPYCACHEPREFIX=str(modules), PYTHONDONTWRITEBYTECODE="1"))
     return found
 
 

@@ -1,0 +1,213 @@
+"""What accounts are worth: in the worst world, in the best, and expected, also where an event is known to happen.
+
+The least assets come from a min-plus pass over the part of the tree that joins an account's blocks; many accounts go
+through one pass, along the first axis. Only possible worlds count. Expected assets are the blocks' own expectations.
+Money is in ticks here.
+
+Source: Sun, Hanson, Laskey and Twardy (UAI 2012), section 4, on logarithms of assets; assets themselves add up, so the
+pass is min-plus.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opengames.solvers.market.beliefs import Beliefs
+from opengames.solvers.market.layout import Layout, Numbers, Scope, aligned
+from opengames.solvers.market.state import Account
+
+
+def home_of(layout: Layout, scope: Scope) -> int:
+    """The clique that a scope's tables are kept in."""
+    found = layout.memo.get(scope)
+    if found is None:
+        found = layout.tree.home(scope)
+        assert found is not None, f"no clique holds {scope}"
+        layout.memo[scope] = found
+    return int(found)
+
+
+def least_at(layout: Layout, found: Account, clique: int) -> Numbers:
+    """The least assets for each combination of a clique's variables, infinity where it is impossible.   [ticks]"""
+    tables: dict[int, Numbers] = {}
+    for scope, block in found.blocks.items():
+        home = home_of(layout, scope)
+        placed = layout.expanded(scope, block, home)
+        known = tables.get(home)
+        tables[home] = placed if known is None else known + placed
+    return np.asarray(_pass(layout, {i: t[None] for i, t in tables.items()}, 1, clique)[0]) + found.cash
+
+
+def least(layout: Layout, found: Account, sign: float = 1.0) -> float:
+    """The least assets in any possible world; with `sign` -1, the most.   [ticks]"""
+    return float(least_of_all(layout, [found], sign)[0])
+
+
+def least_of_all(
+    layout: Layout, accounts: Sequence[Account], sign: float = 1.0, where: tuple[int, NDArray[np.bool_]] | None = None
+) -> Numbers:
+    """The least assets of many accounts in one pass; with `sign` -1, the most. where: a clique and which of its entries
+    count (infinite where none is possible).   [ticks]"""
+    tables = stacked(layout, accounts, sign)
+    target = where[0] if where is not None else min(tables, default=0)
+    cash = np.array([a.cash for a in accounts])
+    if not layout.tree.cliques:
+        return cash
+    found = _pass(layout, tables, len(accounts), target)
+    if where is not None:
+        found = np.where(where[1], found, np.inf)
+    return cash + sign * found.reshape(len(accounts), -1).min(axis=1)
+
+
+def account_table(layout: Layout, tables: Mapping[Scope, Numbers]) -> Numbers:
+    """The least sum of tables over possible worlds, for each entry of some clique."""
+    constant = float(tables[()]) if () in tables else 0.0
+    finite = {s: np.where(np.isneginf(t), 0.0, t) for s, t in tables.items() if s}
+    if not layout.tree.cliques:
+        return np.array(constant)
+    return least_at(layout, Account(0.0, constant, finite), 0)
+
+
+def stacked(layout: Layout, accounts: Sequence[Account], sign: float = 1.0) -> dict[int, Numbers]:
+    """The blocks of many accounts as one table for each clique that anybody has traded in, accounts first."""
+    by_scope: dict[Scope, list[tuple[int, Numbers]]] = {}
+    for i, each in enumerate(accounts):
+        for scope, block in each.blocks.items():
+            by_scope.setdefault(scope, []).append((i, block))
+    tables: dict[int, Numbers] = {}
+    for scope, rows in by_scope.items():
+        home = home_of(layout, scope)
+        if home not in tables:
+            tables[home] = np.zeros((len(accounts), *layout.tree.shapes[home]))
+        blocks = np.stack([b for _, b in rows])
+        which = [i for i, _ in rows]
+        tables[home][which] += sign * aligned(("", *scope), blocks, ("", *layout.tree.cliques[home]))
+    return tables
+
+
+def _pass(layout: Layout, tables: dict[int, Numbers], many: int, target: int) -> Numbers:
+    """Min-plus towards `target`, over the cliques between it and those with tables. Shape (accounts, *clique)."""
+    tree = layout.tree
+    outside = layout.outside
+    total = dict(tables)
+    step: dict[int, int] = {}
+    far: dict[int, int] = {}
+    elsewhere: dict[int, list[int]] = {}
+    for home in tables:
+        path = tree.path(home, target)
+        if not path:
+            elsewhere.setdefault(_root(layout, home), []).append(home)
+            continue
+        for k in range(len(path) - 1):
+            if path[k] in step:
+                break
+            step[path[k]], far[path[k]] = path[k + 1], len(path) - 1 - k
+    for i in sorted(step, key=far.__getitem__, reverse=True):
+        j = step[i]
+        table = np.broadcast_to(total[i], (many, *tree.shapes[i]))
+        closed = outside[i]
+        if closed is not None:
+            table = table + closed
+        if tree.parent[i] == j:
+            edge = layout.edges[i]
+            assert edge is not None
+            message = table.reshape(many, *edge.inner).min(axis=2).reshape(many, *edge.shown)
+        else:
+            edge = layout.edges[j]
+            assert edge is not None
+            order = (0, *(a + 1 for a in edge.order))
+            rest = (1,) * (len(tree.cliques[j]) - len(edge.cells))
+            message = table.transpose(order).reshape(many, *edge.outer).min(axis=2).reshape(many, *edge.cells, *rest)
+        known = total.get(j)
+        total[j] = message if known is None else known + message
+    shape = (many, *tree.shapes[target])
+    found = np.broadcast_to(total[target], shape) if target in total else np.zeros(shape)
+    closed = outside[target]
+    if closed is not None:
+        found = found + closed
+    for homes in elsewhere.values():
+        inside = {h: tables[h] for h in homes}
+        apart = _pass(layout, inside, many, homes[0]).reshape(many, -1).min(axis=1)
+        found = found + apart.reshape(many, *(1 for _ in tree.shapes[target]))
+    return found
+
+
+def _root(layout: Layout, clique: int) -> int:
+    while layout.tree.parent[clique] >= 0:
+        clique = layout.tree.parent[clique]
+    return clique
+
+
+# ------------------------------------------------------------------------------------------ expected
+
+
+def expected(beliefs: Beliefs, accounts: Sequence[Account]) -> Numbers:
+    """The expected assets of many accounts.   [ticks]"""
+    chances: dict[Scope, Numbers] = {}
+    found = np.array([a.cash for a in accounts], dtype=float)
+    for i, each in enumerate(accounts):
+        for scope, block in each.blocks.items():
+            chance = chances.get(scope)
+            if chance is None:
+                chance = chances[scope] = marginal(beliefs, scope)
+            found[i] += float(np.dot(chance.ravel(), block.ravel()))
+    return found
+
+
+def marginal(beliefs: Beliefs, scope: Scope) -> Numbers:
+    """The chances of a scope that lies in one clique, axes in its order."""
+    layout = beliefs.layout
+    home = home_of(layout, scope)
+    axes = layout.tree.cliques[home]
+    table = chances_at(beliefs, home)
+    summed = table.sum(axis=tuple(k for k, n in enumerate(axes) if n not in scope))
+    kept = [n for n in axes if n in scope]
+    return summed.transpose([kept.index(n) for n in scope])
+
+
+def chances_at(beliefs: Beliefs, clique: int) -> Numbers:
+    """The chances of a clique's entries."""
+    table = beliefs.at(clique)
+    weights = np.exp(table - table.max())
+    return np.asarray(weights / weights.sum())
+
+
+def entered(beliefs: Beliefs, clique: int, truth: NDArray[np.bool_]) -> Beliefs:
+    """The beliefs given that one of some entries of a clique happens."""
+    return beliefs.with_table(clique, np.where(truth, beliefs.tables[clique], -np.inf))
+
+
+@dataclass(frozen=True)
+class Worth:
+    """least, most, expected: of assets, over the worlds where the event happens.   [$]"""
+
+    least: float
+    expected: float
+    most: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"least": self.least, "expected": self.expected, "most": self.most}
+
+
+def worths(
+    beliefs: Beliefs, accounts: Iterable[Account], tick: float, where: tuple[int, NDArray[np.bool_]] | None = None
+) -> list[Worth]:
+    """Least, expected and most assets of many accounts, given that one of some entries of a clique happens."""
+    listed = list(accounts)
+    if not listed:
+        return []
+    layout = beliefs.layout
+    low = least_of_all(layout, listed, 1.0, where)
+    high = least_of_all(layout, listed, -1.0, where)
+    mean = expected(beliefs if where is None else entered(beliefs, *where), listed)
+    return [Worth(*map(float, row)) for row in np.stack([low, mean, high], axis=1) * tick]
+
+
+__all__ = [
+    "Worth", "account_table", "chances_at", "entered", "expected", "home_of", "least", "least_at", "least_of_all", "marginal", "stacked", "worths",
+]  # fmt: skip

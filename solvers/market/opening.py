@@ -1,0 +1,147 @@
+"""Opening a market: from factors, or from a channel of a program; and how deep it is.
+
+The maker's loss is largest if the world that was least likely at the opening is the one that comes, and everybody had
+moved it to certainty: $b \\ln(1 / p_{min})$, with $p_{min}$ the least likely *world*, not the least likely value of some
+variable. A budget therefore gives the depth $b$ once the opening chances are known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from math import isfinite, log
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opengames.diagnostics import refuse
+from opengames.program import Program
+from opengames.solvers.market.assets import account_table
+from opengames.solvers.market.beliefs import believed
+from opengames.solvers.market.growing import beliefs_on, frame_for
+from opengames.solvers.market.layout import Layout, Numbers, Scope
+from opengames.solvers.market.state import CELLS, TICK, Account, State, digest_of
+
+Tables = Sequence[tuple[Sequence[str], Any]]
+
+
+def opened(
+    values: Mapping[str, Sequence[Any]], factors: Tables, *, depth: float | None = None, budget: float | None = None,
+    tick: float = TICK, cells: int = CELLS, hidden: frozenset[str] = frozenset(),
+) -> State:  # fmt: skip
+    """A market whose opening chances are proportional to a product of tables.
+
+    values: of each variable. factors: (names, table) pairs; zeros say what cannot happen. depth: $b$ [$]; or budget: the
+    most that the maker may lose [$], of which the depth follows. cells: the most entries of all tables.
+    Raises `Refusal` (`bad-amount`, `over-budget`, `impossible-evidence`), `ValueError` for tables of wrong shape.
+    """
+    if (depth is None) == (budget is None):
+        raise ValueError("say either the depth of the market or the budget of its maker")
+    for amount, what in ((depth, "the depth"), (budget, "the budget"), (tick, "the tick")):
+        if amount is not None and not (isfinite(amount) and amount > 0):
+            raise refuse("bad-amount", f"{what} of a market is above 0 $, and this is {amount:g}")
+    listed = {n: tuple(v) for n, v in values.items()}
+    prior = _logs(listed, factors)
+    frame = frame_for(listed, {}, prior, (), (), hidden, cells)
+    total = total_of(frame.layout, prior)
+    if not isfinite(total):
+        raise refuse("impossible-evidence", "the opening chances leave no possible world")
+    prior[()] = prior.get((), np.zeros(())) - total
+    state = State(
+        depth or 1.0, tick, budget, cells, frame, prior, {}, beliefs_on(frame.layout, prior, {}), Account(0.0, 0.0), {}, 0, 0
+    )
+    if budget is not None:
+        state = replace(state, depth=budget / max(-least_log(state), log(2)))
+    return replace(state, digest=digest_of(state))
+
+
+def least_log(state: State) -> float:
+    """$\\ln p_{min}$: the logarithm of the opening chance of the least likely world that is still possible."""
+    return float(account_table(state.frame.layout, state.prior).min())
+
+
+def worst_loss(state: State) -> float:
+    """$b \\ln(1 / p_{min})$: the most that the maker can lose, whatever is traded.   [$]"""
+    return -state.depth * least_log(state)
+
+
+def total_of(layout: Layout, factors: Mapping[Scope, Numbers]) -> float:
+    """The logarithm of the sum over worlds of the product of factors."""
+    beliefs = believed(layout, factors)
+    found = float(factors[()]) if () in factors else 0.0
+    for root in layout.tree.roots:
+        found += float(np.logaddexp.reduce(beliefs.at(root), axis=None))
+    return found
+
+
+def _logs(values: Mapping[str, tuple[Any, ...]], factors: Tables) -> dict[Scope, Numbers]:
+    order = {n: i for i, n in enumerate(values)}
+    found: dict[Scope, Numbers] = {}
+    for names, table in factors:
+        array = np.asarray(table, dtype=float)
+        shape = tuple(len(values[n]) for n in names)
+        if array.shape != shape:
+            raise ValueError(f"the table over {', '.join(names)} has shape {array.shape}, and its variables {shape}")
+        if not np.isfinite(array).all() or (array < 0).any():
+            raise ValueError(f"the table over {', '.join(names)} has entries that are no chances")
+        scope = tuple(sorted(names, key=order.__getitem__))
+        with np.errstate(divide="ignore"):
+            logs = np.log(np.array(array.transpose([list(names).index(n) for n in scope]), order="C"))
+        found[scope] = found[scope] + logs if scope in found else logs
+    for name in values:
+        if not any(name in s for s in found):
+            raise ValueError(f"no table says how likely the values of `{name}` are")
+    return found
+
+
+# ------------------------------------------------------------------------------------- from a program
+
+
+def tables_of(
+    program: Program, channel: str, params: Mapping[str, Any] | None = None
+) -> tuple[dict[str, tuple[Any, ...]], list[tuple[Scope, NDArray[np.float64]]], frozenset[str], dict[str, str]]:
+    """A channel as variables and tables: (values, factors, hidden variables, the variable that each wire is).
+
+    Wires inside called channels are hidden variables. Raises `Refusal` (`over-budget`, `unknown-game`, `open-game`).
+    """
+    from opengames.exact.asking import STATES, open_scope
+    from opengames.exact.network import build
+    from opengames.spaces import is_finite
+
+    if channel not in program.diagrams:
+        from opengames.dsl.context import nearest
+
+        close = nearest(channel, program.diagrams)
+        raise refuse(
+            "unknown-game", f"there is no game or channel `{channel}`", help=f"did you mean `{close}`?" if close else ""
+        )
+    diagram = program.diagrams[channel]
+    plan, scope, region = open_scope(program, diagram, params, STATES, float, {})
+    ports = [p for box in diagram.boxes for p in _bound(box)]
+    wires = [p.name for p in ports if is_finite(p.space)]
+    outs = [p.name for p in diagram.outputs]
+    wanted = list(dict.fromkeys((*outs, *wires)))
+    slots = {w: scope.solid(w) for w in wanted}
+    network = build(plan, region, tuple(dict.fromkeys(slots.values())), exact=False)
+    if network is None:
+        raise refuse(
+            "over-budget", f"`{channel}` is not a network of small tables, so no market can stand on it", span=diagram.at,
+            help="write it as draws and channels without loops, over wires with few values",
+        )  # fmt: skip
+    name_of: dict[str, str] = {}
+    for wire, slot in slots.items():
+        name_of.setdefault(slot, wire)
+    named = {slot: name_of.get(slot, slot) for slot in network.supports}
+    values = {named[slot]: support for slot, support in network.supports.items()}
+    factors = [(tuple(named[n] for n in f.names), np.asarray(f.table, dtype=float)) for f in network.factors]
+    hidden = frozenset(named[s] for s in network.supports if s not in name_of)
+    return values, factors, hidden, {w: named[s] for w, s in slots.items()}
+
+
+def _bound(box: Any) -> Sequence[Any]:
+    out = getattr(box, "out", None)
+    return (out,) if out is not None else ()
+
+
+__all__ = ["least_log", "opened", "tables_of", "total_of", "worst_loss"]

@@ -1,0 +1,243 @@
+"""Where a claim stands in the tree: its clique, and which of the clique's entries belong to which case.
+
+A claim is a partition of the worlds where `given` happens: for an event, it happens or it does not; for a variable, one
+case for each value. If its variables stand together in a clique, nothing changes; otherwise the tree grows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cached_property
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.solvers.junction.tree import TooWide
+from opengames.solvers.market.beliefs import Beliefs
+from opengames.solvers.market.events import ALWAYS, AtLeast, Event, Is, Not, all_of, variables_of, with_values
+from opengames.solvers.market.fitting import LARGEST, Fitted, fit, is_counter
+from opengames.solvers.market.growing import grown, rooted
+from opengames.solvers.market.layout import Layout, Numbers, Scope, aligned
+from opengames.solvers.market.state import Frame, State
+
+_TRIES = 24
+
+
+@dataclass(frozen=True)
+class Claim:
+    """cases: exclusive events, one of which happens if `given` does."""
+
+    cases: tuple[Event, ...]
+    given: Event | None = None
+
+    @property
+    def event(self) -> Event:
+        return self.cases[0]
+
+    @property
+    def shown(self) -> str:
+        return self.event.shown if self.given is None else f"{self.event.shown} | {self.given.shown}"
+
+
+def on_event(event: Event, given: Event | None = None) -> Claim:
+    """An event or its contrary."""
+    return Claim((event, event.part if isinstance(event, Not) else Not(event)), given)
+
+
+def on_variable(variable: str, values: Sequence[Any], given: Event | None = None) -> Claim:
+    """A variable: one case for each of its values."""
+    return Claim(tuple(Is(variable, (v,)) for v in values), given)
+
+
+@dataclass(frozen=True, eq=False)
+class Placed:
+    """A claim in a tree. codes: over `scope`, 0 where `given` fails, else the number of the case, from 1.
+
+    frame: the one that the state has, or the one it must grow to; prior: then the opening factors on that.
+    """
+
+    claim: Claim
+    frame: Frame
+    prior: Any
+    clique: int
+    scope: Scope
+    codes: NDArray[np.intp]
+
+    @property
+    def layout(self) -> Layout:
+        return self.frame.layout
+
+    @cached_property
+    def entries(self) -> NDArray[np.intp]:
+        """The code of each entry of the clique."""
+        placed = aligned(self.scope, self.codes, self.layout.tree.cliques[self.clique])
+        return np.ascontiguousarray(np.broadcast_to(placed, self.layout.tree.shapes[self.clique]))
+
+    @cached_property
+    def indicator(self) -> Numbers:
+        """One row for each entry, one column for each code."""
+        return (self.entries.reshape(-1, 1) == np.arange(len(self.claim.cases) + 1)).astype(float)
+
+    @cached_property
+    def possible(self) -> tuple[bool, ...]:
+        """Whether each code occurs in a possible world."""
+        support = self.layout.support[self.clique]
+        codes = self.entries if support is None else self.entries[support]
+        there = set(np.unique(codes).tolist())
+        return tuple(k in there for k in range(len(self.claim.cases) + 1))
+
+    def logs(self, beliefs: Beliefs) -> Numbers:
+        """The logarithm of the chance of each code, up to a constant; minus infinity exactly where it cannot happen."""
+        table = beliefs.at(self.clique).ravel()
+        top = table.max()
+        with np.errstate(divide="ignore"):
+            found = np.log(np.exp(table - top) @ self.indicator) + top
+        for k, there in enumerate(self.possible):
+            if there and found[k] < top - 600:  # so unlikely beside the rest that its exponentials vanish
+                found[k] = np.logaddexp.reduce(table[self.entries.ravel() == k])
+        return np.asarray(found)
+
+
+def place(state: State, claim: Claim) -> Placed:
+    """The claim in the state's tree, or in one grown for it. Raises `Refusal` (`over-budget`)."""
+    memo = state.frame.layout.memo
+    known = memo.get(claim)
+    if known is not None and (known.frame is state.frame):
+        return known  # type: ignore[no-any-return]
+    found = _place(state, claim)
+    if found.frame is state.frame:
+        memo[claim] = found
+    return found
+
+
+def moved_to(state: State, placed: Placed) -> State:
+    """The state on the tree that a claim needs."""
+    return state if placed.frame is state.frame else rooted(state, placed.frame, placed.prior, state.traded)
+
+
+def _place(state: State, claim: Claim) -> Placed:
+    frame = state.frame
+    for name in mentioned(claim):
+        if name not in frame.values and name not in frame.settled:
+            raise unknown_event(state, name)
+    if not frame.tree.cliques:
+        raise settled_all(claim)
+    given = ALWAYS if claim.given is None else with_values(claim.given, frame.settled, frame.values)
+    fits = _fits(state, claim, given)
+    counters = {c.name: c for f in fits for c in f.counters}
+    sizes = {**frame.tree.size, **{n: len(c.values) for n, c in counters.items()}}
+    order = {n: i for i, n in enumerate(sizes)}
+    scope = tuple(sorted({n for f in fits for n in f.scope}, key=order.__getitem__))
+    if prod(sizes[n] for n in scope) > LARGEST:
+        raise _too_wide(state, claim, prod(sizes[n] for n in scope), LARGEST)
+    truth = [np.broadcast_to(aligned(f.scope, f.truth, scope), [sizes[n] for n in scope]) for f in fits]
+    codes = np.zeros([sizes[n] for n in scope], dtype=np.intp)
+    for k, each in enumerate(truth[1:], 1):
+        codes[each & truth[0]] = k
+    home = frame.tree.home(scope) if all(n in frame.tree.size for n in scope) else None
+    if home is not None:
+        return Placed(claim, frame, state.prior, home, scope, codes)
+    try:
+        made, prior = grown(state, scope, tuple(counters.values()), dict(c for f in fits for c in f.chains))
+    except TooWide as wide:
+        raise _too_wide(state, claim, wide.counted, wide.limit) from None
+    clique = made.tree.home(scope)
+    assert clique is not None
+    return Placed(claim, made, prior, clique, scope, codes)
+
+
+def _fits(state: State, claim: Claim, given: Event) -> list[Fitted]:
+    frame = state.frame
+    cases = [with_values(c, frame.settled, frame.values) for c in claim.cases]
+    found = [fit(given, frame.values, frame.tree, frame.chains)]
+    if len(cases) == 2 and claim.cases == on_event(claim.cases[0]).cases:
+        first = fit(cases[0], frame.values, frame.tree, frame.chains)
+        return [*found, first, Fitted(first.scope, ~first.truth, first.counters, first.chains)]
+    return [*found, *(fit(c, frame.values, frame.tree, frame.chains) for c in cases)]
+
+
+def unknown_event(state: State, name: str) -> Refusal:
+    """The refusal of a variable that the market does not have."""
+    names = [n for n in (*state.frame.variables, *state.frame.settled) if not is_counter(n)]
+    close = get_close_matches(name, names, 1, 0.5)
+    listed = ", ".join(f"`{n}`" for n in names[:8]) + (", ..." if len(names) > 8 else "")
+    return refuse(
+        "unknown-event", f"there is no variable `{name}` in this market", notes=(f"there are {listed}",) if names else (),
+        help=f"did you mean `{close[0]}`?" if close else "",
+    )  # fmt: skip
+
+
+def settled_all(claim: Claim) -> Refusal:
+    return refuse("resolved-event", f"`{claim.shown}` cannot be traded: every event of this market has been resolved")
+
+
+# ------------------------------------------------------------------------------- what fits instead
+
+
+def _too_wide(state: State, claim: Claim, counted: int, limit: int) -> Refusal:
+    """The refusal of a claim for which the tree would be too large, with the largest part of it that fits."""
+    tree = state.tree
+    notes = (
+        f"its tree would take more than {min(counted, limit)} entries; the limit is {limit}",
+        f"the tree now: width {tree.width}, {tree.cells} entries",
+    )
+    other = _largest_fitting(state, claim)
+    return refuse(
+        "over-budget", f"`{claim.shown}` joins variables that are too far apart", notes=notes,
+        help=f"`{other.shown}` fits" if other is not None else "trade on fewer variables at once, or allow more entries",
+    )  # fmt: skip
+
+
+def _largest_fitting(state: State, claim: Claim) -> Claim | None:
+    """The claim with as few parts of its condition, and then of its event, left out as will fit."""
+    return next((smaller for smaller in _smaller(claim)[:_TRIES] if _fits_in(state, smaller)), None)
+
+
+def _smaller(claim: Claim) -> list[Claim]:
+    found: list[Claim] = []
+    event, given = claim.event, claim.given
+    parts = _parts(given) if given is not None else ()
+    for left in range(len(parts) - 1, 0, -1):
+        found.extend(on_event(event, all_of(*parts[s : s + left])) for s in range(len(parts) - left + 1))
+    if given is not None:
+        found.append(on_event(event))
+    if isinstance(event, AtLeast) and event.count in (1, len(event.parts)):
+        several = event.parts
+        for left in range(len(several) - 1, 0, -1):
+            kept = several[:left]
+            shorter = kept[0] if left == 1 else AtLeast(1 if event.count == 1 else left, kept)
+            found.append(on_event(shorter))
+    return found
+
+
+def _parts(event: Event) -> tuple[Event, ...]:
+    return event.parts if isinstance(event, AtLeast) and event.count == len(event.parts) else (event,)
+
+
+def _fits_in(state: State, claim: Claim) -> bool:
+    try:
+        frame = state.frame
+        fits = _fits(state, claim, ALWAYS if claim.given is None else with_values(claim.given, frame.settled, frame.values))
+        counters = {c.name: c for f in fits for c in f.counters}
+        scope = tuple({n: None for f in fits for n in f.scope})
+        if prod(len(frame.values[n]) if n in frame.values else len(counters[n].values) for n in scope) > LARGEST:
+            return False
+        if not (all(n in frame.tree.size for n in scope) and frame.tree.home(scope) is not None):
+            grown(state, scope, tuple(counters.values()))
+    except Refusal:
+        return False
+    return True
+
+
+def mentioned(claim: Claim) -> tuple[str, ...]:
+    """The variables that a claim is about."""
+    both = (*claim.cases, claim.given) if claim.given is not None else claim.cases
+    return tuple(dict.fromkeys(n for e in both for n in variables_of(e) if not is_counter(n)))
+
+
+__all__ = ["Claim", "Placed", "mentioned", "moved_to", "on_event", "on_variable", "place", "settled_all", "unknown_event"]

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from market_refusals import MARKET
 
 from opengames.cli import main
 from opengames.diagnostics import Diagnostic, Refusal
@@ -68,6 +69,7 @@ IN_PYTHON = {
     "no-dominant-strategy": lambda: dominant(loads(SELL).program, "Pennies", "left").to_game("best"),
     "not-expressible": lambda: loads(SELL, "sell.game")["Days"].best_response("left").to_game("best"),
     "unknown-param-value": lambda: evaluate(Param("depth"), {}, {}, {}),
+    **MARKET,
 }
 
 _TIME = re.compile(r"under 10 ms|\b\d+ ms|\b\d+\.\d s\b")

@@ -15,7 +15,7 @@ Faults are refusals with the span of the term: `division-by-zero`, `outside-type
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -62,6 +62,7 @@ from opengames.terms import (
     Weighted,
     bound,
     children,
+    free,
 )
 
 Env = dict[str, Any]
@@ -71,6 +72,7 @@ Number = type[Fraction] | type[float]
 #: How many loop iterations and calls of funs one evaluation may take.
 STEPS = 2_000_000
 _MEMO = 100_000
+_UNCHECKED = "'"
 _SMALL = 16
 
 
@@ -369,12 +371,14 @@ class Compiler:
         of, space, what, at = self._term(term.value, types), term.space, term.what, term.at
         holds, snap = member(space, self.exact), self.into(space)
         is_rule = isinstance(term.value, Prim) and term.value.op == "ind"
+        spaces = dict(types) if is_rule else {}
 
         def check(env: Env) -> Any:
             value = of(env)
             if not holds(value):
                 if is_rule:
-                    raise refuse("broken-rule", f"{what} does not hold", span=at)
+                    known = [(n, env[n], spaces.get(n)) for n in sorted(free(term.value)) if n in env]
+                    raise refuse("broken-rule", f"{what} does not hold", span=at, notes=met(known))
                 name = what or "the value"
                 headline = f"{name} is {show(value, space)}, which is not in {show_space(space)}"
                 raise refuse("outside-type", headline, span=at, label="computed here")
@@ -475,6 +479,19 @@ def _snapper(space: Space) -> Callable[[Any], Any] | None:
             one = _snapper(item)
             return None if one is None else lambda v: tuple([one(x) for x in v])
     return None
+
+
+def met(values: Iterable[tuple[str, Any, Space | None]]) -> tuple[str, ...]:
+    """What a move that breaks a rule is, and what it was seen with, as notes. values: (wire, value, its space).
+
+    The wires of moves end in `'` until their rules are checked, see `plug`.
+    """
+    said = [(name, f"{name.rstrip(_UNCHECKED)} = {show(value, space)}") for name, value, space in values]
+    moves = [words for name, words in said if name.endswith(_UNCHECKED)]
+    others = [words for name, words in said if not name.endswith(_UNCHECKED)]
+    played = f"the move is {', '.join(moves)}" if moves else ""
+    seen = f"where {', '.join(others)}" if others else ""
+    return (", ".join(filter(None, (played, seen))),) if said else ()
 
 
 def _finder(space: Space, exact: bool, meter: Meter, at: Span | None) -> Callable[[Any], int]:

@@ -1,5 +1,6 @@
 """`reach(...)` names a decision or a branch as the text writes it; a move outside its rules stops a run."""
 
+import re
 from fractions import Fraction
 
 import pytest
@@ -70,3 +71,38 @@ def test_a_run_stops_at_a_move_that_breaks_a_rule():
 
 def test_a_run_shows_the_wire_decided_and_not_the_wire_before_its_rules():
     assert list(og.loads(RULES).run("Quote", "mixed", runs=5)) == ["cap", "ask"]
+
+
+LIMITS = """
+type Day = 1..2
+type Cash = 0..5 $
+player ann
+game Days {
+    for d in Day {
+        cash ~ uniform(Cash)
+        decide pay: Cash by ann seeing cash earning pay subject to { affordable: pay <= cash }
+    }
+}
+strategy eager of Days { ann.pay = min(5 $, cash + 1 $) }
+"""
+
+
+def test_a_broken_rule_names_the_move_and_what_it_was_seen_with_in_every_reading():
+    m = og.loads(f"{LIMITS}query q = E(sum(pay[d] for d in Day)) of Days under eager\n")
+    for ask in (lambda: m.run("Days", "eager", runs=10), lambda: m.query("q")):
+        with pytest.raises(og.Refusal) as refused:
+            ask()
+        (found,) = refused.value.diagnostics
+        move, cash = re.fullmatch(r"the move is pay = (\d) \$, where cash = (\d) \$", found.notes[-1]).groups()
+        assert (found.code, int(move)) == ("broken-rule", int(cash) + 1)
+
+
+def test_the_move_that_broke_a_rule_is_the_one_of_the_run_that_is_named():
+    m = og.loads(RULES)
+    with pytest.raises(og.Refusal) as refused:
+        m.run("Quote", "bold", runs=20, seed=3)
+    where, move = refused.value.diagnostics[0].notes
+    run = int(re.search(r"run (\d+)", where).group(1))
+    caps = og.loads(RULES.replace("ask <= cap", "ask <= 5")).run("Quote", "bold", runs=20, seed=3)["cap"]
+    assert all(cap == 5 for cap in caps[:run]) and caps[run] < 5
+    assert move == f"the move is ask = 5, where cap = {caps[run]:.0f}"

@@ -7,6 +7,7 @@ every flag with its loop indices, that run is repeated, and the first fault in t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -95,7 +96,11 @@ def any_of(ups: list[Any]) -> Any:
     return jnp.asarray(found, bool)
 
 
-def first(flags: list[Flag], ups: list[Any], run: int) -> Refusal | None:
+Tell = Callable[[Flag, tuple[int, ...]], tuple[str, ...]]
+"""Further notes on a fault, by its flag and its positions in the loops around."""
+
+
+def first(flags: list[Flag], ups: list[Any], run: int, tell: Tell = lambda flag, steps: ()) -> Refusal | None:
     """The first fault of a run, as the refusal to raise."""
     best: tuple[tuple[int, ...], Flag, list[int]] | None = None
     for flag, up in zip(flags, ups, strict=True):
@@ -107,19 +112,17 @@ def first(flags: list[Flag], ups: list[Any], run: int) -> Refusal | None:
         order = tuple(next(rest, 0) if t is None else t for t in flag.trail)
         if best is None or order < best[0]:
             best = (order, flag, axes)
-    return None if best is None else _refusal(best[1], best[2], run)
+    return None if best is None else _refusal(best[1], best[2], run, tell)
 
 
-def _refusal(flag: Flag, axes: list[int], run: int) -> Refusal:
+def _refusal(flag: Flag, axes: list[int], run: int, tell: Tell) -> Refusal:
     rest = iter(axes)
-    around: list[str] = []
-    for name, space, fixed in flag.loops:
-        i = next(rest, 0) if fixed is None else fixed
-        around.append(f"{name} = {_point(space, i)}")
+    steps = tuple(next(rest, 0) if fixed is None else fixed for _, _, fixed in flag.loops)
+    around = [f"{name} = {_point(space, i)}" for (name, space, _), i in zip(flag.loops, steps, strict=True)]
     site = flag.site
     where = f"in run {run}" + (f", at {', '.join(around)}" if around else "")
     notes = (f"computing `{site.place}`, {where}",) if site.place else (where,)
-    return refuse(site.code, site.headline, span=site.span, notes=notes, help=site.help)
+    return refuse(site.code, site.headline, span=site.span, notes=notes + tell(flag, steps), help=site.help)
 
 
 def _point(space: Space, i: int) -> str:

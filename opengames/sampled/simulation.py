@@ -16,7 +16,7 @@ import numpy as np
 from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Branch, Call, Compute, Diagram, Draw, Loop, binds, bodies
 from opengames.program import Program
-from opengames.sampled import draws, faults, keys
+from opengames.sampled import broken, draws, faults, keys
 from opengames.sampled.backend import jax
 from opengames.sampled.encode import Column, decode, encode
 from opengames.sampled.expressions import Scope
@@ -74,7 +74,7 @@ def simulate(
         raise refuse("outside-type", f"the number of runs is {runs}, and must be at least 1")
     model = _model(program, diagram, None if keep is None else tuple(dict.fromkeys(keep)))
     batch = _Batch(
-        encoded_params(program, params or {}),
+        encoded_params(program, params) if params else model.own_params(program),
         _encoded_inputs(diagram, inputs or {}),
         _encoded_given(model.sites, given or {}, runs),
     )
@@ -163,6 +163,13 @@ class _Model:
         self.sites = draws.sites(diagram)
         self._sites = _relocated(self.sites, draws.sites(self.diagram))
         self._compiled: dict[Any, Any] = {}
+        self._own: tuple[Program, dict[str, Any]] | None = None
+
+    def own_params(self, program: Program) -> dict[str, Any]:
+        """The params of a program as it stands, encoded; kept, as every run of it asks for them again."""
+        if self._own is None or self._own[0] is not program:
+            self._own = (program, encoded_params(program, {}))
+        return self._own[1]
 
     def call(self, batch: _Batch, seed: int, ids: np.ndarray, diagnose: bool = False) -> tuple[Any, Any]:
         """Results and faults of the runs with these numbers."""
@@ -171,9 +178,9 @@ class _Model:
         if key not in self._compiled:
             self._compiled[key] = self._build({t: (k, p) for t, k, p in shapes}, diagnose, len(ids))
         function, _ = self._compiled[key]
-        base = keys.base_keys(seed, tuple(s.path for s in self._sites))
         given = {t: v for t, (_, _, v) in batch.given.items()}
-        return function(base, ids.astype(np.uint32), batch.params, batch.inputs, given)
+        words = np.array(keys.seed_words(seed), np.uint32)
+        return function(words, ids.astype(np.uint32), batch.params, batch.inputs, given)
 
     def flags(self, batch: _Batch) -> list[faults.Flag]:
         """The flags of the last diagnosing program for this kind of batch."""
@@ -187,13 +194,14 @@ class _Model:
         known = {p.name: constant(p.value, p.space) for p in self.program.params.values() if p.static}
         traced: list[faults.Faults] = []
 
-        def one(base: Any, number: Any, params: Any, inputs: Any, given: Any) -> tuple[Any, Any]:
+        table = keys.path_table(tuple(s.path for s in self._sites))
+
+        def one(pairs: Any, params: Any, inputs: Any, given: Any) -> tuple[Any, Any]:
             raised = faults.Faults(diagnose)
             scope = Scope(dict(inputs), self.program.funs, {**known, **params}, raised)
-            found = keys.run_keys(base, number)
             frame = Frame(
                 scope,
-                {s.trail: k for s, k in zip(self._sites, found, strict=True)},
+                {s.trail: (pairs[k, 0], pairs[k, 1]) for k, s in enumerate(self._sites)},
                 {original[t]: (kinds[t][0], v) for t, v in given.items()},
                 sites,
                 run,
@@ -206,7 +214,12 @@ class _Model:
             return values, (raised.arrays() if diagnose else raised.any())
 
         axes = {t: 0 if per_run else None for t, (_, per_run) in kinds.items()}
-        return jax.jit(jax.vmap(one, in_axes=(None, 0, None, None, axes))), traced
+        side_by_side = jax.vmap(one, in_axes=(2, None, None, axes))
+
+        def all_runs(seed: Any, ids: Any, params: Any, inputs: Any, given: Any) -> tuple[Any, Any]:
+            return side_by_side(keys.run_keys(seed, table, ids), params, inputs, given)
+
+        return jax.jit(all_runs), traced
 
 
 def _relocated(before: tuple[draws.Site, ...], after: tuple[draws.Site, ...]) -> tuple[draws.Site, ...]:
@@ -421,7 +434,18 @@ def _diagnose(model: _Model, batch: _Batch, seed: int, ids: np.ndarray, bad: int
     """The first fault of run `ids[bad]`, found by running it once more with every flag kept."""
     alone = _Batch(batch.params, batch.inputs, _rows(batch.given, np.array([bad])))
     _, ups = model.call(alone, seed, ids[bad : bad + 1], diagnose=True)
-    found = faults.first(model.flags(alone), [np.asarray(u)[0] for u in ups], int(ids[bad]))
+
+    def look(paths: list[str]) -> broken.Found:
+        again = _model(model.program, model.original, tuple(paths))
+        values, _ = again.call(alone, seed, ids[bad : bad + 1])
+        columns = [c for name, wire in again.kept.items() for c in _columns(name, wire, values).items()]
+        return {name: (column.data[0], column.space) for name, column in columns}
+
+    known = wires_of(model.original)
+    found = faults.first(
+        model.flags(alone), [np.asarray(u)[0] for u in ups], int(ids[bad]),
+        lambda flag, steps: broken.notes(model.original, flag, steps, known, look),
+    )  # fmt: skip
     if found is None:
         return refuse("overflow", f"run {int(ids[bad])} has a fault that does not occur on its own")
     return found

@@ -152,25 +152,31 @@ def in_rounds(near: Near, sizes: list[int], limit: int, wide: int) -> Tried:
     Source: Miller and Reif, Parallel tree contraction (1985): leaves are raked, chains compressed.
     """
     tried = Tried(near, sizes, limit)
+    weights = {v: _light(v, near, sizes) for v in near}
+    ready = {v for v, w in weights.items() if w <= wide}
     for _ in range(30 + 2 * len(near).bit_length()):
-        weights = {v: weight(v, near, sizes) if len(near[v]) < _CROWD else 1 << _CROWD for v in near}
-        ranked = sorted(near, key=lambda v: weights[v])
-        chosen = [v for v in ranked if weights[v] <= wide] or ranked[:1]
         waiting: set[int] = set()
-        for v in chosen:
+        for v in sorted(ready, key=lambda v: (weights[v], v)) or sorted(near, key=lambda v: (weights[v], v))[:1]:
             if v in waiting:
                 continue
             around = near.pop(v)
             waiting |= around
+            ready.discard(v)
             tried.cells += weights[v]
             tried.cliques.append((v, around))
             if tried.cells > limit:
                 return tried
-            tried.join(v, around)
+            for n in tried.join(v, around):
+                weights[n] = _light(n, near, sizes)
+                (ready.add if weights[n] <= wide else ready.discard)(n)
         if not near:
             return tried
     tried.cells = limit + 1  # not shallow
     return tried
+
+
+def _light(v: int, near: Near, sizes: list[int]) -> int:
+    return weight(v, near, sizes) if len(near[v]) < _CROWD else 1 << _CROWD
 
 
 def neighbours(count: int, scopes: Iterable[Collection[int]]) -> Near:

@@ -1,0 +1,100 @@
+"""Claims about the wires of a channel or game, in every play: `forall t in Hour: soc[t] <= capacity of Day`.
+
+The play is symbolic (`plays`); a claim proved holds whatever is drawn and whatever legal moves are made. A counterexample is a
+whole play, and must pass when it is run again exactly (`replay`). Where a clearing's move stands for itself only by its rules, no
+play found is a counterexample: the best move may be another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from opengames.cases import Assignment, Undecided
+from opengames.diagnostics import Refusal
+from opengames.diagram import Diagram
+from opengames.evaluate import evaluate
+from opengames.proved import values as v
+from opengames.proved.decide import Case, Finding, Prover
+from opengames.proved.plays import Play, play
+from opengames.proved.replay import Impossible, replay
+from opengames.proved.shape import is_open, normal
+from opengames.proved.translate import NeedsQuantifiers, Scope, Translator
+from opengames.proved.values import Value
+from opengames.rounding import formulas, rounds
+from opengames.spaces import Space
+from opengames.terms import Const, Term, free, substitute
+
+
+def decide_play(prover: Prover, diagram: Diagram, term: Term) -> Finding:
+    """The finding about a claim over the diagram's own wires, in every play."""
+    try:
+        return PlayCase(prover, normal(term, prover.funs), diagram=diagram).finding()
+    except RecursionError:
+        raise Undecided("an expression is nested too deeply for the proved reading; name its parts") from None
+
+
+@dataclass
+class PlayCase(Case):
+    """`body` in every play of `diagram`."""
+
+    diagram: Diagram = field(default_factory=lambda: Diagram(""))
+    made: Play = field(default_factory=lambda: Play({}, {}))
+    chosen: dict[Any, Any] = field(default_factory=dict)
+
+    def finding(self) -> Finding:
+        """Decide it."""
+        try:
+            return self.at_once(quantifiers=False, clock=self.prover.clock)
+        except NeedsQuantifiers:
+            return self.at_once(quantifiers=True, clock=self.prover.clock)
+
+    def start(self, quantifiers: bool) -> tuple[Translator, Scope] | None:
+        """A translator and the wires of the play."""
+        tr = self.prover.translator()
+        tr.quantifiers = quantifiers
+        self.made = play(tr, self.diagram)
+        return tr, self.made.scope
+
+    def left_open(self) -> list[tuple[Value, Space]]:
+        """The draws and moves."""
+        return [(c.value, c.space) for c in self.made.choices]
+
+    def witness(self, model: Any, tr: Translator) -> Assignment:
+        """The draws and moves in a model."""
+        self.chosen = {(c.place, c.wire): v.read(model, c.value, tr.labels) for c in self.made.choices}
+        return [(c.name, self.chosen[c.place, c.wire], c.space) for c in self.made.choices]
+
+    def replayed(self, witness: Assignment) -> Finding:
+        """The claim in the play found, run again exactly."""
+        if self.made.clearings:
+            return Finding("unknown", [], ("a clearing's best move was not worked out, only that it obeys the rules",))
+        funs, params = self.prover.funs, self.prover.params
+        try:
+            known = replay(self.diagram, self.chosen, funs, params)
+            if rounds([self.body, *formulas(self.diagram)], funs):
+                return Finding("unknown", [], ("the play was computed in floating point",))
+            if not is_open(self.body, funs):
+                return Finding("proved" if evaluate(self.body, known, funs, params) else "refuted")
+            values = {n: Const(known[n]) for n in free(self.body)}
+            return self.prover.decide(substitute(self.body, values), self.depth + 1)
+        except Impossible as why:
+            return Finding("unknown", [], (str(why),))
+        except Undecided as open_:
+            return Finding("unknown", [], (str(open_),))
+        except Refusal as refused:
+            return Finding("unknown", [], (refused.diagnostics[0].headline,))
+
+    def fault(self, witness: Assignment) -> str | None:
+        """What running the play says, where the claim has no value in it."""
+        try:
+            known = replay(self.diagram, self.chosen, self.prover.funs, self.prover.params)
+            evaluate(self.body, known, self.prover.funs, self.prover.params)
+        except Refusal as refused:
+            return refused.diagnostics[0].headline
+        except Impossible:
+            return None
+        return None
+
+
+__all__ = ["PlayCase", "decide_play"]

@@ -1,0 +1,279 @@
+"""A diagram as one symbolic play: every wire as a value that may be open, and what is known of it.
+
+* A draw is any value of positive chance (a normal one: any number). What holds of all those holds in every play.
+* A decision is any move that its rules allow, so a claim proved is one about all strategies. With a strategy plugged in there is
+  no decision left, except clearings: those are any point obeying the rules, of which the best is one.
+* The dual of a rule is any number of the right sign: one more unit on the right of `<=` is never bad for the decider, and never
+  good on the right of `>=`.
+* Loops are unrolled, calls and branches are entered. Wires from outside (`inputs`) are any values of their spaces.
+
+`play` adds facts to the translator (supports and rules, under the branch they stand in) and obligations (checked outputs,
+denominators, chances that are chances). Nothing about claims stands here.
+
+Source: Ghani, Hedges, Winschel, Zahn, Compositional game theory (2018), for play; the abstraction is ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+from opengames.cases import Undecided
+from opengames.diagram import Box, Branch, Call, Compute, Decide, Diagram, Draw, Loop, Port, wires
+from opengames.plug import is_clearing
+from opengames.proved import values as v
+from opengames.proved.translate import Scope, Translator
+from opengames.proved.values import Truth, Value
+from opengames.show import show
+from opengames.spaces import Family, Space, index_points
+from opengames.terms import Fold, If, Normal, Prim, Select, Term, Uniform, Weighted, free
+
+Place = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A value left open. kind: "input", "draw", "decision", "dual" or "answer" (of the outside, to an open game).
+
+    place: where it is made: names of calls, labels of arms, values of loops. of: words for messages.
+    """
+
+    kind: str
+    place: Place
+    wire: str
+    value: Value
+    space: Space
+
+    @property
+    def name(self) -> str:
+        """What messages call it: `quote at t = 3`."""
+        inside = [each for each in self.place if isinstance(each, str)]
+        loops = [f"{n} = {show(value, s)}" for each in self.place if isinstance(each, tuple) for n, value, s in each]
+        wire = ".".join([*inside, self.wire])
+        return f"{wire} at {', '.join(loops)}" if loops else wire
+
+
+@dataclass
+class Play:
+    """wires: the values of the diagram's own wires; types: their spaces. choices: all that was left open, at every depth.
+
+    clearings: whether some decision's best move stands for itself only by its rules.
+    """
+
+    wires: dict[str, Value]
+    types: dict[str, Space]
+    choices: list[Choice] = field(default_factory=list)
+    clearings: bool = False
+
+    @property
+    def scope(self) -> Scope:
+        return Scope(self.wires, self.types)
+
+
+def play(tr: Translator, diagram: Diagram, inputs: Mapping[str, Value] | None = None) -> Play:
+    """The symbolic play of a diagram. Raises `Undecided` for what is too large or cannot be said to z3."""
+    made = Play({}, wires(diagram))
+    given = dict(inputs or {})
+    for port in diagram.inputs:
+        if port.name not in given:
+            given[port.name] = _open(tr, made, "input", (), port)
+    made.wires = _Level(tr, made, diagram, ()).run(given)
+    return made
+
+
+def _open(tr: Translator, made: Play, kind: str, place: Place, port: Port) -> Value:
+    try:
+        value = tr.open(port.name, port.space)
+    except ValueError:
+        raise Undecided(f"`{port.name}` ranges over nothing: no play gets there") from None
+    made.choices.append(Choice(kind, place, port.name, value, port.space))
+    return value
+
+
+@dataclass
+class _Level:
+    """One diagram being played, at a place."""
+
+    tr: Translator
+    made: Play
+    diagram: Diagram
+    place: Place
+
+    def run(self, given: Mapping[str, Value]) -> dict[str, Value]:
+        """The values of all wires of the level."""
+        self.types = wires(self.diagram)
+        self.known: dict[str, Value] = dict(given)
+        self.answers = {p.name: p for p in self.diagram.expects if p.name not in self.known}
+        rules: list[Decide] = []
+        for box in self.diagram.boxes:
+            self._box(box)
+            if isinstance(box, Decide) and (box.rules or box.duals):
+                rules.append(box)
+        for box in rules:
+            self._rules(box)
+        return self.known
+
+    def _scope(self, *terms: Term) -> Scope:
+        for term in terms:
+            for name in free(term):
+                if name not in self.known and name in self.answers:
+                    self.known[name] = self._opened("answer", self.answers[name])
+        return Scope(self.known, self.types)
+
+    def _opened(self, kind: str, port: Port) -> Value:
+        return _open(self.tr, self.made, kind, self.place, port)
+
+    def _box(self, box: Box) -> None:
+        match box:
+            case Compute(out=out, term=term):
+                self.known[out.name] = self.tr.value(term, self._scope(term))
+            case Draw(out=out, kernel=kernel):
+                self.known[out.name] = self._drawn(out, kernel)
+            case Decide():
+                self.made.clearings |= is_clearing(box)
+                for port in box.outs:
+                    self.known[port.name] = self._opened("decision", port)
+                for port in box.duals:
+                    self.known[port.name] = self._opened("dual", port)
+            case Call():
+                self._call(box)
+            case Loop():
+                self._loop(box)
+            case Branch():
+                self._branch(box)
+
+    # -------------------------------------------------------------------------- draws
+
+    def _drawn(self, out: Port, kernel: Term) -> Value:
+        scope = self._scope(kernel)
+        if isinstance(kernel, Uniform):
+            return self._opened("draw", Port(out.name, kernel.space))
+        if isinstance(kernel, Weighted):
+            pairs = self._pairs(kernel, scope)
+            if len(pairs) == 1:
+                return pairs[0][0]
+            value = self._opened("draw", out)
+            self._one_of(pairs, value)
+            return value
+        value = self._opened("draw", out)
+        self._support(kernel, value, scope)
+        return value
+
+    def _pairs(self, kernel: Weighted, scope: Scope) -> list[tuple[Value, Value]]:
+        tr = self.tr
+        found = []
+        for what, chance in kernel.pairs:
+            weight = tr.value(chance, scope)
+            tr.need(v.at_most(Fraction(0), weight), "a chance is below 0", kernel.at)
+            with tr.under(v.less(Fraction(0), weight)) as possible:
+                if possible:
+                    found.append((tr.value(what, scope), weight))
+        tr.need(v.equal(tr.numbers.add([w for _, w in found]), Fraction(1)), "the chances do not add up to 1", kernel.at)
+        return found
+
+    def _one_of(self, pairs: list[tuple[Value, Value]], value: Value) -> None:
+        same = self.tr.labels.same
+        self.tr.assume(v.disj(v.conj((v.less(Fraction(0), w), same(value, x))) for x, w in pairs))
+
+    def _support(self, kernel: Term, value: Value, scope: Scope) -> None:
+        """Assume that the value can be drawn."""
+        tr = self.tr
+        match kernel:
+            case Weighted():
+                self._one_of(self._pairs(kernel, scope), value)
+            case Uniform(space=space):
+                tr.assume(tr.labels.member(value, space))
+            case Normal(mean=mean, deviation=deviation):
+                spread = tr.value(deviation, scope)
+                tr.need(v.at_most(Fraction(0), spread), "a standard deviation is below 0", kernel.at)
+                middle = tr.value(mean, scope)
+                tr.assume(v.implies(v.equal(spread, Fraction(0)), v.equal(value, middle)))
+            case If(test=test, then=then, other=other):
+                holds = tr.truth(test, scope)
+                for condition, branch in ((holds, then), (v.negation(holds), other)):
+                    with tr.under(condition) as possible:
+                        if possible:
+                            self._support(branch, value, scope)
+            case Select(keys=keys, spaces=spaces, cells=cells):
+                for condition, place in tr.places(keys, spaces, scope, kernel.at):
+                    with tr.under(condition) as possible:
+                        if possible:
+                            self._support(cells[place], value, scope)
+            case _:
+                raise Undecided("a draw is not from chances written out, a set, or a normal distribution")
+
+    # ---------------------------------------------------------------------- decisions
+
+    def _rules(self, box: Decide) -> None:
+        for rule in box.rules:
+            term: Term = Fold("and", rule.iters, rule.term, at=rule.at) if rule.iters else rule.term
+            self.tr.assume(self.tr.truth(term, self._scope(term)))
+        for port in box.duals:
+            rule = next((r for r in box.rules if port.name == f"dual {r.name}"), None)
+            if rule is not None:
+                self.tr.assume(_signed(rule.term, self.known[port.name]))
+
+    # -------------------------------------------------------------------------- inside
+
+    def _inside(self, diagram: Diagram, place: Place, given: Mapping[str, Value]) -> dict[str, Value]:
+        return _Level(self.tr, self.made, diagram, place).run(given)
+
+    def _call(self, box: Call) -> None:
+        given = {p.name: self.known[a] for p, a in zip(box.diagram.inputs, box.args, strict=True)}
+        inner = self._inside(box.diagram, (*self.place, box.name), given)
+        ports = box.diagram.outputs + box.diagram.reports
+        for name, port in zip(box.outs + box.reports, ports, strict=True):
+            self.known[name] = inner[port.name]
+
+    def _loop(self, box: Loop) -> None:
+        spaces = tuple(s for _, s in box.iters)
+        carried = {c.name: self.known[c.init] for c in box.carry}
+        captured = {name: self.known[name] for name in box.captured}
+        types = {p.name: p.space for p in box.body.outputs}
+        rounds: list[dict[str, Value]] = []
+        order = list(index_points(spaces))
+        for point in reversed(order) if box.reversed else order:
+            here = tuple((n, x, s) for (n, s), x in zip(box.iters, point, strict=True))
+            names = {n: x for n, x, _ in here}
+            inner = self._inside(box.body, (*self.place, here), {**names, **carried, **captured})
+            rounds.append(inner)
+            carried = {c.name: self.tr.named(inner[c.next], c.name) for c in box.carry}
+        if box.reversed:
+            rounds.reverse()
+        for name, wire in box.outs:
+            items = [each[wire] for each in rounds]
+            flat = isinstance(types[wire], Family)
+            self.known[name] = tuple(x for each in items for x in each) if flat else tuple(items)
+        for name, carry in box.lasts:
+            self.known[name] = carried[carry]
+
+    def _branch(self, box: Branch) -> None:
+        subject = self.known[box.subject]
+        captured = {name: self.known[name] for name in box.captured}
+        found: dict[str, Value] = {}
+        for arm in box.arms:
+            taken: Truth = v.disj(self.tr.labels.same(subject, x) for x in arm.values)
+            if taken is False:
+                continue
+            with self.tr.under(taken):
+                inner = self._inside(arm.body, (*self.place, arm.label), captured)
+            for port in box.outs:
+                value = inner[port.name]
+                before = found.get(port.name, value)
+                found[port.name] = self.tr.labels.choose(taken, value, before)
+        self.known.update(found)
+
+
+def _signed(rule: Term, dual: Value) -> Truth:
+    """The sign of the dual of a rule: of `<=` and `<` not below 0, of `>=` and `>` not above."""
+    if not isinstance(rule, Prim) or rule.op not in ("<=", "<", ">=", ">"):
+        return True
+    each = dual if isinstance(dual, tuple) else (dual,)
+    if rule.op in ("<=", "<"):
+        return v.conj(v.at_most(Fraction(0), x) for x in each)
+    return v.conj(v.at_most(x, Fraction(0)) for x in each)
+
+
+__all__ = ["Choice", "Play", "play"]

@@ -65,19 +65,25 @@ def _block(key: Key, first: Any, second: Any) -> Key:
 threefry = jax.jit(_block, inline=True)
 
 
-@lru_cache(maxsize=64)
-def base_keys(seed: int, paths: tuple[str, ...]) -> Any:
-    """Steps 1 and 2, before the program runs: `uint32` of shape `[2, draws]`."""
-    words = np.array([path_words(p) for p in paths], np.uint32).reshape(-1, 2)
-    low, high = seed_words(seed)
-    start = (np.full(len(paths), low, np.uint32), np.full(len(paths), high, np.uint32))
-    return np.stack(_block(start, words[:, 0], words[:, 1]))
+@lru_cache(maxsize=256)
+def path_table(paths: tuple[str, ...]) -> Any:
+    """Step 1, before the program runs: `uint32` of shape `[draws, 2]`."""
+    return np.array([path_words(p) for p in paths], np.uint32).reshape(-1, 2)
 
 
-def run_keys(base: Any, run: Any) -> list[Key]:
-    """Step 3: the keys of all draws in one run, from `base_keys`."""
-    low, high = threefry((base[0], base[1]), word(run), jnp.zeros_like(base[0]))
-    return [(low[i], high[i]) for i in range(base.shape[1])]
+def run_keys(seed: Any, table: Any, runs: Any) -> Any:
+    """Steps 2 and 3, inside the program: the keys of all draws in many runs, `[draws, 2, runs]`.
+
+    seed: `[2]`, see `seed_words`; table: from `path_table`; runs: their numbers; all `uint32`. A small loop over draws,
+    so that the cipher is compiled once for all of them.
+    """
+    nothing = jnp.zeros_like(runs)
+
+    def one(words: Any) -> Any:
+        of_path = threefry((seed[0], seed[1]), words[0], words[1])
+        return jnp.stack(threefry(of_path, runs, nothing))
+
+    return jax.lax.map(one, table)
 
 
 def fold(key: Key, position: Any) -> Key:

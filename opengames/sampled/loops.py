@@ -15,7 +15,7 @@ from opengames.sampled.expressions import COPIES
 from opengames.sampled.frame import TAKEN, Frame, Results
 from opengames.sampled.live import Taps, loop_needs
 from opengames.sampled.places import point
-from opengames.sampled.uniforms import uniforms_in_sequence
+from opengames.sampled.uniforms import uniforms_in_round, uniforms_in_sequence
 from opengames.sampled.values import (
     INF,
     SHORT,
@@ -45,7 +45,8 @@ def loop(box: Loop, frame: Frame, i: int, used: frozenset[str], found: Results) 
     carried = tuple(c for c in box.carry if c.name in inside_used)
     inner = _inside(box, frame, i)
     if carried:
-        inner = uniforms_in_sequence(inner)
+        rounds = math.prod(size(s) or 0 for _, s in box.iters)
+        inner = uniforms_in_sequence(inner, 0 if _is_written_out(rounds, inner, box.body) else len(box.iters))
     outputs = {p.name: p.space for p in box.body.outputs}
     lasts: dict[str, Value] = {}
     if carried:
@@ -338,6 +339,7 @@ def _try_scan(
         scope = replace(frame.scope, faults=faults)
         at = _positions(i, sizes)
         inside = _enter_all(replace(frame, scope=scope), box, at, _cut_frame(frame, cut))
+        inside = uniforms_in_round(inside, at[-1])
         after, results = round_(inside, jax.tree.unflatten(structure, leaves))
         after = {name: solid(v) for name, v in after.items()}
         seen.append((after, faults))

@@ -14,7 +14,6 @@ from opengames.dsl.infer import infer, rule, value, want
 from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, QUESTIONS, SAME_AS
 from opengames.dsl.ranges import bind_iters, both
 from opengames.dsl.type_expressions import values_of
-from opengames.dsl.unit_advice import better, conversion
 from opengames.spaces import Space, is_finite
 from opengames.terms import Apply, At, Fold, Normal, Prim, Term, Uniform, Var, Weighted
 
@@ -209,6 +208,8 @@ def _same_unit(scope: Scope, node: s.CallExpr, name: str, found: list[Typed]) ->
     for each, arg in zip(found[1:], node.args[1:], strict=True):
         if isinstance(first, t.Num) and isinstance(each.type, t.Num) and each.type.dimension != first.dimension:
             start = node.args[0].value
+            from opengames.dsl.unit_advice import better, conversion
+
             advice = better(
                 conversion(scope, arg.value, each.type, first), conversion(scope, start, first, each.type)
             )

@@ -7,7 +7,6 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.infer import infer, rule, want
-from opengames.dsl.unit_advice import NOTHING, better, conversion
 from opengames.terms import ONE, If, Term, Weighted
 
 
@@ -51,6 +50,8 @@ def unify(scope: Scope, choices: list[tuple[s.Expr, Typed]]) -> t.Type | None:
             both = isinstance(kind, t.Num) and isinstance(other.type, t.Num)
             a = t.unit_words(kind) if both else t.describe(kind)  # type: ignore[arg-type]
             b = t.unit_words(other.type) if both else t.describe(other.type)  # type: ignore[arg-type]
+            from opengames.dsl.unit_advice import NOTHING, better, conversion
+
             advice = NOTHING
             if isinstance(kind, t.Num) and isinstance(other.type, t.Num):
                 advice = better(

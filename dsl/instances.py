@@ -18,7 +18,6 @@ from opengames.dsl.infer import constant, infer, want
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
 from opengames.dsl.type_expressions import resolve, values_of
-from opengames.flatten import rename_wires
 from opengames.plain import dataclass, replace
 from opengames.spaces import is_finite
 from opengames.terms import Check, Const, Get, Term, Var, free, substitute
@@ -529,6 +528,8 @@ def _as_declared(
                 )
                 return replace(made, broken=True)
             names[inner] = name
+    from opengames.flatten import rename_wires
+
     late = tuple(names[n] for n in made.late if n in names)
     return replace(
         made, diagram=rename_wires(made.diagram, names), inputs=inputs, outputs=outputs, expects=expects,

@@ -9,7 +9,6 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed, as_constant, origin, source
 from opengames.dsl.infer import rule, value, want
-from opengames.dsl.unit_advice import better, conversion
 from opengames.dsl.units import name_of, over, power, times
 from opengames.terms import Const, Prim
 
@@ -123,6 +122,8 @@ def unit_clash(scope: Scope, node: s.Binary | s.Compare, a: t.Num, b: t.Num, hea
     left, right = (
         (node.left, node.right) if isinstance(node, s.Binary) else (node.operands[0], node.operands[1])
     )
+    from opengames.dsl.unit_advice import better, conversion
+
     advice = better(conversion(scope, right, b, a), conversion(scope, left, a, b))
     return scope.context.wrong(
         "unit-mismatch",

@@ -1,10 +1,12 @@
-"""Statements one by one, each to its boxes: which kind of statement is read by which module."""
+"""Statements one by one, each to its boxes: which kind of statement is read by which module.
+
+Branches are rare and their module long: it is loaded when the first one is met.
+"""
 
 from __future__ import annotations
 
 from opengames.dsl import syntax as s
 from opengames.dsl.bindings import Expected
-from opengames.dsl.branches import if_branch, match_branch
 from opengames.dsl.decisions import decide
 from opengames.dsl.draws import draw, let
 from opengames.dsl.levels import LevelScope
@@ -28,6 +30,10 @@ def elaborate(scope: LevelScope, statement: s.Stmt, expected: Expected) -> None:
         case s.ForStmt():
             for_each(scope, statement, expected)
         case s.IfStmt():
+            from opengames.dsl.branches import if_branch
+
             if_branch(scope, statement)
         case s.MatchStmt():
+            from opengames.dsl.branches import match_branch
+
             match_branch(scope, statement)

@@ -103,6 +103,7 @@ PIECES = [
     "{", "}", "<", ">", ">>", ">=", "==", "=", "=>", "->", "..", "||", "|", "~", "@", "^", "-", "\\", ",", ":", ".", ";", "é", "#",
     "# note\n", "\n", "\r\n", "\t", "real", "offer", "inside", "tomorrow", "MW^2", "(MW*h)", "&", "\x00",
 ]  # fmt: skip
+HEADS = ["", "game G { ", "param x: real ", "fun f(x: real) -> ", "query q = ", "verify v: a "]
 
 
 @settings(max_examples=150, deadline=None)
@@ -120,6 +121,6 @@ def test_a_text_with_something_cut_out_and_put_in_stops_at_the_same_place(data: 
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.sampled_from(["", "game G { ", "param x: real ", "fun f(x: real) -> ", "query q = ", "verify v: a "]), st.lists(st.sampled_from(PIECES), max_size=12), st.sampled_from([" ", "", "\n"]))
+@given(st.sampled_from(HEADS), st.lists(st.sampled_from(PIECES), max_size=12), st.sampled_from([" ", "", "\n"]))
 def test_words_in_any_order_stop_at_the_same_place(head: str, words: list[str], between: str) -> None:
     agree(head + between.join(words))

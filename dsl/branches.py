@@ -82,7 +82,8 @@ def _branch(
 ) -> None:
     outer, context = scope.level, scope.context
     words = source(scope, written, 24)
-    segment = outer.segment(words)
+    # so that a path such as `(t == 1 or cold)=true.bid` can be read
+    segment = outer.segment(f"({words})" if " " in words and not isinstance(written, s.TupleExpr) else words)
     wire = None if t.is_wrong(subject.type) else wire_of(scope, subject.term, kind, f"{segment}?")
     blocks = [block for _, _, block in arms]
     names = list(merged(blocks))

@@ -8,12 +8,17 @@ from opengames.diagnostics import Diagnostic, Refusal
 from opengames.terms import Ask
 
 
+LONGEST = 24
+"""Characters of a condition that are kept as the name of a branch."""
+
+
 def only_place(asked: str, places: tuple[str, ...], ask: Ask) -> str:
     """The decision or branch that `reach(...)` names: `open`, `seat.bid` or, for an arm, its condition `open == Bet`.
 
     The branches around it may be left out, as long as one place is meant.
     """
-    arms = (f"{asked}=true", asked.replace(" == ", "="))
+    short = asked if len(asked) <= LONGEST else f"{asked[: LONGEST - 1]}…"
+    arms = (f"{asked}=true", f"({short})=true", asked.replace(" == ", "="))
     found = [p for p in places if p == asked]
     found = found or [p for p in places if p.endswith(f".{asked}")] or [p for p in places if p in arms]
     found = found or [p for p in places if p.endswith(tuple(f".{a}" for a in arms))]

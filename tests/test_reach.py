@@ -106,3 +106,24 @@ def test_the_move_that_broke_a_rule_is_the_one_of_the_run_that_is_named():
     caps = og.loads(RULES.replace("ask <= cap", "ask <= 5")).run("Quote", "bold", runs=20, seed=3)["cap"]
     assert all(cap == 5 for cap in caps[:run]) and caps[run] < 5
     assert move == f"the move is ask = 5, where cap = {caps[run]:.0f}"
+
+
+def test_a_branch_on_a_condition_has_it_in_brackets_and_is_reached_by_it():
+    text = TREE.split("game Inner")[0] + """
+type N = 0..3
+game Tall {
+    t ~ uniform(N)
+    if t == 1 or t == 2 and t != 3 and t > 0 {
+        decide x: N by bob earning x
+    } else {
+        decide x: N by bob earning 3 - x
+    }
+}
+strategy s of Tall { bob.x = 2 }
+query whole = reach(t == 1 or t == 2 and t != 3 and t > 0) of Tall under s
+query nowhere = reach(t == 5) of Tall under s
+"""
+    m = og.loads(text)
+    assert m.query("whole").value == Fraction(1, 2)
+    with pytest.raises(og.Refusal, match=re.escape("`(t == 1 or t == 2 and t …)=true.x`")):
+        m.query("nowhere")

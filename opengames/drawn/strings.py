@@ -417,7 +417,9 @@ def _lanes(box: Branch, title: str, labels: dict[str, str], here: Level, path: t
 def _tag(label: str) -> str:
     """A lane's name: `x=A`, and `(t == 1) = true` where the subject is more than a name."""
     subject, sign, value = label.rpartition("=")
-    return f"({subject}) {sign} {value}" if " " in subject else label
+    if " " not in subject:
+        return label
+    return f"{subject if subject.startswith('(') else f'({subject})'} {sign} {value}"
 
 
 def _around(

@@ -113,16 +113,11 @@ def _pass(layout: Layout, tables: dict[int, Numbers], many: int, target: int) ->
         closed = outside[i]
         if closed is not None:
             table = table + closed
-        if tree.parent[i] == j:
-            edge = layout.edges[i]
-            assert edge is not None
-            message = table.reshape(many, *edge.inner).min(axis=2).reshape(many, *edge.shown)
-        else:
-            edge = layout.edges[j]
-            assert edge is not None
-            order = (0, *(a + 1 for a in edge.order))
-            rest = (1,) * (len(tree.cliques[j]) - len(edge.cells))
-            message = table.transpose(order).reshape(many, *edge.outer).min(axis=2).reshape(many, *edge.cells, *rest)
+        edge = layout.edges[i if tree.parent[i] == j else len(tree.cliques) + j]
+        assert edge is not None
+        if edge.order is not None:
+            table = table.transpose(0, *(a + 1 for a in edge.order))
+        message = table.reshape(many, *edge.rows).min(axis=2).reshape(many, *edge.shown)
         known = total.get(j)
         total[j] = message if known is None else known + message
     shape = (many, *tree.shapes[target])

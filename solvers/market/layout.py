@@ -25,14 +25,17 @@ Scope = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Edge:
-    """A clique and its parent. inner: the shape (separator, rest) of the child's table. shown: the separator's shape among
-    the parent's axes. order: the parent's axes, those of the separator first. outer: (separator, rest) of the parent."""
+    """A way for messages, from one clique to a neighbour.
 
-    inner: tuple[int, int]
+    order: the axes of `source`, those of the separator first, or `None` if they stand so. rows: the shape (separator,
+    rest). shown: the separator's shape among the axes of `target`.
+    """
+
+    source: int
+    target: int
+    order: tuple[int, ...] | None
+    rows: tuple[int, int]
     shown: tuple[int, ...]
-    order: tuple[int, ...]
-    outer: tuple[int, int]
-    cells: tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,13 +48,17 @@ class Layout:
 
     @cached_property
     def edges(self) -> tuple[Edge | None, ...]:
+        """Edge `i` goes from clique `i` to its parent, and edge `n + i` back, with `n` cliques; roots have none."""
         return edges_of(self.tree)
 
     @cached_property
-    def around(self) -> tuple[tuple[int, ...], ...]:
-        """The neighbours of each clique: its parent first, then its children."""
-        parents = self.tree.parent
-        return tuple((*((parents[i],) if parents[i] >= 0 else ()), *c) for i, c in enumerate(self.tree.children))
+    def inward(self) -> tuple[tuple[tuple[int, int], ...], ...]:
+        """For each clique, (neighbour, number of the edge from there) pairs: the parent first, then the children."""
+        n, parents = len(self.tree.cliques), self.tree.parent
+        return tuple(
+            (*(((parents[i], n + i),) if parents[i] >= 0 else ()), *((c, c) for c in children))
+            for i, children in enumerate(self.tree.children)
+        )
 
     @cached_property
     def outside(self) -> tuple[Numbers | None, ...]:
@@ -64,25 +71,33 @@ class Layout:
 
 
 def edges_of(tree: JunctionTree) -> tuple[Edge | None, ...]:
-    found: list[Edge | None] = []
+    up: list[Edge | None] = []
+    down: list[Edge | None] = []
+    size = tree.size
     for i, p in enumerate(tree.parent):
         if p < 0:
-            found.append(None)
+            up.append(None)
+            down.append(None)
             continue
         shared, axes = tree.separators[i], tree.cliques[p]
-        size = tree.size
-        k = prod(size[n] for n in shared)
+        cells = tuple(size[n] for n in shared)
+        k = prod(cells)
         first = [axes.index(n) for n in shared]
-        found.append(
+        order = (*first, *(a for a in range(len(axes)) if a not in first))
+        shown = tuple(size[n] if n in shared else 1 for n in axes)
+        up.append(Edge(i, p, None, (k, prod(tree.shapes[i]) // k), shown))
+        down.append(
             Edge(
-                (k, prod(tree.shapes[i]) // k),
-                tuple(size[n] if n in shared else 1 for n in axes),
-                (*first, *(a for a in range(len(axes)) if a not in first)),
-                (k, prod(tree.shapes[p]) // k),
-                tuple(size[n] for n in shared),
+                p, i, None if order == tuple(range(len(axes))) else order, (k, prod(tree.shapes[p]) // k),
+                cells + (1,) * (len(tree.cliques[i]) - len(shared)),
             )
-        )
-    return tuple(found)
+        )  # fmt: skip
+    return (*up, *down)
+
+
+def rows_of(table: NDArray[Any], edge: Edge) -> NDArray[Any]:
+    """A table of the edge's source with one row for each entry of the separator."""
+    return (table if edge.order is None else table.transpose(edge.order)).reshape(edge.rows)
 
 
 def aligned(scope: Scope, table: NDArray[Any], names: Sequence[str]) -> NDArray[Any]:
@@ -106,16 +121,11 @@ def laid_out(tree: JunctionTree, factors: Mapping[Scope, Numbers]) -> Layout:
         home = tree.home(scope)
         assert home is not None
         tables[home] &= ~np.isneginf(plain.expanded(scope, factor, home))
-    edges = plain.edges
-    for i in range(len(tables) - 1, -1, -1):
-        edge, p = edges[i], tree.parent[i]
+    n = len(tables)
+    for edge in (*reversed(plain.edges[:n]), *plain.edges[n:]):
         if edge is not None:
-            tables[p] &= tables[i].reshape(edge.inner).any(axis=1).reshape(edge.shown)
-    for i, edge in enumerate(edges):
-        if edge is not None:
-            seen = tables[tree.parent[i]].transpose(edge.order).reshape(edge.outer).any(axis=1)
-            tables[i] &= seen.reshape(edge.cells + (1,) * (tables[i].ndim - len(edge.cells)))
+            tables[edge.target] &= rows_of(tables[edge.source], edge).any(axis=1).reshape(edge.shown)
     return Layout(tree, tuple(None if t.all() else t for t in tables))
 
 
-__all__ = ["Edge", "Layout", "Numbers", "Scope", "aligned", "edges_of", "laid_out"]
+__all__ = ["Edge", "Layout", "Numbers", "Scope", "aligned", "edges_of", "laid_out", "rows_of"]

@@ -84,9 +84,9 @@ def ticks_of(state: State, amount: float) -> float:
 
 
 def _with(state: State, name: str, before: Account | None, after: Account) -> State:
-    digest = state.digest + one_account(f"trader {name}", after)
+    digest = state.digest + one_account(name, after)
     if before is not None:
-        digest -= one_account(f"trader {name}", before)
+        digest -= one_account(name, before)
     return replace(
         state, accounts={**state.accounts, name: after}, count=state.count + 1, digest=wrapped(digest)
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
-from math import prod
+from math import inf, log, prod
 from typing import Any
 
 import numpy as np
@@ -91,16 +91,19 @@ class Placed:
         there = set(np.unique(codes).tolist())
         return tuple(k in there for k in range(len(self.claim.cases) + 1))
 
-    def logs(self, beliefs: Beliefs) -> Numbers:
+    def logs(self, beliefs: Beliefs) -> list[float]:
         """The logarithm of the chance of each code, up to a constant; minus infinity exactly where it cannot happen."""
         table = beliefs.at(self.clique).ravel()
-        top = table.max()
-        with np.errstate(divide="ignore"):
-            found = np.log(np.exp(table - top) @ self.indicator) + top
-        for k, there in enumerate(self.possible):
-            if there and found[k] < top - 600:  # so unlikely beside the rest that its exponentials vanish
-                found[k] = np.logaddexp.reduce(table[self.entries.ravel() == k])
-        return np.asarray(found)
+        top = float(table.max())
+        found = []
+        for k, mass in enumerate((np.exp(table - top) @ self.indicator).tolist()):
+            if mass > 1e-200:
+                found.append(log(mass) + top)
+            elif self.possible[k]:  # so unlikely beside the rest that its exponentials vanish
+                found.append(float(np.logaddexp.reduce(table[self.entries.ravel() == k])))
+            else:
+                found.append(-inf)
+        return found
 
 
 def place(state: State, claim: Claim) -> Placed:

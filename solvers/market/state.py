@@ -104,7 +104,7 @@ class State:
     """depth: $b$ of $C = b \\log Z$. [$]  tick: what money is counted in. [$]  budget: the most the maker may lose, if set. [$]
 
     cells: the most entries of all tables. prior: the opening chances as factors (logarithms), with what was added later.
-    traded: the factors that trades have made of them. count: how many acts there have been. digest: of all content.
+    traded: what trades have added to their logarithms. count: how many acts there have been. digest: of all content.
     """
 
     depth: float
@@ -133,7 +133,10 @@ class State:
 
 
 def mark(*content: Any) -> int:
-    """One part of a state as a number; the digest of the state is their sum, so that a trade changes a few parts only."""
+    """One part of a state as a number; the digest of the state is their sum, so that a trade changes two parts only.
+
+    What follows from the parts is none: the maker's account is what the traders' leave, the tables what factors make.
+    """
     made = hashlib.sha256()
     for part in content:
         made.update(part.tobytes() if isinstance(part, np.ndarray) else repr(part).encode())
@@ -155,28 +158,23 @@ def frame_marks(state: State) -> int:
     frame = state.frame
     total = mark("frame", dict(frame.values), dict(frame.settled), frame.tree.cliques, frame.links, sorted(frame.hidden))
     total += sum(mark("prior", s, f) for s, f in state.prior.items())
-    total += sum(mark("traded", s, f) for s, f in state.traded.items())
-    return total + sum(table_mark(i, t) for i, t in enumerate(state.beliefs.tables))
+    return total + sum(table_mark("traded", "", s, f) for s, f in state.traded.items())
 
 
-def table_mark(clique: int, table: Numbers) -> int:
-    return mark("table", clique, np.ascontiguousarray(table))
+def table_mark(kind: str, name: str, scope: Scope, table: Numbers) -> int:
+    """The mark of a trade's factor or a trader's block; this one has to be quick."""
+    made = hashlib.sha256("\0".join((kind, name, *scope)).encode())
+    made.update(table.tobytes())
+    return int.from_bytes(made.digest(), "big")
 
 
 def account_marks(state: State) -> int:
-    return sum(one_account("trader " + n, a) for n, a in state.accounts.items()) + one_account("maker", state.maker)
+    return sum(one_account(n, a) for n, a in state.accounts.items())
 
 
 def one_account(name: str, found: Account) -> int:
-    return cash_mark(name, found) + sum(block_mark(name, s, b) for s, b in found.blocks.items())
-
-
-def cash_mark(name: str, found: Account) -> int:
-    return mark("cash", name, found.put_in, found.cash)
-
-
-def block_mark(name: str, scope: Scope, block: Numbers) -> int:
-    return mark("block", name, scope, np.ascontiguousarray(block))
+    cash = mark("cash", name, found.put_in, found.cash)
+    return cash + sum(table_mark("block", name, s, b) for s, b in found.blocks.items())
 
 
 def wrapped(digest: int) -> int:
@@ -184,6 +182,5 @@ def wrapped(digest: int) -> int:
 
 
 __all__ = [
-    "CELLS", "MOST_TICKS", "TICK", "Account", "Frame", "State", "account", "account_marks", "block_mark", "cash_mark",
-    "digest_of", "frame_marks", "mark", "one_account", "rules_marks", "table_mark", "wrapped",
+    "CELLS", "MOST_TICKS", "TICK", "Account", "Frame", "State", "account", "account_marks", "digest_of", "frame_marks", "mark", "one_account", "rules_marks", "table_mark", "wrapped",
 ]  # fmt: skip

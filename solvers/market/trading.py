@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, expm1, floor, inf, isfinite, log, log1p, ulp
+from math import ceil, exp, expm1, floor, inf, isfinite, isinf, log, log1p, ulp
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,7 @@ from opengames.diagnostics import Refusal, refuse
 from opengames.solvers.market.assets import least_at
 from opengames.solvers.market.events import value_words
 from opengames.solvers.market.placing import Claim, Placed, mentioned, moved_to, place
-from opengames.solvers.market.state import MOST_TICKS, Account, State, block_mark, mark, table_mark, wrapped
+from opengames.solvers.market.state import MOST_TICKS, Account, State, table_mark, wrapped
 
 _GUARD = 0.5  # ticks added to every cost: float64 is never off by as much
 _NEAR = 2  # ticks kept back by limits, so that what they allow is accepted
@@ -77,12 +77,17 @@ class Terms:
 
 def quote(state: State, placed: Placed) -> Quote:
     """The chances of a claim. Raises `Refusal` (`impossible-condition`). The state must be on the claim's tree."""
-    logs = placed.logs(state.beliefs)
+    outside, *logs = placed.logs(state.beliefs)
     if not any(placed.possible[1:]):
         raise _impossible(state, placed.claim)
-    inside = float(np.logaddexp.reduce(logs[1:]))
-    everything = float(np.logaddexp(inside, logs[0]))
-    return Quote(tuple(float(x) - inside for x in logs[1:]), exp(inside - everything))
+    inside = log_sum(logs)
+    return Quote(tuple(x - inside for x in logs), exp(inside - log_sum((inside, outside))))
+
+
+def log_sum(logs: Sequence[float]) -> float:
+    """$\\log \\sum e^{x}$ of a few numbers."""
+    top = max(logs)
+    return top if isinf(top) else top + log(sum(exp(x - top) for x in logs))
 
 
 def chance(state: State, claim: Claim) -> float:
@@ -116,7 +121,7 @@ def terms(state: State, claim: Claim, found: Quote, shares: Sequence[float]) -> 
     if max(map(abs, x)) < 1:
         cost = log1p(sum(exp(p) * expm1(y) for p, y in zip(found.logs, x, strict=True)))
     else:
-        cost = float(np.logaddexp.reduce([p + y for p, y in zip(found.logs, x, strict=True)]))
+        cost = log_sum([p + y for p, y in zip(found.logs, x, strict=True)])
     paid = float(ceil(b * cost / tick + _GUARD)) if any(x) else 0.0
     gains = tuple(_whole(s / tick) - paid for s in shares)
     after = tuple(p + y - cost for p, y in zip(found.logs, x, strict=True))
@@ -139,8 +144,7 @@ def settled(state: State, name: str, trader: Account, placed: Placed, done: Term
     clique, scope = placed.clique, placed.scope
     moved = np.array((0.0, *done.moved))
     gains = np.array((0.0, *done.gains)).take(placed.codes)
-    old = state.beliefs.tables[clique]
-    table = old + moved.take(placed.entries)
+    table = state.beliefs.tables[clique] + moved.take(placed.entries)
     factor = moved.take(placed.codes)
     known = state.traded.get(scope)
     if known is not None:
@@ -150,13 +154,11 @@ def settled(state: State, name: str, trader: Account, placed: Placed, done: Term
     accounts = dict(state.accounts)
     changed = accounts[name] = trader.with_block(scope, gains)
     maker = state.maker.with_block(scope, -gains)
-    digest = state.digest - table_mark(clique, old) + table_mark(clique, table) + mark("traded", scope, factor)
+    digest = state.digest + table_mark("traded", "", scope, factor) + table_mark("block", name, scope, changed.blocks[scope])
     if known is not None:
-        digest -= mark("traded", scope, known)
-    for who, before, after in ((f"trader {name}", trader, changed), ("maker", state.maker, maker)):
-        digest += block_mark(who, scope, after.blocks[scope])
-        if scope in before.blocks:
-            digest -= block_mark(who, scope, before.blocks[scope])
+        digest -= table_mark("traded", "", scope, known)
+    if scope in trader.blocks:
+        digest -= table_mark("block", name, scope, trader.blocks[scope])
     return State(
         state.depth, state.tick, state.budget, state.cells, state.frame, state.prior, traded,
         state.beliefs.with_table(clique, table), maker, accounts, state.count + 1, wrapped(digest),

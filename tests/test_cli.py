@@ -400,3 +400,28 @@ def test_a_param_of_a_text_that_does_not_parse_leaves_the_report_to_the_text(fol
     Path("broken.game").write_text("param cost: [Kind] -> real = 1\n", encoding="utf-8")
     status, _, err = told(capsys, "query", "broken.game", "--set", "cost=2")
     assert status == 2 and "unknown-param" not in err and "broken.game:1:18" in err
+
+
+# ------------------------------------------------------------------------------- long explanations
+
+CHOOSING = """type Day = 0..5
+player ann
+game Choose {
+    day ~ uniform(Day)
+    decide go: bool by ann seeing day earning ind(go == (day == 2))
+}
+query d = dominant(Choose, ann)
+"""
+
+
+def test_a_long_explanation_is_cut_and_counted_unless_all_of_it_is_wanted(folder, capsys):
+    Path("choosing.game").write_text(CHOOSING, encoding="utf-8")
+    status, out, _ = told(capsys, "query", "choosing.game")
+    everything = told(capsys, "query", "choosing.game", "--full")[1].splitlines()
+    data = json.loads(told(capsys, "query", "choosing.game", "--json")[1])["answers"][0]["because"]
+    said = [line.strip() for line in out.splitlines()[1:]]
+    last = next(i for i, line in enumerate(said) if "--full" in line)
+    assert status == 0 and 5 < last < len(data) and max(map(len, said)) <= 240
+    assert [line.strip() for line in everything[1 : 1 + len(data)]] == data
+    assert all(full.startswith(line.rstrip("…")) for line, full in zip(said[:last], data, strict=False))
+    assert said[last] == f"... and {len(data) - last:,} more lines: `--full` prints them, `--json` holds them"

@@ -16,6 +16,7 @@ from opengames.commands.common import (
     FAILS,
     FINE,
     WRONG,
+    full_option,
     model,
     param_options,
     print_json,
@@ -58,6 +59,7 @@ def configure(parser: argparse.ArgumentParser, questions: str) -> None:
     parser.add_argument(
         "names", nargs="*", default=[], metavar="NAME", help=f"{questions}; all of them if none is named"
     )
+    full_option(parser)
     param_options(parser)
     shared_options(parser)
 

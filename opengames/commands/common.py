@@ -22,6 +22,9 @@ FINE, FAILS, WRONG = 0, 1, 2
 
 STDIN = "-"
 
+#: Lines of one explanation, characters of a line, and about how many of all, that are printed unless all are wanted.
+_MOST, _WIDEST, _TEXT = 41, 240, 1600
+
 #: Codes that say that something is beyond this version or its budgets, and nothing is wrong.
 BEYOND = frozenset({"not-yet", "over-budget"})
 
@@ -155,6 +158,25 @@ def say(text: str, style: str, args: argparse.Namespace) -> str:
 def print_json(command: str | None, **fields: Any) -> None:
     """One JSON object on the standard output. `schema` changes only if a field is removed or changes its meaning."""
     print(json.dumps({"command": command, "schema": 1, **fields}, indent=2, ensure_ascii=False))
+
+
+def full_option(parser: argparse.ArgumentParser) -> None:
+    """The option that prints long explanations whole."""
+    parser.add_argument("--full", action="store_true", help="print explanations of many or long lines in full")
+
+
+def few(lines: Sequence[str], full: bool) -> list[str]:
+    """Lines of explanation, cut to what a reader looks at unless all are wanted; the last one says what is missing."""
+    if full:
+        return list(lines)
+    cut: list[str] = []
+    for line in lines[:_MOST]:
+        if sum(map(len, cut)) > _TEXT:
+            break
+        cut.append(line if len(line) <= _WIDEST else f"{line[: _WIDEST - 1].rstrip()}…")
+    if len(cut) < len(lines):
+        return [*cut, f"... and {len(lines) - len(cut):,} more lines: `--full` prints them, `--json` holds them"]
+    return cut if cut == list(lines) else [*cut, "lines ending in … are cut: `--full` prints them, `--json` holds them"]
 
 
 def undecided(codes: Iterable[str]) -> bool:

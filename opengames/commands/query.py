@@ -15,7 +15,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from opengames.commands import asking
-from opengames.commands.common import say
+from opengames.commands.common import few, say
 
 if TYPE_CHECKING:
     from opengames.results import Answer
@@ -44,7 +44,7 @@ def _print(answer: Answer, widest: int, args: argparse.Namespace) -> None:
     name = say(answer.name, "1", args)
     is_table = isinstance(answer.value, tuple) and answer.space is None
     print(f"{name} = {answer.shown}  {how}" if answer.shown and not is_table else f"{name}  {how}")
-    for line in answer.because:
+    for line in few(answer.because, args.full):
         print(f"   {line}")
     if answer.game:
         print()

@@ -18,7 +18,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from opengames.commands import asking
-from opengames.commands.common import say
+from opengames.commands.common import few, say
 
 if TYPE_CHECKING:
     from opengames.results import Claim
@@ -48,5 +48,5 @@ def _no_verdict(name: str, args: argparse.Namespace) -> str:
 def _print(claim: Claim, widest: int, args: argparse.Namespace) -> None:
     verdict = say(f"{claim.shown:<9}", _STYLES[claim.verdict], args)
     print(f"{verdict}  {claim.name:<{widest}}  {asking.how(claim.method, claim.seconds, args)}")
-    for line in claim.because:
+    for line in few(claim.because, args.full):
         print(f"   {line}")

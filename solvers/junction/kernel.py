@@ -34,6 +34,7 @@ from opengames.solvers.junction.semirings import LOG, MASS, MAX_PLUS, MIN_PLUS, 
 from opengames.solvers.junction.tree import JunctionTree
 
 Element = Literal["mass", "log", "min", "max"]
+Packed = NDArray[np.floating[Any]]  # all tables, in the order of the kernel's layout
 
 #: About how many entries, scenarios included, one call works on: what a processor's cache holds.
 CHUNK = 1 << 17
@@ -49,7 +50,7 @@ class Answers:
     another; with scenarios, these are the last axis of both. starts: where each variable's values begin.
     """
 
-    total: NDArray[np.floating[Any]]
+    total: np.floating[Any] | NDArray[np.floating[Any]]
     values: NDArray[np.floating[Any]]
     starts: Mapping[str, tuple[int, int]]
 
@@ -71,12 +72,18 @@ class Kernel:
         ends = np.cumsum([0, *(k for _, k in tree.sizes)])
         self._starts = {n: (int(a), int(b)) for (n, _), a, b in zip(tree.sizes, ends, ends[1:], strict=False)}
 
-    def pack(self, tables: Sequence[Table]) -> Array:
+    def pack(self, tables: Sequence[Table]) -> Packed:
         """The tables of all cliques as one array for the calls below. Raises `ValueError` for one that does not fit."""
-        flat = np.full(self._one.length, self.semiring.zero, dtype=self.dtype)
+        flat = np.full(self._one.layout.cells, self.semiring.zero, dtype=self.dtype)
         for i, (place, table) in enumerate(zip(self._one.layout.places, tables, strict=True)):
             flat[place] = self._fitting(i, table)
-        return jnp.asarray(flat)
+        return flat
+
+    def replaced(self, tables: Packed, clique: int, table: Table) -> Packed:
+        """With another table on one clique."""
+        new = tables.copy()
+        new[self._one.layout.places[clique]] = self._fitting(clique, table)
+        return new
 
     def likelihoods(self, evidence: Sequence[Mapping[str, int]]) -> NDArray[np.floating[Any]]:
         """For each set of evidence (value numbers by variable) a column of ones and zeros over all values."""
@@ -88,26 +95,17 @@ class Kernel:
                 found[start + value, k] = self.semiring.one
         return found
 
-    def marginals(self, tables: Array, likelihoods: NDArray[Any] | None = None) -> Answers:
+    def marginals(self, tables: Packed, likelihoods: NDArray[Any] | None = None) -> Answers:
         """All marginals; likelihoods: one factor for each value of each variable, of the element type."""
-        if likelihoods is None:
-            return self._answers(*self._one.plain(tables, self._one.index))
-        return self._answers(*self._one.informed(tables, likelihoods, self._one.index))
+        one = self._one
+        found = one.plain(tables, one.index) if likelihoods is None else one.informed(tables, likelihoods, one.index)
+        return self._answers(np.asarray(found))
 
     def total(self, tables: Array, likelihoods: Array) -> Array:
         """The total alone, as a JAX function: its gradient in logarithmic likelihoods is the marginals (`log`)."""
         return self._one.total(tables, likelihoods)
 
-    def edited(self, tables: Array, clique: int, table: Table) -> tuple[Array, Answers]:
-        """The tables with another one on a clique, and all marginals."""
-        one = self._one
-        padded = np.full(one.longest, self.semiring.zero, dtype=self.dtype)
-        start, places = one.slots[clique]
-        padded[places] = self._fitting(clique, table)
-        new, *found = one.edited(tables, np.int32(start[0]), np.int32(start[1]), padded, one.index)
-        return new, self._answers(*found)
-
-    def scenarios(self, tables: Array, likelihoods: NDArray[Any]) -> Answers:
+    def scenarios(self, tables: Packed, likelihoods: NDArray[Any]) -> Answers:
         """All marginals in many scenarios. likelihoods: (values, scenarios), as from `likelihoods`."""
         many, count = self._many, likelihoods.shape[1]
         shared = self._spread(tables)
@@ -117,11 +115,10 @@ class Kernel:
             if part.shape[1] < many.width:
                 part = np.pad(part, ((0, 0), (0, many.width - part.shape[1])), mode="edge")
             parts.append(many.informed(shared, np.ascontiguousarray(part), many.index))
-        totals = np.concatenate([np.asarray(t) for t, _ in parts])[:count]
-        return Answers(totals, np.concatenate([np.asarray(v) for _, v in parts], axis=1)[:, :count], self._starts)
+        return self._answers(np.concatenate([np.asarray(p) for p in parts], axis=1)[:, :count])
 
-    def _answers(self, total: Array, values: Array) -> Answers:
-        return Answers(np.asarray(total), np.asarray(values), self._starts)
+    def _answers(self, found: NDArray[Any]) -> Answers:
+        return Answers(found[-1], found[:-1], self._starts)
 
     def _fitting(self, clique: int, table: Table) -> Table:
         found = self.semiring.table(table)
@@ -129,10 +126,10 @@ class Kernel:
             raise ValueError(f"the table of clique {clique} has the shape {found.shape}, not {self.tree.shapes[clique]}")
         return found
 
-    def _spread(self, tables: Array) -> Array:
+    def _spread(self, tables: Packed) -> Array:
         """The tables in the layout for scenarios."""
-        flat = np.full(self._many.length, self.semiring.zero, dtype=self.dtype)
-        flat[self._crossing[1]] = np.asarray(tables)[self._crossing[0]]
+        flat = np.full(self._many.layout.cells, self.semiring.zero, dtype=self.dtype)
+        flat[self._crossing[1]] = tables[self._crossing[0]]
         return jnp.asarray(flat)
 
     @cached_property
@@ -206,30 +203,16 @@ class _Programs:
             self._pieces.append(array.ravel())
             end += array.size
         self.index = jnp.asarray(np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.int32))
-        blocks = [b for level in plan.levels for b in level.blocks]
-        self.longest = max((b.separator * b.rest for b in blocks), default=0)
-        self.length = plan.cells + self.longest
-        self.slots: dict[int, tuple[tuple[int, int], NDArray[np.int32]]] = {}
-        for b in blocks:
-            for k, i in enumerate(b.cliques):
-                start = b.start + k * b.separator * b.rest
-                self.slots[i] = (start, b.separator * b.rest), plan.places[i] - start
         self.plain = jax.jit(lambda tables, index: self._run(tables, None, index), compiler_options=OPTIONS)
         self.informed = jax.jit(self._run, compiler_options=OPTIONS)
-        self.edited = jax.jit(self._edit, compiler_options=OPTIONS)
-
-    def _edit(self, tables: Array, start: Array, count: Array, table: Array, index: Array) -> tuple[Array, Array, Array]:
-        old = lax.dynamic_slice(tables, (start,), (self.longest,))
-        new = lax.select(jnp.arange(self.longest) < count, table, old)
-        tables = lax.dynamic_update_slice(tables, new, (start,))
-        return tables, *self._run(tables, None, index)
 
     def total(self, tables: Array, likelihoods: Array) -> Array:
         return self._collect(tables, likelihoods, self.index)[2]
 
-    def _run(self, tables: Array, likelihoods: Array | None, index: Array) -> tuple[Array, Array]:
+    def _run(self, tables: Array, likelihoods: Array | None, index: Array) -> Array:
+        """All marginals, and after them the total."""
         beliefs, told, total = self._collect(tables, likelihoods, index)
-        return total, self._distribute(beliefs, told, index)
+        return lax.concatenate([self._distribute(beliefs, told, index), lax.expand_dims(total, (0,))], 0)
 
     def _collect(
         self, tables: Array, likelihoods: Array | None, index: Array

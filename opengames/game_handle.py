@@ -202,7 +202,11 @@ class Handle:
         with self.model._explained():
             self._known(under)
             diagram = self.model._desk.diagram(self.name, under)
-            return Drawing(drawn.draw_diagram(diagram, title=self.name, funs=program.funs, params=program.params), self.name)
+            sources = {self.model.name: self.model.text}
+            svg = drawn.draw_diagram(
+                diagram, title=self.name, funs=program.funs, params=program.params, sources=sources
+            )
+            return Drawing(svg, self.name)
 
     def __repr__(self) -> str:
         kind = self.model.program.kinds.get(self.name, "game")

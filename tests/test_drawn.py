@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import opengames as og
 from opengames.diagram import Arm, Branch, Call, Carry, Compute, Decide, Diagram, Draw, Loop, Port, Rule, Seat
 from opengames.drawn import draw_diagram, draw_network, draw_tree, ink, page, save
 from opengames.drawn.diagrams import picture_diagram
@@ -26,6 +27,7 @@ from opengames.drawn.network import picture_network
 from opengames.drawn.trees import picture_tree
 from opengames.drawn.words import Context, words
 from opengames.spaces import REAL, Bool, Enum, Grid
+from opengames.spans import Span
 from opengames.terms import Apply, At, Const, Fold, Get, If, Prim, Select, Uniform, Var, Weighted
 from opengames.tree import Decision, Leaf
 
@@ -551,3 +553,28 @@ def test_any_diagram_is_drawn_legibly(diagram):
 @given(diagrams())
 def test_any_network_is_drawn_legibly(diagram):
     assert_legible(picture_network(diagram))
+
+
+QUANTITIES = """use std.energy: MW, MWh, min
+type Power = 0..100 step 10 MW
+player seller
+fun cost(p: Power) -> real $ = p * 3 $/MWh * 2 h
+game Sell {
+    decide p: Power by seller earning if p > 25 MW then 1.5 $ else -4 $
+    stored = p * 15 min + 0.5 MWh
+    half = 1/2 + 3
+}
+"""
+
+
+def test_quantities_in_boxes_keep_the_units_that_they_were_written_with():
+    shown = texts(og.loads(QUANTITIES)["Sell"].draw().svg)
+    shown = " ".join(shown)
+    assert all(words in shown for words in ("p * 15 min + 0.5 MWh", "if p > 25 MW then 1.5 $ else -4 $"))
+
+
+def test_a_number_that_no_text_has_is_drawn_bare():
+    term = Prim("+", (Var("x"), Const(Fraction(5, 2), at=Span("gone.game", 0, 7, 1, 1))))
+    assert words(term) == "x + 2.5"
+    assert words(term, context=Context(sources={"gone.game": "2.5 MWh"})) == "x + 2.5 MWh"
+    assert words(term, context=Context(sources={"gone.game": "let it"})) == "x + 2.5"

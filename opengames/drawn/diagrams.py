@@ -31,14 +31,19 @@ def draw_diagram(
     open_boxes: int | None = None,
     funs: Mapping[str, Fun] | None = None,
     params: Mapping[str, ParamDecl] | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> str:
     """SVG of `diagram`, read from left to right.
 
     open_boxes: how many boxes are shown; calls, loops and branches that do not fit are folded and say what they
         hold. By default up to 48, fewer where the picture would get too wide for a slide.
     funs, params: of the program, so that fields of records that these give are called by name.
+    sources: the texts by file, so that quantities are shown as they were written, with their units.
     """
-    return svg(picture_diagram(diagram, title=title, open_boxes=open_boxes, funs=funs, params=params))
+    found = picture_diagram(
+        diagram, title=title, open_boxes=open_boxes, funs=funs, params=params, sources=sources
+    )
+    return svg(found)
 
 
 def picture_diagram(
@@ -48,9 +53,10 @@ def picture_diagram(
     open_boxes: int | None = None,
     funs: Mapping[str, Fun] | None = None,
     params: Mapping[str, ParamDecl] | None = None,
+    sources: Mapping[str, str] | None = None,
 ) -> Picture:
     """The picture that `draw_diagram` writes down, as marks."""
-    context = Context(funs=funs or {}, params=params or {})
+    context = Context(funs=funs or {}, params=params or {}, sources=sources or {})
     block, shown, most = _sized(diagram, open_boxes, context)
     name = title if title is not None else diagram.name or "diagram"
     subtitle = _subtitle(diagram)

@@ -11,7 +11,7 @@ Ghani, Hedges, Winschel, Zahn, Compositional game theory (2018), for wires bent 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from opengames.diagram import Box, Branch, Call, Compute, Decide, Diagram, Draw, Loop, wires
 from opengames.drawn import ink
@@ -110,7 +110,7 @@ def whole(diagram: Diagram, shown: frozenset[tuple[str, ...]], context: Context,
 def arrange(diagram: Diagram, frame: Frame, path: tuple[str, ...], quiet: frozenset[str], pen: Pen) -> Block:
     """Lay a diagram out inside `frame`, and everything opened inside it."""
     here = level(diagram, quiet, pen.most)
-    context = Context({**pen.context.wires, **wires(diagram)}, pen.context.funs, pen.context.params)
+    context = replace(pen.context, wires={**pen.context.wires, **wires(diagram)})
     plugs: dict[str, list[Plug]] = {}
     nodes: dict[str, Node] = {}
     source: dict[str, End] = {}

@@ -6,6 +6,7 @@ than `limit` is cut with an ellipsis. Work is bounded by the limit, not by the s
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -45,15 +46,22 @@ _INFIX = {"implies": _IMPLIES, "or": _OR, "and": _AND, "+": _ADD, "-": _ADD, "*"
 _INFIX |= dict.fromkeys(("==", "!=", "<", "<=", ">", ">="), _COMPARE)
 _DEEP = 60
 _CELLS = 60
+_QUANTITY = re.compile(r"-?[0-9][0-9_.]*(?:[eE][+-]?[0-9]+)?(?:[ \t]*(?!else\b|then\b|and\b|or\b)[A-Za-z$%/^*()0-9]{1,16})?")
+"""One number, perhaps with its unit; nothing computed."""
+
 
 
 @dataclass(frozen=True)
 class Context:
-    """What is known about names, so that record fields are called by theirs. All may be empty."""
+    """What is known about names, so that record fields are called by theirs. All may be empty.
+
+    sources: the texts by file, so that quantities keep the units that they were written with.
+    """
 
     wires: Mapping[str, Space] = field(default_factory=dict)
     funs: Mapping[str, Fun] = field(default_factory=dict)
     params: Mapping[str, ParamDecl] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
 
 
 _NOTHING = Context()
@@ -128,8 +136,8 @@ def _open(term: Term, own: int, c: Context, depth: int) -> Iterator[str]:
         return _pieces(t, strength, c, depth)
 
     match term:
-        case Const(value=value):
-            yield show(value)
+        case Const():
+            yield _quoted(term, c) or show(term.value)
         case Var(name=name) | Param(name=name) | Ref(name=name):
             yield written(name)
         case Prim(op=op, args=(a, b)) if op in _INFIX:
@@ -200,6 +208,15 @@ def _open(term: Term, own: int, c: Context, depth: int) -> Iterator[str]:
                 yield from sub(a)
         case _:
             raise TypeError(f"not a term: {term!r}")
+
+
+def _quoted(term: Const, c: Context) -> str:
+    """A number as it stands in the text, `30 min`; empty where it does not stand there, or the text is not known."""
+    if term.at is None or term.at.file not in c.sources or not isinstance(term.value, Fraction):
+        return ""
+    found = c.sources[term.at.file][term.at.start : term.at.end]
+    is_it = _QUANTITY.fullmatch(found) and found.startswith("-") == (term.value < 0)
+    return " ".join(found.split()) if is_it else ""
 
 
 def _commas(args: tuple[Term, ...], c: Context, depth: int) -> Iterator[str]:

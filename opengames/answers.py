@@ -15,7 +15,7 @@ from itertools import product
 from time import perf_counter
 from typing import Any
 
-from opengames import game_questions, method_options, wire_questions
+from opengames import game_questions, method_options, proof_questions, wire_questions
 from opengames.cases import Undecided, assignments, bounded, count, parts, search
 from opengames.desk import Desk, Work, cannot, estimate_name
 from opengames.diagnostics import Diagnostic, Refusal
@@ -84,6 +84,8 @@ def verdict(work: Work) -> str:
     """The verdict on the claim that is being answered. Raises `Undecided` where it stays open."""
     term = work.question.term
     work.check_method()
+    if proof_questions.wanted(work):
+        return proof_questions.verdict(work)
     asks = any(isinstance(t, Ask) for t in parts(term))
     if asks:
         closed = _resolve(work, term)
@@ -144,12 +146,15 @@ def _of_plays(work: Work, term: Term) -> str:
         return wire_questions.of_runs(work, diagram, term)
     if any(isinstance(box, Decide) for _, box in walk(diagram)):
         raise Undecided(
-            f"`{work.question.of}` has decisions and no strategy is named: a claim about all strategies needs the "
-            "proved reading, which this version does not have; name a strategy with `under`"
+            f"`{work.question.of}` has decisions and no strategy is named: a claim about all strategies is for the proved "
+            "reading; ask `by z3`, leave `by` out, or name a strategy with `under`"
         )
     try:
         chance = wire_questions.exactly(work, Ask("P", (term,), at=work.question.at), diagram)
     except Refusal as refused:
+        proof = proof_questions.instead(work, refused)
+        if proof is not None:
+            return proof
         work.fell_back(refused)
         return wire_questions.of_runs(work, diagram, term)
     if chance != 1:

@@ -56,7 +56,7 @@ def bounded(iters: Iters, most: int = CASES, count_too: bool = True) -> None:
         if not is_finite(space):
             raise Undecided(
                 f"it quantifies over every `{written(name)}: {show_space(space)}`, infinitely many: that needs the "
-                "proved reading, which this version does not have"
+                "proved reading; ask `by z3`, or leave `by` out"
             )
     if count_too and count(iters) > most:
         raise Undecided(f"there are {count(iters):,} cases to try, and {most:,} is the most that are tried")

@@ -286,7 +286,7 @@ class Compiler:
         for name, space in iters:
             if not is_finite(space):
                 head = f"`{name}` ranges over {show_space(space)}, which has infinitely many points"
-                return _raising("not-yet", head, at, "this needs the proved reading, which this version does not have")
+                return _raising("not-yet", head, at, "a claim about them is for the proved reading: `by z3`")
         count, meter = index_size(spaces), self.meter
 
         def rounds() -> Iterator[tuple[Any, ...]]:

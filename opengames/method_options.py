@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from opengames.diagnostics import Diagnostic, Refusal
-from opengames.methods import CHANGES, METHODS, NORMAL_FORM, WIRES, asked, unsuited, wrong_option
+from opengames.methods import CHANGES, FORMULA, METHODS, NORMAL_FORM, WIRES, asked, unsuited, wrong_option
 from opengames.program import Method, Question
 
 #: What each option has an effect on. Options of methods that are not here have one wherever the method has.
@@ -23,6 +23,7 @@ EFFECTS: dict[tuple[str, str], frozenset[str]] = {
     ("induction", "nodes"): CHANGES,
     ("simulate", "runs"): METHODS["simulate"].answers,
     ("simulate", "seed"): METHODS["simulate"].answers,
+    ("z3", "seconds"): METHODS["z3"].answers,
 }
 
 #: Questions that are refused for what this version lacks, whatever the options.
@@ -50,7 +51,7 @@ def check(question: Question) -> None:
         if wrong is not None:
             raise _refuse(by, wrong)
         effects = EFFECTS.get((by.name, name))
-        if effects is None or effects & set(ops) or _LATER & set(ops):
+        if effects is None or effects & set(ops or (FORMULA,)) or _LATER & set(ops):
             continue
         what = ", ".join(f"`{op}`" if op.isidentifier() else op for op in ops) or "a formula without questions"
         fitting = [

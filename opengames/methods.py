@@ -113,8 +113,8 @@ METHODS: dict[str, MethodWord] = {
             frozenset({"equilibrium"}),
         ),
         MethodWord(
-            "z3", "proofs over the reals", frozenset({FORMULA, PLAYS, "feasible", "same"}),
-            missing="the proved reading (z3) is missing: claims over reals cannot be proved yet",
+            "z3", "proofs over the reals and about all strategies", frozenset({FORMULA, PLAYS, "feasible", "same"}),
+            (Option("seconds", "count", 5, "that the proof may take", 1),),
         ),
         MethodWord(
             "sympy", "closed forms", WIRES | {FORMULA, "same"},

@@ -120,7 +120,7 @@ def test_query_prints_exact_answers(capsys):
 
 
 def test_a_question_that_cannot_be_answered_yet_fails_without_being_wrong(folder, capsys):
-    Path("later.game").write_text("query x = 1 + 1\nverify all: forall x in real: x * x >= 0\n", encoding="utf-8")
+    Path("later.game").write_text("query x = 1 + 1\nverify all: forall x in real: x * x >= 0 by exact\n", encoding="utf-8")
     status, out, _ = told(capsys, "verify", "later.game")
     assert status == 1 and out.startswith("unknown")
     assert told(capsys, "query", "later.game")[0] == 0

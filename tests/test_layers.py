@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 #: From the bottom up. The face is named module by module, since it lives beside the theory.
 FACE = {
     "__init__", "answers", "arguments", "cli", "commands", "demo", "desk", "estimates", "game_handle", "game_questions",
-    "method_options", "params", "params_used", "places_named", "results", "run_results", "session", "wire_questions",
+    "method_options", "params", "params_used", "places_named", "proof_questions", "results", "run_results", "session", "stakes", "wire_questions",
 }  # fmt: skip
 RANKS = {"theory": 0, "reading": 1, "dsl": 2, "solvers": 3, "models": 4, "specs": 4, "face": 5}
 
@@ -24,7 +24,7 @@ def layer(module: str) -> str:
         return "face"
     if parts[1] in ("dsl", "solvers", "models", "specs"):
         return parts[1]
-    return "reading" if parts[1] in ("exact", "sampled", "drawn", "kernels", "laws", "same_channels") else "theory"
+    return "reading" if parts[1] in ("exact", "sampled", "drawn", "kernels", "laws", "proved", "same_channels") else "theory"
 
 
 def modules() -> list[tuple[str, Path]]:

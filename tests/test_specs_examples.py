@@ -13,16 +13,16 @@ from opengames.dsl.check import check
 
 EXAMPLES = Path(__file__).parent.parent / "specs" / "examples"
 
-#: By example: the verdict on each claim. `unknown`: a claim over the reals, or about recognition.
+#: By example: the verdict on each claim. `unknown`: a claim about recognition.
 VERDICTS = {
     "01_dilemma": {"grim_is_stable": "proved", "defecting_dominates": "proved", "both_regret_it": "proved"},
     "01_entry": {"acceptance_is_perfect": "proved", "threat_is_nash": "proved", "threat_is_empty": "proved"},
     "02_auction": {"shading_is_best": "proved", "truth_is_not": "proved", "nobody_overpays": "proved"},
-    "03_events": dict.fromkeys(("no_dutch_book", "tickets_add_up", "posted_is_coherent"), "unknown"),
-    "04_reservation": {
-        "threshold_is_best": "proved", "anticipation_composes": "unknown", "presence_is_a_chance": "unknown",
+    "03_events": {"no_dutch_book": "proved", "tickets_add_up": "proved", "posted_is_coherent": "refuted"},
+    "04_reservation": dict.fromkeys(("threshold_is_best", "anticipation_composes", "presence_is_a_chance"), "proved"),
+    "05_battery": {
+        "charge_stays_inside": "proved", "guard_is_lazy": "proved", "no_free_energy": "proved", "calibrated": "unknown",
     },
-    "05_battery": dict.fromkeys(("charge_stays_inside", "guard_is_lazy", "no_free_energy", "calibrated"), "unknown"),
 }  # fmt: skip
 
 
@@ -41,6 +41,26 @@ def test_claims_have_the_verdicts_listed(name: str) -> None:
     assert {c.name: c.verdict for c in found} == VERDICTS[name]
     for claim in found:
         assert claim.verdict != "unknown" or claim.because, f"{claim.name} does not say why"
+
+
+def test_the_day_of_trading_keeps_its_charge_whatever_is_quoted_and_cleared() -> None:
+    found = og.load(EXAMPLES / "06_ercot.game", demand=[900] * 24).verify()
+    assert {c.name: c.verdict for c in found} == dict.fromkeys(
+        ("soc_never_violated", "always_feasible", "scarcity_is_priced"), "proved"
+    )
+    assert all("z3" in c.method and c.seconds < 5 for c in found)
+
+
+def test_the_posted_prices_are_beaten_by_the_stakes_that_the_language_shows() -> None:
+    claim = og.load(EXAMPLES / "03_events.game").verify("posted_is_coherent")[0]
+    assert claim.because == (
+        "buy 10 Congested at 20%, buy 10 Short at 15%, sell 10 Both at 10%, sell 10 Either at 30%",
+        "collects 0.50 $ now and pays 0 $ in every one of the 32 worlds",
+        "Both + Either must equal Congested + Short: 40 % is not 35 %",
+    )
+    assert claim.counterexample == "stake = [Congested: 10 $, Short: 10 $, Both: -10 $, Either: -10 $]"
+    coherent = og.load(EXAMPLES / "03_events.game", posted="[Congested: 20%, Short: 15%, Both: 5%, Either: 30%]")
+    assert coherent.verify("posted_is_coherent")[0].verdict == "proved"
 
 
 def test_the_dilemma_has_one_equilibrium() -> None:

@@ -55,16 +55,31 @@ class Choice:
         return f"{wire} at {', '.join(loops)}" if loops else wire
 
 
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """One rule of a decision, for one value of its indices: `thermal[DE]` is rule "thermal" with key ("DE",)."""
+
+    place: Place
+    rule: str
+    key: tuple[str, ...]
+    holds: Truth
+
+    @property
+    def name(self) -> str:
+        return f"{self.rule}[{', '.join(self.key)}]" if self.key else self.rule
+
+
 @dataclass
 class Play:
     """wires: the values of the diagram's own wires; types: their spaces. choices: all that was left open, at every depth.
 
-    clearings: whether some decision's best move stands for itself only by its rules.
+    rules: what the decisions must obey. clearings: whether some decision's best move stands for itself only by its rules.
     """
 
     wires: dict[str, Value]
     types: dict[str, Space]
     choices: list[Choice] = field(default_factory=list)
+    rules: list[Obeyed] = field(default_factory=list)
     clearings: bool = False
 
     @property
@@ -72,14 +87,19 @@ class Play:
         return Scope(self.wires, self.types)
 
 
-def play(tr: Translator, diagram: Diagram, inputs: Mapping[str, Value] | None = None) -> Play:
-    """The symbolic play of a diagram. Raises `Undecided` for what is too large or cannot be said to z3."""
+def play(
+    tr: Translator, diagram: Diagram, inputs: Mapping[str, Value] | None = None, obeying: bool = True
+) -> Play:
+    """The symbolic play of a diagram. Raises `Undecided` for what is too large or cannot be said to z3.
+
+    inputs: values of the inputs, where they are not left open. obeying: whether the rules of decisions are assumed, or only listed.
+    """
     made = Play({}, wires(diagram))
     given = dict(inputs or {})
     for port in diagram.inputs:
         if port.name not in given:
             given[port.name] = _open(tr, made, "input", (), port)
-    made.wires = _Level(tr, made, diagram, ()).run(given)
+    made.wires = _Level(tr, made, diagram, (), obeying).run(given)
     return made
 
 
@@ -100,6 +120,7 @@ class _Level:
     made: Play
     diagram: Diagram
     place: Place
+    obeying: bool
 
     def run(self, given: Mapping[str, Value]) -> dict[str, Value]:
         """The values of all wires of the level."""
@@ -208,8 +229,13 @@ class _Level:
 
     def _rules(self, box: Decide) -> None:
         for rule in box.rules:
-            term: Term = Fold("and", rule.iters, rule.term, at=rule.at) if rule.iters else rule.term
-            self.tr.assume(self.tr.truth(term, self._scope(term)))
+            scope = self._scope(Fold("and", rule.iters, rule.term))
+            for known in self.tr.rounds(rule.iters):
+                holds = self.tr.truth(rule.term, scope.bind(known, dict(rule.iters)))
+                key = tuple(show(known[n], s) for n, s in rule.iters)
+                self.made.rules.append(Obeyed(self.place, rule.name, key, holds))
+                if self.obeying:
+                    self.tr.assume(holds)
         for port in box.duals:
             rule = next((r for r in box.rules if port.name == f"dual {r.name}"), None)
             if rule is not None:
@@ -218,7 +244,7 @@ class _Level:
     # -------------------------------------------------------------------------- inside
 
     def _inside(self, diagram: Diagram, place: Place, given: Mapping[str, Value]) -> dict[str, Value]:
-        return _Level(self.tr, self.made, diagram, place).run(given)
+        return _Level(self.tr, self.made, diagram, place, self.obeying).run(given)
 
     def _call(self, box: Call) -> None:
         given = {p.name: self.known[a] for p, a in zip(box.diagram.inputs, box.args, strict=True)}
@@ -276,4 +302,4 @@ def _signed(rule: Term, dual: Value) -> Truth:
     return v.conj(v.at_most(x, Fraction(0)) for x in each)
 
 
-__all__ = ["Choice", "Play", "play"]
+__all__ = ["Choice", "Obeyed", "Play", "play"]

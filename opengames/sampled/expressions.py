@@ -391,7 +391,7 @@ def _fold(term: Fold, scope: Scope) -> Value:
                 "not-yet",
                 f"`{name}` ranges over {show_space(space)}, which has infinitely many points",
                 span=term.at,
-                help="this needs the proved reading, which this version does not have",
+                help="a claim about them is for the proved reading: `by z3`",
             )
     n = index_size(tuple(s for _, s in term.iters))
     if n <= 2 * SHORT and scope.copies * n <= COPIES:

@@ -1,0 +1,54 @@
+"""A `verify` of a program to the proved reading: which of its parts decides it.
+
+Formulas and quantifiers go to `decide`, claims about wires to `play_claims`, equalities of channels to `channels`, legal moves to
+`feasible`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from opengames.cases import Undecided
+from opengames.diagram import Diagram
+from opengames.program import Program
+from opengames.proved import channels, feasible
+from opengames.proved.decide import SECONDS, Finding, Prover
+from opengames.proved.play_claims import decide_play
+from opengames.proved.shape import normal, prefix
+from opengames.proved.solve import Clock
+from opengames.proved.translate import Scope, Translator
+from opengames.proved.values import Truth
+from opengames.terms import Ask, Term, free
+
+
+def decide(
+    program: Program, term: Term, params: Mapping[str, Any], diagram: Diagram | None = None, seconds: float = SECONDS
+) -> Finding:
+    """The finding about a claim; over the wires of `diagram`, in every play, where it mentions some.
+
+    Raises `Undecided` for what the proved reading cannot take, `Refusal` where evaluating a param's value does.
+    """
+
+    def ask(tr: Translator, term: Ask, scope: Scope, want: int) -> Truth:
+        match term.op:
+            case "same":
+                return channels.same(tr, program.diagrams, term, scope)
+            case "feasible":
+                return feasible.formula(tr, program.diagrams, term, scope, want)
+        raise Undecided(f"`{term.op}` cannot stand in a claim that is proved over the reals")
+
+    prover = Prover(program.funs, params, Clock.start(seconds), ask)
+    if free(term):
+        if diagram is None:
+            raise Undecided("it asks about wires, and no game or channel is named: add `of NAME`")
+        return decide_play(prover, diagram, term)
+    iters, body = prefix(normal(term, program.funs))
+    if isinstance(body, Ask) and body.op == "feasible":
+        found = feasible.corners(prover, program.diagrams, iters, body)
+        if found is not None:
+            return found
+    return prover.decide(term)
+
+
+__all__ = ["decide"]

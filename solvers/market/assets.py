@@ -92,24 +92,28 @@ def stacked(layout: Layout, accounts: Sequence[Account], sign: float = 1.0) -> d
 
 def _pass(layout: Layout, tables: dict[int, Numbers], many: int, target: int) -> Numbers:
     """Min-plus towards `target`, over the cliques between it and those with tables. Shape (accounts, *clique)."""
-    tree = layout.tree
-    outside = layout.outside
+    tree, outside, above = layout.tree, layout.outside, layout.tree.parent
     total = dict(tables)
-    step: dict[int, int] = {}
-    far: dict[int, int] = {}
+    line = [target]
+    while above[line[-1]] >= 0:
+        line.append(above[line[-1]])
+    place = {i: k for k, i in enumerate(line)}
+    climbing: set[int] = set()
+    highest = 0  # how far up the target's own line anything joins it
     elsewhere: dict[int, list[int]] = {}
     for home in tables:
-        path = tree.path(home, target)
-        if not path:
-            elsewhere.setdefault(_root(layout, home), []).append(home)
+        i = home
+        if layout.root_of[i] != line[-1]:
+            elsewhere.setdefault(layout.root_of[i], []).append(home)
             continue
-        for k in range(len(path) - 1):
-            if path[k] in step:
-                break
-            step[path[k]], far[path[k]] = path[k + 1], len(path) - 1 - k
-    for i in sorted(step, key=far.__getitem__, reverse=True):
-        j = step[i]
-        table = np.broadcast_to(total[i], (many, *tree.shapes[i]))
+        while i not in climbing and i not in place:
+            climbing.add(i)
+            i = above[i]
+        highest = max(highest, place.get(i, 0))
+    steps = [(i, above[i]) for i in sorted(climbing, reverse=True)]  # children come after their parents
+    steps += [(line[k], line[k - 1]) for k in range(highest, 0, -1)]
+    for i, j in steps:
+        table = np.broadcast_to(total[i], (many, *tree.shapes[i])) if i in total else np.zeros((many, *tree.shapes[i]))
         closed = outside[i]
         if closed is not None:
             table = table + closed
@@ -130,12 +134,6 @@ def _pass(layout: Layout, tables: dict[int, Numbers], many: int, target: int) ->
         apart = _pass(layout, inside, many, homes[0]).reshape(many, -1).min(axis=1)
         found = found + apart.reshape(many, *(1 for _ in tree.shapes[target]))
     return found
-
-
-def _root(layout: Layout, clique: int) -> int:
-    while layout.tree.parent[clique] >= 0:
-        clique = layout.tree.parent[clique]
-    return clique
 
 
 # ------------------------------------------------------------------------------------------ expected

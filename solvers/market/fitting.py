@@ -8,10 +8,12 @@ tree, so that the tree grows by about one variable in width however many parts t
 from __future__ import annotations
 
 import hashlib
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,12 +22,14 @@ from opengames.solvers.junction.tree import JunctionTree
 from opengames.solvers.market.events import AtLeast, Event, Mask, Not, mask, variables_of
 from opengames.solvers.market.layout import Scope, aligned
 
+if TYPE_CHECKING:
+    from opengames.solvers.market.state import Frame
+
 #: An event whose table has at most this many entries is not counted by a chain.
 DIRECT = 64
 #: The most entries of one event's own table.
 LARGEST = 1 << 16
 
-Values = Mapping[str, tuple[Any, ...]]
 #: How many of which parts.
 Parts = tuple[int, tuple[Event, ...]]
 #: The order in which the parts of a wide event are counted.
@@ -56,10 +60,10 @@ class Fitted:
     chains: tuple[tuple[Parts, tuple[int, ...]], ...] = ()
 
 
-def fit(event: Event, values: Values, tree: JunctionTree, known: Chains | None = None) -> Fitted:
-    """The event over the variables of a tree. known: in which order the parts of wide events are counted already, so that
-    the same event finds its counters again. Raises `Refusal` (`over-budget`) for a table that no chain can replace."""
-    return _Fitting(values, tree, known or {}).fit(event)
+def fit(event: Event, frame: Frame) -> Fitted:
+    """The event over variables of a frame and new counters. Parts that are counted already are counted in the same order,
+    so that an event finds its counters again. Raises `Refusal` (`over-budget`) for a table that no chain can replace."""
+    return _Fitting(frame).fit(event)
 
 
 def is_counter(name: str) -> bool:
@@ -67,12 +71,12 @@ def is_counter(name: str) -> bool:
 
 
 class _Fitting:
-    def __init__(self, values: Values, tree: JunctionTree, known: Chains) -> None:
-        self.values, self.tree, self.known = dict(values), tree, known
-        self.place = {n: i for i, n in enumerate(values)}
+    def __init__(self, frame: Frame) -> None:
+        self.tree, self.known, self.order = frame.tree, frame.chains, frame.order
+        self.values: ChainMap[str, tuple[Any, ...]] = ChainMap({}, frame.values)  # type: ignore[arg-type]
 
     def fit(self, event: Event) -> Fitted:
-        names = tuple(sorted(variables_of(event), key=self.place.__getitem__))
+        names = tuple(sorted(variables_of(event), key=self.order.__getitem__))
         cells = prod(len(self.values[n]) for n in names)
         if cells <= DIRECT or (cells <= LARGEST and self._home(names) is not None):
             return Fitted(names, mask(event, names, self.values))
@@ -125,7 +129,11 @@ class _Fitting:
         """Where on a walk through the tree a scope stands."""
         known = tuple(n for n in scope if n in self.tree.size)
         home = self.tree.home(known[:1]) if known else None
-        return walk(self.tree)[home] if home is not None else len(self.tree.cliques)
+        return self.walk[home] if home is not None else len(self.tree.cliques)
+
+    @cached_property
+    def walk(self) -> dict[int, int]:
+        return walk(self.tree)
 
 
 def walk(tree: JunctionTree) -> dict[int, int]:
@@ -145,4 +153,4 @@ def _counter(scope: Scope, counts: np.ndarray[Any, Any], top: int) -> Counter:
     return Counter(name, top, (*scope, name), counts[..., None] == np.arange(top + 1))
 
 
-__all__ = ["DIRECT", "LARGEST", "Chains", "Counter", "Fitted", "Values", "fit", "is_counter", "walk"]
+__all__ = ["DIRECT", "LARGEST", "Chains", "Counter", "Fitted", "fit", "is_counter", "walk"]

@@ -52,13 +52,12 @@ class Layout:
         return edges_of(self.tree)
 
     @cached_property
-    def inward(self) -> tuple[tuple[tuple[int, int], ...], ...]:
-        """For each clique, (neighbour, number of the edge from there) pairs: the parent first, then the children."""
-        n, parents = len(self.tree.cliques), self.tree.parent
-        return tuple(
-            (*(((parents[i], n + i),) if parents[i] >= 0 else ()), *((c, c) for c in children))
-            for i, children in enumerate(self.tree.children)
-        )
+    def root_of(self) -> tuple[int, ...]:
+        """The root of each clique's component."""
+        found: list[int] = []
+        for i, p in enumerate(self.tree.parent):
+            found.append(i if p < 0 else found[p])
+        return tuple(found)
 
     @cached_property
     def outside(self) -> tuple[Numbers | None, ...]:

@@ -89,8 +89,9 @@ def _logs(values: Mapping[str, tuple[Any, ...]], factors: Tables) -> dict[Scope,
         with np.errstate(divide="ignore"):
             logs = np.log(np.array(array.transpose([list(names).index(n) for n in scope]), order="C"))
         found[scope] = found[scope] + logs if scope in found else logs
+    covered = {n for s in found for n in s}
     for name in values:
-        if not any(name in s for s in found):
+        if name not in covered:
             raise ValueError(f"no table says how likely the values of `{name}` are")
     return found
 

@@ -133,13 +133,13 @@ def _place(state: State, claim: Claim) -> Placed:
     given = ALWAYS if claim.given is None else with_values(claim.given, frame.settled, frame.values)
     fits = _fits(state, claim, given)
     counters = {c.name: c for f in fits for c in f.counters}
-    sizes = {**frame.tree.size, **{n: len(c.values) for n, c in counters.items()}}
-    order = {n: i for i, n in enumerate(sizes)}
-    scope = tuple(sorted({n for f in fits for n in f.scope}, key=order.__getitem__))
-    if prod(sizes[n] for n in scope) > LARGEST:
-        raise _too_wide(state, claim, prod(sizes[n] for n in scope), LARGEST)
-    truth = [np.broadcast_to(aligned(f.scope, f.truth, scope), [sizes[n] for n in scope]) for f in fits]
-    codes = np.zeros([sizes[n] for n in scope], dtype=np.intp)
+    new = {n: len(frame.order) + k for k, n in enumerate(counters)}
+    scope = tuple(sorted({n for f in fits for n in f.scope}, key=lambda n: frame.order.get(n, new.get(n, 0))))
+    shape = [len(counters[n].values) if n in counters else len(frame.values[n]) for n in scope]
+    if prod(shape) > LARGEST:
+        raise _too_wide(state, claim, prod(shape), LARGEST)
+    truth = [np.broadcast_to(aligned(f.scope, f.truth, scope), shape) for f in fits]
+    codes = np.zeros(shape, dtype=np.intp)
     for k, each in enumerate(truth[1:], 1):
         codes[each & truth[0]] = k
     home = frame.tree.home(scope) if all(n in frame.tree.size for n in scope) else None
@@ -157,11 +157,11 @@ def _place(state: State, claim: Claim) -> Placed:
 def _fits(state: State, claim: Claim, given: Event) -> list[Fitted]:
     frame = state.frame
     cases = [with_values(c, frame.settled, frame.values) for c in claim.cases]
-    found = [fit(given, frame.values, frame.tree, frame.chains)]
+    found = [fit(given, frame)]
     if len(cases) == 2 and claim.cases == on_event(claim.cases[0]).cases:
-        first = fit(cases[0], frame.values, frame.tree, frame.chains)
+        first = fit(cases[0], frame)
         return [*found, first, Fitted(first.scope, ~first.truth, first.counters, first.chains)]
-    return [*found, *(fit(c, frame.values, frame.tree, frame.chains) for c in cases)]
+    return [*found, *(fit(c, frame) for c in cases)]
 
 
 def unknown_event(state: State, name: str) -> Refusal:

@@ -11,7 +11,7 @@ import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -36,7 +36,7 @@ from opengames.spans import Span
 from opengames.terms import Ask, Const, Member, Prim, Term, Var, free
 
 if TYPE_CHECKING:
-    from opengames.dsl.context import Context
+    from opengames.dsl.context import Context, Typed
     from opengames.dsl.types import Type
 
 #: The most combinations of values over which a term without a known shape is listed.
@@ -67,6 +67,29 @@ class Words:
     funs: Mapping[str, Fun] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     context: Context | None = None
+
+    @cached_property
+    def locals(self) -> dict[str, Typed]:
+        """The wires as a scope of the language holds them."""
+        from opengames.dsl.context import Typed
+
+        return {name: Typed(Var(name), kind) for name, kind in self.wires.items()}
+
+    @cached_property
+    def labels(self) -> dict[str, list[Any]]:
+        """The labels of the model's types, and those of variables that no type of it has."""
+        from opengames.dsl import types as t
+
+        labels: dict[str, list[Any]] = {}
+        if self.context is not None:
+            labels = {label: list(kinds) for label, kinds in self.context.labels.items()}
+        for kind in self.wires.values():
+            if isinstance(kind, t.Enum):
+                for label in kind.labels:
+                    kinds = labels.setdefault(label, [])
+                    if kind not in kinds:
+                        kinds.append(kind)
+        return labels
 
     def parse(self, text: str) -> tuple[Event, Event | None]:
         """The event and, of `event | condition`, the condition. Raises `EventRefusal` with the language's diagnostics."""
@@ -105,10 +128,10 @@ def type_of(name: str, values: tuple[Any, ...]) -> Type:
 def _parse(words: Words, text: str) -> tuple[Event, Event | None]:
     from opengames.dsl import types as t
     from opengames.dsl.check import check  # noqa: F401  it registers the rules of inference
-    from opengames.dsl.context import Context, Scope, Typed
+    from opengames.dsl.context import Context, Scope
     from opengames.dsl.infer import infer
     from opengames.dsl.parser import parse
-    from opengames.dsl.syntax import Name, QuestionDecl
+    from opengames.dsl.syntax import QuestionDecl
 
     whole = f"{_BEFORE}{text}\n)"
     parsed = parse(whole, "event")
@@ -118,10 +141,9 @@ def _parse(words: Words, text: str) -> tuple[Event, Event | None]:
         raise EventRefusal([_moved(d, len(text)) for d in wrong] or [_odd(text)], {"event": text})
     context = copy.copy(words.context) if words.context is not None else Context(whole)
     context.text, context.diagnostics, context.told = whole, [], set()
-    context.labels = _labels(words, context.labels)
+    context.labels = words.labels
     scope = Scope(context, questions=True)
-    for name, kind in words.wires.items():
-        scope.bind(Name(name, decl.at), Typed(Var(name), kind))
+    scope.locals = words.locals
     found = infer(scope, decl.value)
     wrong = errors(context.diagnostics)
     if wrong or t.is_wrong(found.type) or not isinstance(found.term, Ask):
@@ -129,20 +151,6 @@ def _parse(words: Words, text: str) -> tuple[Event, Event | None]:
     event, *given = found.term.args
     reader = _Reader(words, text)
     return reader.event(event), all_of(*(reader.event(g) for g in given)) if given else None
-
-
-def _labels(words: Words, known: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
-    """The labels of the model's types, and those of variables that no type of it has."""
-    from opengames.dsl import types as t
-
-    labels = {label: list(kinds) for label, kinds in known.items()}
-    for kind in words.wires.values():
-        if isinstance(kind, t.Enum):
-            for label in kind.labels:
-                kinds = labels.setdefault(label, [])
-                if kind not in kinds:
-                    kinds.append(kind)
-    return labels
 
 
 def _odd(text: str) -> Diagnostic:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from opengames.deep import deep
 from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Diagram
+from opengames.diagram import Diagram, Loop, walk
 from opengames.exact.forward import Run, run
 from opengames.exact.linear import gather
 from opengames.exact.order import frontier, order
 from opengames.exact.scope import Plan, Scope
 from opengames.exact.steps import Calc, Region, Repeat, Switch
+from opengames.exact.unrolled import unrolled
 from opengames.exact.visits import visit
 from opengames.program import Program
 from opengames.show import show_space
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 #: How many states the exact reading may visit, over all steps.
 STATES = 2_000_000
+
+#: The budget of the first try, before the loops of a large diagram are unrolled.
+QUICK = 100_000
 
 _FINAL = ("over-budget", "impossible-evidence", "needs-strategy", "needs-sampling", "needs-inputs", "not-yet")
 _NARROW = 10.0
@@ -180,38 +184,80 @@ class _Asker:
         return Plan(self.program.funs, self.params, self.number, self.budget)
 
     def expectations(self, terms: Sequence[Term], evidence: Sequence[Term]) -> list[Any]:
-        return self._careful(self._expectations, terms, evidence)
+        return self._careful("_expectations", terms, evidence)
 
     def distribution(self, term: Term, evidence: Sequence[Term]) -> Distribution:
-        return self._careful(self._distribution, term, evidence)
+        return self._careful("_distribution", term, evidence)
 
     def reach(self, path: str) -> Any:
-        plan, scope, region = self._open()
+        plan, scope, region = self._open(self.budget)
         if not visit(scope, tuple(path.split(".")), plan.demand(0)):
             raise KeyError(f"{self.diagram.name} has nothing at {path!r}")
         mass, self.last = run(plan, region, (), 1, self.exact, self.budget)
         return mass.totals()[1]
 
-    def _careful(self, ask: Callable[[Any, Sequence[Term], bool], Any], what: Any, evidence: Sequence[Term]) -> Any:
+    def _careful(self, name: str, what: Any, evidence: Sequence[Term]) -> Any:
+        """Ask the diagram as it is, and with its loops unrolled (see `unrolled`) where it is too large as it is.
+
+        Both are tried with a small budget before either gets the whole one. A budget smaller than that is kept to by
+        the diagram as it is, since tables count otherwise than states.
+        """
+        refused: Refusal | None = None
+        flat: tuple[_Asker, Any, Sequence[Term]] | None = None
+        for budget in sorted({min(self.budget, QUICK), self.budget}):
+            try:
+                return self._twice(name, what, evidence, budget)
+            except Refusal as refusal:
+                if any(d.code != "over-budget" for d in refusal.diagnostics):
+                    raise
+                refused = refusal
+            flat = flat or (self._flat(what, evidence) if self.budget >= QUICK else None)
+            if flat is None:
+                continue
+            asker, asked, given = flat
+            try:
+                return asker._twice(name, asked, given, budget)
+            except Refusal as refusal:  # what else the unrolled one says of itself is not what was asked
+                if any(d.code == "impossible-evidence" for d in refusal.diagnostics):
+                    raise
+        assert refused is not None
+        raise refused
+
+    def _flat(self, what: Any, evidence: Sequence[Term]) -> tuple[_Asker, Any, Sequence[Term]] | None:
+        """An asker of the unrolled diagram, and the question put to it; `None` where that is no help."""
+        if self.engine is not None or not any(isinstance(box, Loop) for _, box in walk(self.diagram)):
+            return None
+        one = isinstance(what, Term)
+        terms = [what] if one else list(what)
+        with deep():
+            made = unrolled(self.diagram, [*terms, *evidence], self.program.funs, self.params)
+        if made is None:
+            return None
+        diagram, asked = made
+        asker = _Asker(self.program, diagram, self.params, self.budget, self.number, self.inputs)
+        return asker, asked[0] if one else asked[: len(terms)], asked[len(terms) :]
+
+    def _twice(self, name: str, what: Any, evidence: Sequence[Term], budget: int) -> Any:
         """Ask in the quickest order; if something fails, once more with nothing computed where the evidence is false."""
+        ask: Callable[[Any, Sequence[Term], bool, int], Any] = getattr(self, name)
         try:
             with deep():
                 try:
-                    return ask(what, evidence, False)
+                    return ask(what, evidence, False, budget)
                 except Refusal as refusal:
                     if not evidence or any(d.code in _FINAL for d in refusal.diagnostics):
                         raise
-                    return ask(what, evidence, True)
+                    return ask(what, evidence, True, budget)
         except _TooLarge:
-            rough = _Asker(self.program, self.diagram, self.params, self.budget, float, self.inputs, "factors")
-            return getattr(rough, ask.__name__)(what, evidence, False)
+            rough = _Asker(self.program, self.diagram, self.params, budget, float, self.inputs, "factors")
+            return getattr(rough, name)(what, evidence, False, budget)
         except RecursionError:
             raise refuse(
                 "over-budget", f"`{self.diagram.name}` is nested too deeply for the exact reading", span=self.diagram.at
             ) from None
 
-    def _expectations(self, terms: Sequence[Term], evidence: Sequence[Term], strict: bool) -> list[Any]:
-        plan, scope, region = self._open()
+    def _expectations(self, terms: Sequence[Term], evidence: Sequence[Term], strict: bool, budget: int) -> list[Any]:
+        plan, scope, region = self._open(budget)
         plan.last = frozenset() if strict else None
         for i, term in enumerate(terms):
             gather(scope, term, plan.demand(i))
@@ -221,13 +267,13 @@ class _Asker:
         if network is not None:
             chance, *gathered = network.gathered(len(terms))
         else:
-            mass, self.last = run(plan, region, (), len(terms), self.exact, self.budget)
+            mass, self.last = run(plan, region, (), len(terms), self.exact, budget)
             chance, *gathered = mass.totals()
         _possible(chance, evidence)
         return [a / chance for a in gathered]
 
-    def _distribution(self, term: Term, evidence: Sequence[Term], strict: bool) -> Distribution:
-        plan, scope, region = self._open()
+    def _distribution(self, term: Term, evidence: Sequence[Term], strict: bool, budget: int) -> Distribution:
+        plan, scope, region = self._open(budget)
         slot = scope.solid(term.name) if isinstance(term, Var) else scope.calc(term, "answer")
         plan.last = frozenset((slot,)) if strict and slot == "answer" else None
         for each in evidence:
@@ -236,7 +282,7 @@ class _Asker:
         if network is not None:
             pairs = [(v, c) for v, c in zip(network.supports[slot], network.joint((slot,)), strict=True) if c]
         else:
-            mass, self.last = run(plan, region, (slot,), 0, self.exact, self.budget)
+            mass, self.last = run(plan, region, (slot,), 0, self.exact, budget)
             values = self.last.values.values
             pairs = [(values[key[0]], chance) for key, chance in mass.chances() if chance]
         total = sum(chance for _, chance in pairs)
@@ -247,8 +293,8 @@ class _Asker:
     def exact(self) -> bool:
         return self.number is Fraction
 
-    def _open(self) -> tuple[Plan, Scope, Region]:
-        return open_scope(self.program, self.diagram, self.params, self.budget, self.number, self.inputs)
+    def _open(self, budget: int) -> tuple[Plan, Scope, Region]:
+        return open_scope(self.program, self.diagram, self.params, budget, self.number, self.inputs)
 
     def _network(self, plan: Plan, region: Region, wanted: tuple[str, ...]) -> Network | None:
         """The network to answer from, where eliminating wires is expected to beat merging histories."""

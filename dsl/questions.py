@@ -222,7 +222,8 @@ def _about_wires(scope: Scope, node: s.CallExpr, name: str, args: list[s.Expr]) 
     if name == "distribution":
         return Typed(Ask(name, (found.term,), at=node.at), t.UNIT, over=found.type)
     if not isinstance(found.type, t.Num):
-        hint = "`P(x)` is the chance of an event" if isinstance(found.type, t.Bool) else "ask `distribution(x)`"
+        words = source(scope, args[0])
+        hint = f"`P({words})` is the chance of an event" if isinstance(found.type, t.Bool) else f"ask `distribution({words})`"
         return scope.context.wrong(
             "type-mismatch", f"`{name}` is about a number, and this is {t.describe(found.type)}", args[0].at,
             t.describe(found.type), help=hint,

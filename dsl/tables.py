@@ -10,6 +10,7 @@ r"""Tables: funs, families and channels written row by row.
 
 from __future__ import annotations
 
+from fractions import Fraction
 from itertools import product
 from typing import Any
 
@@ -27,6 +28,8 @@ from opengames.terms import Const, Pack, Select, Tabulate, Term, Var, Weighted
 
 #: A table covers its inputs one by one, so they may not have more values than this together.
 MAX_ROWS = 100_000
+_FEW = 6
+"""Columns that a message spells out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +334,13 @@ def _row(
     if len(cells) != len(row.cells):
         return None
     if across:
-        terms = [want(scope, c, shape.output, "a cell of this table") for c in cells]
+        output = _result(shape.output) if shape.channel else shape.output
+        if shape.channel and isinstance(cells[0], s.Number) and not isinstance(output, t.Num):
+            _chances_across(scope, cells[0], shape, output)
+            return None
+        terms = [want(scope, c, output, "a cell of this table") for c in cells]
+        if shape.channel:  # what a cell holds is certain
+            terms = [Weighted(((term, Const(Fraction(1))),), at=c.at) for term, c in zip(terms, cells, strict=True)]
         return list(zip(columns.values, terms, strict=True))
     if shape.channel:
         chances = [want(scope, c, t.Num(), "a chance") for c in cells]
@@ -352,6 +361,19 @@ def _row(
             return [(None, Const(tuple(i.value for i in done if isinstance(i, Const)), at=row.at))]
         return [(None, Pack(done, at=row.at))]
     return [(None, want(scope, cells[0], shape.output, "a cell of this table"))]
+
+
+def _chances_across(scope: Scope, cell: s.Expr, shape: Shape, output: t.Type) -> None:
+    """Report a number where a channel's table holds results, as the cells of a table of payoffs do."""
+    inputs = [name for name, _ in shape.inputs]
+    results = [value_words(v, output) for v in (t.members(output) or ())[:_FEW]]
+    scope.context.report(
+        "type-mismatch",
+        f"with `{inputs[-2]} \\ {inputs[-1]}` in the corner a cell is a result, and this is a number",
+        cell.at,
+        f"expected {t.describe(output)}",
+        help=f"for chances, head the table `| {' | '.join(inputs)} || {' | '.join(results)} |`, each row adding up to 100 %",
+    )
 
 
 def _cell_words(scope: Scope, cell: s.Expr | s.Cross) -> str:

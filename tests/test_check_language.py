@@ -1,6 +1,7 @@
 """Every construct of the language, checked, elaborated, and answered exactly."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -331,3 +332,60 @@ def test_a_reversed_loop_carries_from_the_end():
         """
     )
     assert found["first"] == 2 + Fraction(3, 2)
+
+
+ACROSS = """
+type A = X | Y
+channel meet(a: A, b: A) -> {output} = table {{
+    | a \\\\ b || X     | Y     |
+    | X      || {cell} | false |
+    | Y      || true  | true  |
+}}
+channel both() -> (c: bool) {{
+    a ~ uniform(A)
+    b ~ {{X: 1/4, Y: 3/4}}
+    c ~ meet(a, b)
+}}
+query chance = P(c) of both
+"""
+
+
+@pytest.mark.parametrize("output", ["bool", "(c: bool)"])
+def test_a_table_of_a_channel_with_an_input_across_holds_results(output):
+    text = ACROSS.replace("\\\\", "\\").format(output=output, cell="true")
+    assert answers(text)["chance"] == Fraction(1, 2) * Fraction(1, 4) + Fraction(1, 2)
+
+
+@pytest.mark.parametrize("output", ["bool", "(c: bool)"])
+def test_chances_in_such_a_table_are_told_where_they_go(output):
+    found = check(ACROSS.replace("\\\\", "\\").format(output=output, cell="0.1"), "t.game").diagnostics
+    assert [d.code for d in found] == ["type-mismatch"]
+    assert "for chances, head the table `| a | b || false | true |`" in found[0].help
+
+
+@pytest.mark.parametrize(("wire", "help"), [("kind", "ask `distribution(kind)`"), ("c", "`P(c)` is the chance of an event")])
+def test_what_is_no_number_is_asked_for_by_its_own_name(wire, help):
+    text = f"type A = X | Y\nchannel q() -> (c: bool, kind: A) {{ c ~ bernoulli(1/2)\nkind ~ uniform(A) }}\nquery e = E({wire}) of q\n"
+    (found,) = check(text, "t.game").diagnostics
+    assert found.help == help
+
+
+def test_the_reference_states_the_limits_that_the_checker_keeps():
+    from opengames.cases import CASES
+    from opengames.dsl import source, tables, type_expressions
+    from opengames.exact.asking import STATES
+    from opengames.solvers.layers import NODES
+
+    page = (Path(__file__).parents[1] / "docs" / "language.md").read_text(encoding="utf-8")
+    limits = {
+        "characters of a text": source.LONGEST_TEXT,
+        "brackets inside each other": source.DEEPEST_BRACKETS,
+        "points of a range or set": type_expressions.MAX_POINTS,
+        "elements of a family": type_expressions.MAX_ELEMENTS,
+        "rows of a table": tables.MAX_ROWS,
+        "cases of a quantifier that are tried": CASES,
+        "states of the exact reading": STATES,
+        "situations of a game that are kept apart": NODES,
+    }
+    for words, limit in limits.items():
+        assert f"| {words} | {limit:,} |" in page

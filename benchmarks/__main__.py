@@ -5,6 +5,7 @@
     compile       compiling the shipped specs, and finding them compiled
     exact         the alarm network against pyAgrum
     repeated      a repeated game, longer and longer
+    market        trades a second, live and from the ledger
     fuzz          broken texts (only when named): --seconds N
 
 Without names, all but `fuzz`. The exit status is 1 if a target is missed.
@@ -24,7 +25,7 @@ os.environ.setdefault("NPROC", "1")  # one thread for everybody, and before anyb
 from benchmarks.measure import Outcome
 from benchmarks.report import line, renew
 
-NAMES = ("reservation", "check_speed", "compile", "exact", "repeated")
+NAMES = ("reservation", "check_speed", "compile", "exact", "repeated", "market")
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 

@@ -16,7 +16,7 @@ import numpy as np
 from opengames.diagnostics import refuse
 from opengames.serial import from_data, to_data
 from opengames.solvers.market import lifetime
-from opengames.solvers.market.assets import entered, expected
+from opengames.solvers.market.assets import entered, expected, together
 from opengames.solvers.market.events import Event, as_data, from_event_data, value_words
 from opengames.solvers.market.opening import opened
 from opengames.solvers.market.placing import Claim, moved_to, on_event, on_variable, place
@@ -201,7 +201,7 @@ def shares_of(state: State, act: Buy | Move | MoveAll | Balance, claim: Claim) -
         case MoveAll(to=to, variable=name):
             return shares_to_all(found, _targets(state, name, dict(to), found.chances), state.depth)
         case Balance(trader=trader):
-            mine = [account_of(state, trader)]
+            mine = together([account_of(state, trader)])
             means = []
             for k in (1, 2):
                 if not placed.possible[k]:

@@ -45,23 +45,42 @@ def least_at(layout: Layout, found: Account, clique: int) -> Numbers:
 
 def least(layout: Layout, found: Account, sign: float = 1.0) -> float:
     """The least assets in any possible world; with `sign` -1, the most.   [ticks]"""
-    return float(least_of_all(layout, [found], sign)[0])
+    return float(least_of_all(layout, together([found]), sign)[0])
+
+
+@dataclass(frozen=True, eq=False)
+class Together:
+    """Several accounts: their cash, and for each scope which of them have a block there, and these blocks, stacked."""
+
+    cash: Numbers
+    blocks: Mapping[Scope, tuple[NDArray[np.intp], Numbers]]
+
+
+def together(accounts: Sequence[Account]) -> Together:
+    rows: dict[Scope, list[int]] = {}
+    for i, each in enumerate(accounts):
+        for scope in each.blocks:
+            rows.setdefault(scope, []).append(i)
+    return Together(
+        np.array([a.cash for a in accounts], dtype=float),
+        {s: (np.array(which), np.array([accounts[i].blocks[s] for i in which])) for s, which in rows.items()},
+    )
 
 
 def least_of_all(
-    layout: Layout, accounts: Sequence[Account], sign: float = 1.0, where: tuple[int, NDArray[np.bool_]] | None = None
+    layout: Layout, accounts: Together, sign: float = 1.0, where: tuple[int, NDArray[np.bool_]] | None = None
 ) -> Numbers:
     """The least assets of many accounts in one pass; with `sign` -1, the most. where: a clique and which of its entries
     count (infinite where none is possible).   [ticks]"""
-    tables = stacked(layout, accounts, sign)
-    target = where[0] if where is not None else min(tables, default=0)
-    cash = np.array([a.cash for a in accounts])
+    many = len(accounts.cash)
     if not layout.tree.cliques:
-        return cash
-    found = _pass(layout, tables, len(accounts), target)
+        return accounts.cash
+    tables = _stacked(layout, accounts, sign)
+    target = where[0] if where is not None else min(tables, default=0)
+    found = _pass(layout, tables, many, target)
     if where is not None:
         found = np.where(where[1], found, np.inf)
-    return cash + sign * found.reshape(len(accounts), -1).min(axis=1)
+    return accounts.cash + sign * found.reshape(many, -1).min(axis=1)
 
 
 def account_table(layout: Layout, tables: Mapping[Scope, Numbers]) -> Numbers:
@@ -73,19 +92,13 @@ def account_table(layout: Layout, tables: Mapping[Scope, Numbers]) -> Numbers:
     return least_at(layout, Account(0.0, constant, finite), 0)
 
 
-def stacked(layout: Layout, accounts: Sequence[Account], sign: float = 1.0) -> dict[int, Numbers]:
+def _stacked(layout: Layout, accounts: Together, sign: float) -> dict[int, Numbers]:
     """The blocks of many accounts as one table for each clique that anybody has traded in, accounts first."""
-    by_scope: dict[Scope, list[tuple[int, Numbers]]] = {}
-    for i, each in enumerate(accounts):
-        for scope, block in each.blocks.items():
-            by_scope.setdefault(scope, []).append((i, block))
     tables: dict[int, Numbers] = {}
-    for scope, rows in by_scope.items():
+    for scope, (which, blocks) in accounts.blocks.items():
         home = home_of(layout, scope)
         if home not in tables:
-            tables[home] = np.zeros((len(accounts), *layout.tree.shapes[home]))
-        blocks = np.stack([b for _, b in rows])
-        which = [i for i, _ in rows]
+            tables[home] = np.zeros((len(accounts.cash), *layout.tree.shapes[home]))
         tables[home][which] += sign * aligned(("", *scope), blocks, ("", *layout.tree.cliques[home]))
     return tables
 
@@ -139,16 +152,11 @@ def _pass(layout: Layout, tables: dict[int, Numbers], many: int, target: int) ->
 # ------------------------------------------------------------------------------------------ expected
 
 
-def expected(beliefs: Beliefs, accounts: Sequence[Account]) -> Numbers:
+def expected(beliefs: Beliefs, accounts: Together) -> Numbers:
     """The expected assets of many accounts.   [ticks]"""
-    chances: dict[Scope, Numbers] = {}
-    found = np.array([a.cash for a in accounts], dtype=float)
-    for i, each in enumerate(accounts):
-        for scope, block in each.blocks.items():
-            chance = chances.get(scope)
-            if chance is None:
-                chance = chances[scope] = marginal(beliefs, scope)
-            found[i] += float(np.dot(chance.ravel(), block.ravel()))
+    found = accounts.cash.copy()
+    for scope, (which, blocks) in accounts.blocks.items():
+        found[which] += blocks.reshape(len(which), -1) @ marginal(beliefs, scope).ravel()
     return found
 
 
@@ -194,13 +202,14 @@ def worths(
     listed = list(accounts)
     if not listed:
         return []
-    layout = beliefs.layout
-    low = least_of_all(layout, listed, 1.0, where)
-    high = least_of_all(layout, listed, -1.0, where)
-    mean = expected(beliefs if where is None else entered(beliefs, *where), listed)
+    layout, all_ = beliefs.layout, together(listed)
+    low = least_of_all(layout, all_, 1.0, where)
+    high = least_of_all(layout, all_, -1.0, where)
+    mean = expected(beliefs if where is None else entered(beliefs, *where), all_)
     return [Worth(*map(float, row)) for row in np.stack([low, mean, high], axis=1) * tick]
 
 
 __all__ = [
-    "Worth", "account_table", "chances_at", "entered", "expected", "home_of", "least", "least_at", "least_of_all", "marginal", "stacked", "worths",
+    "Together", "Worth", "account_table", "chances_at", "entered", "expected", "home_of", "least", "least_at", "least_of_all",
+    "marginal", "together", "worths",
 ]  # fmt: skip

@@ -11,7 +11,7 @@ from html import escape
 from math import exp, expm1, log
 from typing import Any
 
-from opengames.solvers.market.assets import expected, least
+from opengames.solvers.market.assets import expected, least, together
 from opengames.solvers.market.layout import Numbers, Scope
 from opengames.solvers.market.opening import worst_loss
 from opengames.solvers.market.state import Account, State, account
@@ -79,7 +79,7 @@ def books(state: State) -> Books:
     return Books(
         least(layout, everybody) * tick, least(layout, everybody, -1.0) * tick,
         sum(a.put_in for a in state.accounts.values()) * tick,
-        least(layout, state.maker) * tick, float(expected(state.beliefs, [state.maker])[0]) * tick,
+        least(layout, state.maker) * tick, float(expected(state.beliefs, together([state.maker]))[0]) * tick,
         least(layout, state.maker, -1.0) * tick, worst_loss(state), state.depth, len(state.accounts), state.count,
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from fractions import Fraction as F
 from typing import Any
 
@@ -144,6 +145,42 @@ def test_a_uniform_is_a_function_of_seed_path_loops_and_run() -> None:
     assert found.shape == (2, 3, 2, 2)
     for at in np.ndindex(found.shape):
         assert found[at] == float(uniform(seed, "x", at[1:], at[0]))
+
+
+@pytest.mark.parametrize("apart", [0, 4])
+def test_uniforms_made_in_the_rounds_of_a_loop_are_the_same(apart: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    from opengames.sampled import simulation, uniforms
+
+    monkeypatch.setattr(uniforms, "ROUND", 1)
+    monkeypatch.setattr(uniforms, "APART", apart)
+    monkeypatch.setattr(simulation, "_models", OrderedDict())
+    sizes = {"x": (3, 9), "y": (3, 9), "z": (3, 9, 10), "w": (3, 9, 2)}
+
+    def drawn(name: str) -> Draw:
+        return Draw(Port(name, PROB), Uniform(PROB))
+
+    def many(name: str) -> Loop:
+        space = ints(sizes[name][-1])
+        inner = Diagram("inner", (Port(f"{name}i", space),), (Port(name, PROB),), (drawn(name),))
+        return Loop(name, ((f"{name}i", space),), inner, (), outs=((name, name),))
+
+    when, who = ints(9), ints(3)
+    step = Compute(Port("after", REAL), op("+", Var("at"), Var("x")))
+    body = Diagram(
+        "unit",
+        (Port("t", when), Port("at", REAL)),
+        (Port("after", REAL),),
+        (drawn("x"), drawn("y"), many("z"), many("w"), step),
+    )
+    walk = Loop("end", (("t", when),), body, (), (Carry("at", REAL, "zero", "after"),), (), (("end", "at"),))
+    person = Diagram("person", (Port("u", who), Port("zero", REAL)), (Port("end", REAL),), (walk,))
+    around = Loop("end", (("u", who),), person, ("zero",), outs=(("end", "end"),))
+    diagram = plain(Compute(Port("zero", REAL), n(0)), around)
+    found = simulate(EMPTY, diagram, runs=2, seed=8, keep=["end", "x", "y", "z", "w"])
+    for name, shape in sizes.items():
+        assert found[name].shape == (2, *shape)
+        for run, *at in np.ndindex(found[name].shape):
+            assert found[name][(run, *at)] == float(uniform(8, name, tuple(at), run))
 
 
 # ----------------------------------------------------------------------- keys

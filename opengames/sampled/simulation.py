@@ -168,7 +168,7 @@ class _Model:
     def own_params(self, program: Program) -> dict[str, Any]:
         """The params of a program as it stands, encoded; kept, as every run of it asks for them again."""
         if self._own is None or self._own[0] is not program:
-            self._own = (program, encoded_params(program, {}))
+            self._own = (program, jax.device_put(encoded_params(program, {})))
         return self._own[1]
 
     def call(self, batch: _Batch, seed: int, ids: np.ndarray, diagnose: bool = False) -> tuple[Any, Any]:

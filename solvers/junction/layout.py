@@ -21,7 +21,7 @@ from opengames.solvers.junction.tree import JunctionTree
 Index = NDArray[np.int32]
 
 #: How many entries one more array operation is worth.
-OPERATION = 1500
+OPERATION = 4000
 
 
 @dataclass(frozen=True, eq=False)
@@ -230,9 +230,8 @@ def _rows(
         order = np.argsort(_projection(tree, i, names).ravel(), kind="stable")
         tables[i, names] = (places[i].ravel()[order] - start).reshape(prod(tree.size[n] for n in names), -1)
     keys = list(tables)
-    groups = merged([(1, tables[key].shape[1], k) for k, key in enumerate(keys)], operation)
     rows, numbers, end = [], {}, 0
-    for _, length, members in groups:
+    for length, members in _of_like_length([tables[key].shape for key in keys], operation):
         group = np.full((sum(len(tables[keys[k]]) for k in members), length), zero, np.int32)
         at = 0
         for k in sorted(members):
@@ -243,6 +242,19 @@ def _rows(
         rows.append(group)
         end += at
     return tuple(rows), numbers, end
+
+
+def _of_like_length(shapes: Sequence[tuple[int, ...]], operation: int) -> list[tuple[int, list[int]]]:
+    """Groups (longest, members) of tables (rows, entries) whose rows are padded to one length where that is cheaper."""
+    groups: list[tuple[int, int, list[int]]] = []  # (length, rows, members), shorter ones first
+    for length in sorted({n for _, n in shapes}):
+        members = [k for k, (_, n) in enumerate(shapes) if n == length]
+        count = sum(shapes[k][0] for k in members)
+        while groups and groups[-1][1] * (length - groups[-1][0]) < operation:
+            _, more, others = groups.pop()
+            count, members = count + more, others + members
+        groups.append((length, count, members))
+    return [(length, members) for length, _, members in groups]
 
 
 def _ratio(

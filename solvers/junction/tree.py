@@ -3,8 +3,9 @@
 Laws: every scope lies in a clique; no clique lies in another; the cliques that hold a variable are connected (running
 intersection); a separator is what a clique shares with its parent. A clique's axes begin with its separator, in the
 order of the parent's axes, so that a message to the parent sums over the last axes. Each component hangs from a centre,
-and each clique as near to the root as its separator allows, so that the tree is shallow; but of many cliques that hang
-from one by the same separator, most hang from each other, so that no clique waits for thousands of messages.
+and each clique as near to the root as its separator allows, so that the tree is shallow; but not from a large clique
+where a much smaller one next to it would do; and of many cliques that hang from one by the same separator, most hang
+from each other, so that no clique waits for thousands of messages.
 
 Source: Lauritzen and Spiegelhalter, Local computations with probabilities on graphical structures (1988); Blair and
 Peyton, An introduction to chordal graphs and clique trees (1993).
@@ -24,6 +25,8 @@ from opengames.solvers.junction.triangulate import Near, Tried, eliminate, in_ro
 BUDGET = 1 << 24
 #: The most children with one and the same separator.
 FAN = 8
+#: The entries from which on a clique's children go to smaller ones where they can.
+LARGE = 1000
 #: How many entries a level counts for in a shallow tree.
 STEP = 2000
 #: How many times larger than in the narrow tree a table may be in the shallow one.
@@ -186,7 +189,7 @@ def _tree(names: tuple[str, ...], counts: list[int], best: Tried, cells: int) ->
 
 def _built(names: tuple[str, ...], counts: list[int], best: Tried) -> JunctionTree:
     members, parent = _cliques(best.cliques)
-    order, parent = _hung(members, parent)
+    order, parent = _hung(members, parent, [prod(counts[v] for v in m) for m in members])
     members = [members[i] for i in order]
     axes: list[tuple[int, ...]] = []
     separators: list[tuple[int, ...]] = []
@@ -230,7 +233,7 @@ def _cliques(eliminated: list[tuple[int, set[int]]]) -> tuple[list[set[int]], li
     return [{eliminated[t][0], *eliminated[t][1]} for t in kept], parent
 
 
-def _hung(members: list[set[int]], parent: list[int]) -> tuple[list[int], list[int]]:
+def _hung(members: list[set[int]], parent: list[int], cells: list[int]) -> tuple[list[int], list[int]]:
     """The cliques in order from a centre of each component, each as high as it can hang, and the parents in that order."""
     near: list[list[int]] = [[] for _ in members]
     for i, p in enumerate(parent):
@@ -253,25 +256,43 @@ def _hung(members: list[set[int]], parent: list[int]) -> tuple[list[int], list[i
             while top >= 0 and shared <= members[top]:
                 p, top = top, above[top]
             above[i], deep[i] = p, deep[p] + 1
-    _fan(members, above, deep)
+    _relieve(members, above, cells)
+    _fan(members, above)
+    _measure(above, deep)
     order = sorted(range(len(members)), key=lambda i: (deep[i], above[i], i))
     place = {i: k for k, i in enumerate(order)}
     return order, [place[above[i]] if above[i] >= 0 else -1 for i in order]
 
 
-def _fan(members: list[set[int]], above: list[int], deep: list[int]) -> None:
+def _relieve(members: list[set[int]], above: list[int], cells: list[int]) -> None:
+    """Children of a large clique hang from a much smaller sibling whose separator holds theirs."""
+    below: dict[int, list[int]] = {}
+    for i, p in enumerate(above):
+        if p >= 0 and cells[p] >= LARGE:
+            below.setdefault(p, []).append(i)
+    for p, children in below.items():
+        shared = {i: members[i] & members[p] for i in children}
+        taken: list[int] = []
+        for i in sorted(children, key=lambda i: (-len(shared[i]), cells[i], i)):
+            small = min((j for j in taken if 4 * cells[j] <= cells[p] and shared[i] <= shared[j]), key=lambda j: cells[j], default=p)
+            above[i] = small
+            taken.append(i)
+
+
+def _fan(members: list[set[int]], above: list[int]) -> None:
     """Where more than `FAN` cliques hang from one by the same separator, all but the first hang from each other."""
     groups: dict[tuple[int, frozenset[int]], list[int]] = {}
     for i, p in enumerate(above):
         if p >= 0:
             groups.setdefault((p, frozenset(members[i] & members[p])), []).append(i)
-    crowded = [group for group in groups.values() if len(group) > FAN]
-    for group in crowded:
+    for group in groups.values():
         for k in range(FAN, len(group)):
             above[group[k]] = group[k // FAN - 1]
-    if not crowded:
-        return
-    below: list[list[int]] = [[] for _ in members]
+
+
+def _measure(above: list[int], deep: list[int]) -> None:
+    """How deep each clique hangs."""
+    below: list[list[int]] = [[] for _ in above]
     for i, p in enumerate(above):
         if p >= 0:
             below[p].append(i)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from opengames.solvers.market.beliefs import Beliefs
 from opengames.solvers.market.layout import Layout, Numbers, Scope, aligned
-from opengames.solvers.market.state import Account
+from opengames.solvers.market.state import Account, in_dollars
 
 
 def home_of(layout: Layout, scope: Scope) -> int:
@@ -206,7 +206,7 @@ def worths(
     low = least_of_all(layout, all_, 1.0, where)
     high = least_of_all(layout, all_, -1.0, where)
     mean = expected(beliefs if where is None else entered(beliefs, *where), all_)
-    return [Worth(*map(float, row)) for row in np.stack([low, mean, high], axis=1) * tick]
+    return [Worth(*map(float, row)) for row in in_dollars(np.stack([low, mean, high], axis=1), tick)]
 
 
 __all__ = [

@@ -74,13 +74,12 @@ class Books:
 
 def books(state: State) -> Books:
     """The books of a market."""
-    everybody = total(state)
-    layout, tick = state.frame.layout, state.tick
+    everybody, layout, dollars = total(state), state.frame.layout, state.dollars
     return Books(
-        least(layout, everybody) * tick, least(layout, everybody, -1.0) * tick,
-        sum(a.put_in for a in state.accounts.values()) * tick,
-        least(layout, state.maker) * tick, float(expected(state.beliefs, together([state.maker]))[0]) * tick,
-        least(layout, state.maker, -1.0) * tick, worst_loss(state), state.depth, len(state.accounts), state.count,
+        dollars(least(layout, everybody)), dollars(least(layout, everybody, -1.0)),
+        dollars(sum(a.put_in for a in state.accounts.values())),
+        dollars(least(layout, state.maker)), dollars(float(expected(state.beliefs, together([state.maker]))[0])),
+        dollars(least(layout, state.maker, -1.0)), worst_loss(state), state.depth, len(state.accounts), state.count,
     )  # fmt: skip
 
 

@@ -126,7 +126,13 @@ class State:
 
     def dollars(self, ticks: float) -> float:
         """Ticks as dollars."""
-        return ticks * self.tick
+        return float(in_dollars(ticks, self.tick))
+
+
+def in_dollars(ticks: Any, tick: float) -> Any:
+    """Ticks as dollars; for decimal ticks the float nearest to the decimal number."""
+    a_dollar = round(1 / tick)
+    return ticks / a_dollar if abs(a_dollar * tick - 1) < 1e-12 else ticks * tick
 
 
 # ------------------------------------------------------------------------------------------ digests
@@ -182,5 +188,5 @@ def wrapped(digest: int) -> int:
 
 
 __all__ = [
-    "CELLS", "MOST_TICKS", "TICK", "Account", "Frame", "State", "account", "account_marks", "digest_of", "frame_marks", "mark", "one_account", "rules_marks", "table_mark", "wrapped",
+    "CELLS", "MOST_TICKS", "TICK", "Account", "Frame", "State", "account", "account_marks", "digest_of", "frame_marks", "in_dollars", "mark", "one_account", "rules_marks", "table_mark", "wrapped",
 ]  # fmt: skip

@@ -246,7 +246,7 @@ def _whole(ticks: float) -> float:
 
 def dollars(state: State, ticks: float) -> str:
     """Ticks in the words of a report."""
-    return f"{ticks * state.tick:.9g} $"
+    return f"{state.dollars(ticks):.9g} $"
 
 
 def _impossible(state: State, claim: Claim) -> Refusal:

@@ -1,7 +1,6 @@
 """A world that is possible and bad for given stakes, found by z3: for worlds too many to list.
 
-A variable with several values is one truth value for each of them; a pseudo-Boolean objective adds up what tickets
-gain. An event over few variables of its own is written as a table of them.
+A variable with several values is one truth value for each of them; what tickets gain is a linear sum of facts. An event over few variables of its own is written as a table of them.
 """
 
 from __future__ import annotations
@@ -18,11 +17,12 @@ from opengames.diagram import Compute, Draw, binds, needs
 from opengames.evaluate import compile_term
 from opengames.solvers.coherence.quotes import Quote
 from opengames.solvers.coherence.worlds import Worlds
-from opengames.spaces import Bool, points
+from opengames.spaces import HUGE, Bool, points, size
 from opengames.terms import Apply, Const, Fold, If, Prim, Term, Var, free, substitute
 
 TABLE = 1 << 14
-_FIRST = 5_000
+_PATIENCE = 700
+"""Milliseconds for the worst world; any that is bad will do where it does not come that soon."""
 
 
 class Search:
@@ -33,9 +33,14 @@ class Search:
 
         self.worlds, self.seconds = worlds, seconds
         self.names = self._tied(frozenset().union(*(free(t) for t in (*terms, *worlds.such_that))))
+        for name in self.names:
+            if (size(worlds.spaces[name]) or HUGE) > TABLE:
+                raise refuse("over-budget", f"`{name}` alone has more than {TABLE:,} values, and none is looked for one by one",
+                             help="quote a wire for each part of it")  # fmt: skip
         self.values = {n: tuple(points(worlds.spaces[n])) for n in self.names}
         self.literals = {n: self._variable(n) for n in self.names}
         self._known: dict[Term, Any] = {}
+        self._slow = 0
         self.solver = z3.Solver()
         self.solver.set("timeout", int(seconds * 1000))
         for term in worlds.such_that:
@@ -141,10 +146,9 @@ class Search:
         right = -sum(int(v * scale) for x, v in parts if x is None)
         pairs = [(x, int(v * scale)) for x, v in parts if x is not None and v]
         if not pairs:
-            return z3.BoolVal({"<": 0 < right, "<=": 0 <= right, ">": 0 > right, ">=": 0 >= right}[op])
-        if op in ("<", "<="):
-            return z3.PbLe(pairs, right - (op == "<"))
-        return z3.PbGe(pairs, right + (op == ">"))
+            return z3.BoolVal({"<": right > 0, "<=": right >= 0, ">": right < 0, ">=": right <= 0}[op])
+        total = _sum(pairs)
+        return {"<": total < right, "<=": total <= right, ">": total > right, ">=": total >= right}[op]
 
     def sum(self, term: Term) -> list[tuple[Any, Fraction]]:
         """A number as a sum: (fact or `None` for always, amount)."""
@@ -228,7 +232,7 @@ class Search:
         scale = lcm(*(v.denominator for _, v in parts))
         constant = sum(int(v * scale) for x, v in parts if x is None)
         pairs = [(x, int(v * scale)) for x, v in parts if x is not None]
-        loses = z3.PbLe(pairs, -constant) if pairs else z3.BoolVal(constant <= 0)
+        loses = _sum(pairs) + constant <= 0
         first = self.example(on, loses)
         if first is None:
             return None
@@ -251,11 +255,15 @@ class Search:
     def _optimum(self, on: Any, pairs: Sequence[tuple[Any, int]]) -> dict[str, Any] | None:
         import z3
 
+        if self._slow > 2:
+            return None
         search = z3.Optimize()
-        search.set("timeout", min(_FIRST, int(self.seconds * 1000)))
+        search.set("timeout", _PATIENCE)
         search.add(*self.facts, on)
-        search.minimize(z3.Sum([z3.If(x, v, 0) for x, v in pairs]))
-        return self._world(search.model()) if search.check() == z3.sat else None
+        search.minimize(_sum(pairs))
+        answer = search.check()
+        self._slow += answer == z3.unknown
+        return self._world(search.model()) if answer == z3.sat else None
 
     def _world(self, model: Any) -> dict[str, Any]:
         import z3
@@ -273,6 +281,13 @@ class Search:
             "over-budget", f"z3 did not find within {self.seconds:g} s whether there is a world in which the stakes lose",
             help="quote fewer tickets at a time, or allow more `seconds`",
         )  # fmt: skip
+
+
+def _sum(pairs: Sequence[tuple[Any, int]]) -> Any:
+    """A sum of amounts, each counted where its fact holds. Arithmetic, not clauses: `at least k` is then a linear bound."""
+    import z3
+
+    return z3.Sum([z3.IntVal(0), *(v * z3.If(x, z3.IntVal(1), z3.IntVal(0)) for x, v in pairs)])
 
 
 __all__ = ["Search"]

@@ -16,7 +16,7 @@ from opengames.diagram import Compute, Diagram, Draw, binds, needs
 from opengames.evaluate import compile_term
 from opengames.solvers.coherence.quotes import Quote
 from opengames.solvers.coherence.worlds import Worlds
-from opengames.spaces import Bool, points
+from opengames.spaces import Bool, points, size
 from opengames.terms import Const, Prim, Term, Var, free
 
 if TYPE_CHECKING:
@@ -65,7 +65,9 @@ def _least(facts: Sequence[Any], on: Any, gain: Any, above: Fraction) -> Fractio
     if search.check() != z3.sat:
         return above
     value = least.value()
-    found = Fraction(value.numerator_as_long(), value.denominator_as_long()) if z3.is_rational_value(value) else above
+    if not (z3.is_rational_value(value) or z3.is_int_value(value)):
+        return above
+    found = Fraction(str(value))
     solver = z3.Solver()
     solver.set("timeout", _MILLISECONDS // 10)
     solver.add(*facts, on, gain < _real(found))
@@ -91,6 +93,10 @@ class _Place:
 
         if name not in self._named:
             space = self.worlds.spaces[name]
+            if (size(space) or 0) > _TABLE:
+                from opengames.solvers.coherence.certificates import NotACertificate
+
+                raise NotACertificate(f"`{name}` has too many values to be checked")
             if isinstance(space, Bool):
                 self._named[name] = z3.Bool(name)
             else:

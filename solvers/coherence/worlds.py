@@ -64,8 +64,11 @@ class Worlds:
         spaces = self.spaces
         return prod(size(spaces[n]) or 0 for n in (spaces if names is None else names))
 
-    def read(self, quotes: Sequence[Quote]) -> tuple[Quote, ...]:
-        """The quotes with terms for their texts. Raises `Refusal` for what the language refuses, and for wires unknown."""
+    def read(self, quotes: Sequence[Quote], finite: bool = True) -> tuple[Quote, ...]:
+        """The quotes with terms for their texts. finite: whether they may only be about wires with finitely many values.
+
+        Raises `Refusal`: what the language refuses, `unknown-wire`, `infinite-range`.
+        """
         asked = [
             f"{'E' if q.number else 'P'}({q.event}{'' if q.given is None else f' | {q.given}'})"
             if isinstance(q.event, str)
@@ -77,14 +80,14 @@ class Worlds:
         found = iter(self._asks([(q.name, a) for q, a in zip(quotes, asked, strict=True) if a]))
         read = [replace(q, **_parts(next(found))) if a else q for q, a in zip(quotes, asked, strict=True)]
         for each in read:
-            self._known(each.name, *(t for t in (each.event, each.given) if t is not None))
+            self._known(each.name, finite, *(t for t in (each.event, each.given) if t is not None))
         return tuple(read)
 
     def event(self, event: Term | str) -> Term:
         """One event as a term."""
         return event if not isinstance(event, str) else self.read([Quote(event, event, None, None, None)])[0].event  # type: ignore[return-value]
 
-    def _known(self, name: str, *terms: Any) -> None:
+    def _known(self, name: str, finite: bool, *terms: Any) -> None:
         spaces = self.spaces
         for term in terms:
             for wire in sorted(free(term)):
@@ -92,7 +95,7 @@ class Worlds:
                     listed = ", ".join(f"`{w}`" for w in list(spaces)[:12])
                     raise refuse("unknown-wire", f"`{name}` is about `{wire}`, which no world has",
                                  notes=(f"worlds have {listed}",))  # fmt: skip
-                if not is_finite(spaces[wire]):
+                if finite and not is_finite(spaces[wire]):
                     raise refuse(
                         "infinite-range", f"`{name}` is about `{wire}`, which has infinitely many values",
                         notes=(f"`{wire}` is {show_space(spaces[wire])}",),

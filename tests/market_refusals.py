@@ -39,7 +39,9 @@ def two_writers():
 
 def no_ledger():
     with TemporaryDirectory() as folder:
-        resume(Path(folder) / "grid.ledger")
+        path = Path(folder) / "grid.ledger"
+        path.write_text("not a ledger\n" * 100)
+        resume(path)
 
 
 MARKET = {

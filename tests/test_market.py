@@ -510,6 +510,21 @@ def test_what_a_trader_has_in_every_world_can_be_taken_out_and_no_more():
     assert market.worth("ann").least > 10
 
 
+def test_closing_resolves_everything_or_nothing():
+    market = two()
+    cost = market.buy("ann", "a", 10).cost + market.buy("ann", "b", 10).cost
+    state = market.state
+    with pytest.raises(Refusal) as refused:
+        market.close({"a": True, "b": "maybe"})
+    assert codes(refused) == ["outside-type"] and market.state is state
+    assert market.close({"a": True, "b": False}) == {"ann": pytest.approx(10 - cost)}
+    assert market.open == () and market.price("a and not b") == 1.0 and market.price("b") == 0.0
+    with pytest.raises(Refusal) as refused:
+        market.buy("ann", "a", 1)
+    assert codes(refused) == ["resolved-event"]
+    assert market.books().balanced and len(market.acts) == 6
+
+
 def test_a_balancing_trade_leaves_the_position():
     market = two()
     market.buy("ann", "b", 25, given="a")

@@ -111,7 +111,7 @@ def test_a_changed_entry_is_named(tmp_path, column):
     market.ledger.close()
     tamper(path, f"update entries set {column} = replace({column}, '1', '2') where number = 4")
     with pytest.raises(Refusal) as refused:
-        verify(Ledger(path).entries(), path)
+        verify(path)
     assert codes(refused) == ["ledger-broken"]
     assert "entry 4 is not as it was written" in refused.value.diagnostics[0].headline
     with pytest.raises(Refusal):
@@ -122,15 +122,15 @@ def test_a_removed_entry_and_a_cut_end_are_named(tmp_path):
     market = life(tmp_path)
     path = tmp_path / "market.ledger"
     head = market.ledger.last()[1]
-    assert verify(market.ledger.entries(), path, head) == len(market.ledger)
+    assert verify(market.ledger, head) == len(market.ledger)
     market.ledger.close()
     tamper(path, "delete from entries where number = (select max(number) from entries)")
-    assert verify(Ledger(path).entries(), path)  # a shorter chain is sound: that is what the head is for
+    assert verify(path)  # a shorter chain is sound: that is what the head is for
     with pytest.raises(Refusal):
-        verify(Ledger(path).entries(), path, head)
+        verify(path, head)
     tamper(path, "delete from entries where number = 5")
     with pytest.raises(Refusal) as refused:
-        verify(Ledger(path).entries(), path)
+        verify(path)
     assert "entry 5 is missing" in refused.value.diagnostics[0].headline
 
 
@@ -149,7 +149,7 @@ def test_a_forged_entry_with_a_fitting_hash_does_not_come_out_as_recorded(tmp_pa
     tamper(path, "delete from entries")
     with sqlite3.connect(path) as db:
         db.executemany("insert into entries values (?, ?, ?, ?, ?)", [(e.number, e.act, e.receipt, e.digest, e.hash) for e in forged])
-    assert verify(Ledger(path).entries(), path) == len(entries)
+    assert verify(path) == len(entries)
     with pytest.raises(Refusal) as refused:
         replay(Ledger(path))
     assert "entry 3 does not come out as it was recorded" in refused.value.diagnostics[0].headline
@@ -210,12 +210,12 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path):
         Ledger(path)
     assert codes(refused) == ["ledger-broken"]
     with pytest.raises(Refusal) as refused:
-        resume(tmp_path / "empty.ledger")
-    assert codes(refused) == ["ledger-broken"]
+        resume(tmp_path / "missing.ledger")
+    assert codes(refused) == ["no-such-file"] and not (tmp_path / "missing.ledger").exists()
     life(tmp_path)
     with pytest.raises(Refusal) as refused:
         chain_on(tmp_path / "market.ledger")
-    assert codes(refused) == ["ledger-broken"]
+    assert codes(refused) == ["file-exists"]
 
 
 def chain_on(path):
@@ -255,4 +255,4 @@ def test_a_killed_process_loses_no_acknowledged_trade(tmp_path):
     trades = market.state.count - 1
     assert acknowledged <= trades <= acknowledged + 1  # the last may be on disk and not yet told
     market.buy("ann", any_of(Is("a", (True,)), Is("b", (True,))), 1.0)
-    assert verify(market.ledger.entries(), path) == trades + 3
+    assert verify(market.ledger) == trades + 3

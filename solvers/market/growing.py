@@ -56,7 +56,7 @@ def grown(
     key = ("grown", scope, tuple(c.name for c in counters), keep, len(state.traded))
     known = frame.layout.memo.get(key)
     if known is not None:
-        return known  # type: ignore[no-any-return]
+        return known
     prior = dict(state.prior)
     values = dict(frame.values)
     for c in counters:

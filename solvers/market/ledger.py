@@ -60,10 +60,15 @@ class Replayed:
 
 
 class Ledger:
-    """A ledger in a file. Raises `Refusal` (`ledger-broken`, `ledger-busy`) where it cannot be read or written."""
+    """A ledger in a file. new: make the file if it is not there.
 
-    def __init__(self, path: str | PathLike[str]) -> None:
+    Raises `Refusal` (`no-such-file`, `ledger-broken`, `ledger-busy`) where it cannot be read or written.
+    """
+
+    def __init__(self, path: str | PathLike[str], new: bool = True) -> None:
         self.path = Path(path)
+        if not new and not self.path.exists():
+            raise refuse("no-such-file", f"there is no ledger `{self.path.name}`", help="open a market with it first")
         with self._careful():
             self._db = sqlite3.connect(self.path, timeout=1.0, isolation_level=None)
             self._db.execute("pragma journal_mode=wal")
@@ -151,22 +156,27 @@ def sealed(number: int, act: str, receipt: str, digest: str, before: str) -> Ent
     return Entry(number, act, receipt, digest, hashlib.sha256(content.encode()).hexdigest())
 
 
-def verify(entries: Iterable[Entry], path: Path, head: str | None = None) -> int:
+def verify(ledger: Ledger | str | PathLike[str], head: str | None = None) -> int:
     """How many entries there are, if the chain is sound. head: the hash that the last one must have.
 
     Raises `Refusal` (`ledger-broken`) naming the first entry that is not as it was written.
     """
+    book = ledger if isinstance(ledger, Ledger) else Ledger(ledger, new=False)
     before, number = _START, 0
-    for entry in entries:
-        number += 1
-        if entry.number != number:
-            raise broken(path, number, f"entry {number} is missing: the next one is number {entry.number}")
-        if entry != sealed(number, entry.act, entry.receipt, entry.digest, before):
-            raise broken(path, number, f"entry {number} is not as it was written: its hash does not fit")
-        before = entry.hash
+    for number, entry in enumerate(book.entries(), 1):
+        before = _checked(book.path, entry, number, before)
     if head is not None and head != before:
-        raise broken(path, number, f"the ledger ends with entry {number}, whose hash is not the one expected")
+        raise broken(book.path, number, f"it ends with entry {number}, whose hash is not the one expected")
     return number
+
+
+def _checked(path: Path, entry: Entry, number: int, before: str) -> str:
+    """The hash of an entry that follows another one as it should."""
+    if entry.number != number:
+        raise broken(path, number, f"entry {number} is missing: the next one is number {entry.number}")
+    if entry != sealed(number, entry.act, entry.receipt, entry.digest, before):
+        raise broken(path, number, f"entry {number} is not as it was written: its hash does not fit")
+    return entry.hash
 
 
 def replay(ledger: Ledger, until: int | None = None) -> Replayed:
@@ -182,9 +192,7 @@ def replay(ledger: Ledger, until: int | None = None) -> Replayed:
         if until is not None and number >= until:
             break
         number += 1
-        if entry != sealed(number, entry.act, entry.receipt, entry.digest, before):
-            raise broken(ledger.path, number, f"entry {number} is not as it was written: its hash does not fit")
-        before = entry.hash
+        before = _checked(ledger.path, entry, number, before)
         data = json.loads(entry.act)
         if opening is None or state is None:
             found = act_from(data)

@@ -160,7 +160,7 @@ def resolve(state: State, name: str, value: Any) -> State:
             "outside-type", f"`{name}` cannot be {value_words(value)}",
             notes=("its values are " + ", ".join(value_words(v) for v in values),),
         )  # fmt: skip
-    found = _settle(state, name, value)
+    found = _settle(state, name, values[values.index(value)])
     while True:
         sure = next(((n, v) for n, v in _certain_counters(found.frame)), None)
         if sure is None:

@@ -41,7 +41,7 @@ from opengames.solvers.market.acts import (
 )
 from opengames.solvers.market.assets import Worth, marginal, worths
 from opengames.solvers.market.books import Books, Liquidity, books, liquidity
-from opengames.solvers.market.events import Event, value_words
+from opengames.solvers.market.events import Event, holds, value_words
 from opengames.solvers.market.ledger import Ledger, replay, replayed
 from opengames.solvers.market.opening import tables_of
 from opengames.solvers.market.placing import Claim, moved_to, on_event, place
@@ -100,7 +100,7 @@ class Market:
         if ledger is not None:
             if len(ledger):
                 raise refuse(
-                    "ledger-broken", f"the ledger `{ledger.path.name}` has a market in it already",
+                    "file-exists", f"the ledger `{ledger.path.name}` has a market in it already",
                     help="resume that one, or choose another file",
                 )  # fmt: skip
             ledger.append(act_data(opening), None, self.state.digest)
@@ -109,7 +109,10 @@ class Market:
 
     def price(self, event: Told, given: Told | None = None) -> float:
         """The chance that an event has in the market, given a condition: what a share of it costs at first.   [$]"""
-        return self._quote(self.claim(event, given)).chances[0]
+        claim = self.claim(event, given)
+        if not self.state.tree.cliques:  # all is resolved
+            return float(holds(claim.event, self.state.frame.settled))
+        return self._quote(claim).chances[0]
 
     def prices(self, variable: str, given: Told | None = None) -> dict[Any, float]:
         """The price of every value of a variable."""
@@ -163,6 +166,11 @@ class Market:
         else:
             act = self._move(trader, event, to, given)
         return preview(self.state, act, {text: self.claim(text) for text in watch})
+
+    @property
+    def acts(self) -> tuple[Act, ...]:
+        """What has been done and not undone, in order."""
+        return tuple(self._acts)
 
     @property
     def open(self) -> tuple[str, ...]:
@@ -240,17 +248,35 @@ class Market:
         if self._before:
             self._before.pop()
 
+    def close(self, outcomes: Mapping[str, Any]) -> dict[str, float]:
+        """Several events settled at once, or none of them; what each trader is paid in cash by that.   [$]"""
+        before = self.state.accounts
+        self.perform_all([Resolve(name, value) for name, value in outcomes.items()])
+        paid = {n: self.state.dollars(a.cash - before[n].cash) for n, a in self.state.accounts.items()}
+        return {n: p for n, p in paid.items() if p}
+
     def perform(self, act: Act) -> Receipt | None:
         """One act: recorded if there is a ledger, and then done."""
-        state, receipt = perform(self.state, act)
-        words = self.words.adding(act.variable, act.values) if isinstance(act, AddEvent) else self.words
+        return self.perform_all([act])[0]
+
+    def perform_all(self, acts: Iterable[Act]) -> list[Receipt | None]:
+        """Several acts, all of them or none."""
+        state, words = self.state, self.words
+        done, before, receipts, entries = [], [], [], []
+        for act in acts:
+            before.append((state, words))
+            state, receipt = perform(state, act)
+            words = words.adding(act.variable, act.values) if isinstance(act, AddEvent) else words
+            done.append(act)
+            receipts.append(receipt)
+            entries.append((act_data(act), None if receipt is None else receipt.to_data(), state.digest))
         if self.ledger is not None:
-            self.ledger.append(act_data(act), None if receipt is None else receipt.to_data(), state.digest)
-        self._before.append((self.state, self.words))
+            self.ledger.append_all(entries)
+        self._before += before
         del self._before[:-REMEMBERED]
-        self._acts.append(act)
+        self._acts += done
         self.state, self.words = state, words
-        return receipt
+        return receipts
 
     # -------------------------------------------------------------------------------------- helpers
 
@@ -370,7 +396,7 @@ def open_market(
 
 def resume(ledger: str | PathLike[str] | Ledger) -> Market:
     """The market that a ledger holds, made again from its acts; it goes on recording there. Raises `Refusal`."""
-    book = ledger if isinstance(ledger, Ledger) else Ledger(ledger)
+    book = ledger if isinstance(ledger, Ledger) else Ledger(ledger, new=False)
     found = replay(book)
     market = Market.__new__(Market)
     market.opening, market.ledger, market.state = found.opening, book, found.state

@@ -111,7 +111,7 @@ def place(state: State, claim: Claim) -> Placed:
     memo = state.frame.layout.memo
     known = memo.get(claim)
     if known is not None and (known.frame is state.frame):
-        return known  # type: ignore[no-any-return]
+        return known
     found = _place(state, claim)
     if found.frame is state.frame:
         memo[claim] = found

@@ -181,8 +181,8 @@ def limits_at(state: State, trader: Account, placed: Placed) -> Limits:
     down = max(where_true - _NEAR, 0.0) * state.tick / state.depth
     yes, no = found.logs
     high_no, low_yes = no - up, yes - down  # logarithms of 1 - high, and of low
-    buy = state.depth * (log1p(-exp(high_no)) - high_no - yes + no) if up else 0.0
-    sell = state.depth * (yes - no - low_yes + log1p(-exp(low_yes))) if down else 0.0
+    buy = state.depth * (log(-expm1(high_no)) - high_no - yes + no) if up else 0.0
+    sell = state.depth * (yes - no - low_yes + log(-expm1(low_yes))) if down else 0.0
     return Limits(exp(low_yes), exp(yes), -expm1(high_no), sell, buy)
 
 

@@ -130,8 +130,7 @@ class Layout:
                 for pattern, body in node.arms:
                     self.units[pattern.at.start] = "Arm"
                     self.ends[pattern.at.start] = body.at.end
-            elif isinstance(node, s.Binary):
-                assert node.op_at is not None
+            elif isinstance(node, s.Binary) and node.op_at is not None:  # in a balanced chain it has none
                 self.left_of[node.op_at.start] = node.left.at.start
 
     @staticmethod

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from operator import attrgetter
 from pathlib import Path
@@ -20,12 +22,27 @@ from opengames.plain import fields, is_dataclass
 from opengames.spans import Span
 
 LONGEST_TEXT = 1_000_000
-"""Characters of a text: some 20,000 lines."""
+"""Characters of a text, some 20,000 lines, unless more are allowed (`up_to`)."""
 DEEPEST_BRACKETS = 100
 DEEPEST_TREE = 200
 """Nodes of the syntax tree above one another. Every later pass may recurse this deep."""
 
+_longest: ContextVar[int] = ContextVar("longest", default=LONGEST_TEXT)
+
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+
+
+@contextmanager
+def up_to(characters: int) -> Iterator[None]:
+    """Inside, texts of so many characters are read: for those that one trusts, such as networks turned into text.
+
+    Checking takes time and memory in proportion: about a minute and a gigabyte for ten million characters of tables.
+    """
+    before = _longest.set(characters)
+    try:
+        yield
+    finally:
+        _longest.reset(before)
 
 
 class Lines:
@@ -45,9 +62,10 @@ def read_text(path: Path | str) -> str:
     Raises `Refusal` with `not-utf8` or `text-too-large`. A file that is not there is the caller's `OSError`.
     """
     with Path(path).open("rb") as file:
-        raw = file.read(4 * LONGEST_TEXT + 4)
-    if len(raw) > 4 * LONGEST_TEXT:
-        raise Refusal(_too_large(f"more than {4 * LONGEST_TEXT} bytes"))
+        most = 4 * _longest.get()
+        raw = file.read(most + 4)
+    if len(raw) > most:
+        raise Refusal(_too_large(f"more than {most} bytes"))
     try:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -65,7 +83,7 @@ def read_text(path: Path | str) -> str:
 
 def check_text(text: str, file: str) -> tuple[Diagnostic, ...]:
     """What forbids even trying to parse `text`."""
-    if len(text) > LONGEST_TEXT:
+    if len(text) > _longest.get():
         return (_too_large(f"{len(text)} characters"),)
     control = _CONTROL.search(text)
     if control:
@@ -84,8 +102,8 @@ def check_text(text: str, file: str) -> tuple[Diagnostic, ...]:
 def _too_large(size: str) -> Diagnostic:
     return Diagnostic(
         "text-too-large",
-        f"this text has {size}, and {LONGEST_TEXT} is the most that is read",
-        help="put tables of numbers into a data file and supply them to a `param`",
+        f"this text has {size}, and {_longest.get()} is the most that is read",
+        help="put tables of numbers into a data file and supply them to a `param`; or allow more with `--longest-text`",
     )
 
 
@@ -115,7 +133,7 @@ _STEP = re.compile(r"[-+*/^@(\[{.]|>>|\b(?:if|not|and|or|implies|forall|exists|m
 
 
 def check_depth(text: str, trees: Iterable[Any]) -> tuple[Diagnostic, ...]:
-    """A diagnostic for each declaration whose tree is deeper than `DEEPEST_TREE`. Without recursion.
+    """A diagnostic for each declaration whose tree is deeper than `DEEPEST_TREE`, chains balanced. Without recursion.
 
     Each operator or bracket adds at most three levels, so a text with few of them is not walked.
     """
@@ -126,14 +144,19 @@ def check_depth(text: str, trees: Iterable[Any]) -> tuple[Diagnostic, ...]:
             continue
         place = _too_deep_at([tree])
         if place is not None:
+            from opengames.dsl.balance import balance
+
+            balance(tree)
+            place = _too_deep_at([tree])
+        if place is not None:
             found.append(
                 Diagnostic(
                     "too-deep",
                     f"this is nested more than {DEEPEST_TREE} steps deep",
                     span=place,
                     label="the innermost step that is still read",
-                    notes=("in a chain such as `a + b + c`, every operator is one step",),
-                    help="give parts of it names, or use `sum(... for ...)`",
+                    notes=("brackets, conditions and chains such as `f >> g >> h` go one step deeper each time",),
+                    help="give parts of it names",
                 )
             )
     return tuple(found)

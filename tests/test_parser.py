@@ -233,7 +233,7 @@ def test_bytes_that_are_no_text_are_refused_with_their_place(tmp_path: Path) -> 
     [
         ("x" * (source.LONGEST_TEXT + 1), "text-too-large"),
         ("param a: real = " + "(" * 5000 + "1" + ")" * 5000, "too-deep"),
-        ("param a: real = " + "+".join(["a"] * 10_000), "too-deep"),
+        ("param a: real = " + "^".join(["a"] * 10_000), "too-deep"),
         ("game A = " + ">>".join(["a"] * 10_000), "too-deep"),
         ("param a: real = " + "-" * 10_000 + "1", "too-deep"),
         ("param a: bool = " + "not " * 10_000 + "b", "too-deep"),

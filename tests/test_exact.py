@@ -765,3 +765,9 @@ def test_a_long_chain_of_wires_is_no_deep_recursion():
         other = If(Var(f"w{i - 1}"), coin(num(F(2, 3))), coin(num(F(1, 3))))
         chain.append(draw(f"w{i}", other) if i % 2 else compute(f"w{i}", op("not", Var(f"w{i - 1}")), BOOL))  # type: ignore[arg-type]
     assert P(Diagram("Chain", boxes=tuple(chain)), Var("w999")) == F(1, 2)
+
+
+def test_a_wire_may_be_called_like_anything():
+    whole = Diagram("W", boxes=(draw("answer", coin(num(F(1, 3)))), draw("it", coin(num(F(1, 2))))))
+    both = (op("not", Var("answer")), op("and", Var("answer"), Var("it")))
+    assert [dict(distribution(NOTHING, whole, t))[True] for t in both] == [F(2, 3), F(1, 6)]

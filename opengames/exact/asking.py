@@ -29,6 +29,9 @@ STATES = 2_000_000
 #: The budget of the first try, before the loops of a large diagram are unrolled.
 QUICK = 100_000
 
+#: Where the value of a term that is asked for stands: no wire is called so.
+_ASKED = "?"
+
 _FINAL = ("over-budget", "impossible-evidence", "needs-strategy", "needs-sampling", "needs-inputs", "not-yet")
 _NARROW = 10.0
 _MOST_EXACT = 1 << 20
@@ -274,8 +277,8 @@ class _Asker:
 
     def _distribution(self, term: Term, evidence: Sequence[Term], strict: bool, budget: int) -> Distribution:
         plan, scope, region = self._open(budget)
-        slot = scope.solid(term.name) if isinstance(term, Var) else scope.calc(term, "answer")
-        plan.last = frozenset((slot,)) if strict and slot == "answer" else None
+        slot = scope.solid(term.name) if isinstance(term, Var) else scope.calc(term, _ASKED)
+        plan.last = frozenset((slot,)) if strict and slot == _ASKED else None
         for each in evidence:
             scope.keep(each)
         network = None if strict else self._network(plan, region, (slot,))

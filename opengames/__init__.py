@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from opengames.diagnostics import Diagnostic, Refusal
     from opengames.dsl.explain import explain
+    from opengames.dsl.source import up_to
     from opengames.game_handle import Drawing, Handle
     from opengames.results import Answer, Claim, Results
     from opengames.run_results import RunResult
@@ -28,7 +29,7 @@ _HOMES = {
     "Answer": "results", "Claim": "results", "Diagnostic": "diagnostics", "Drawing": "game_handle", "Handle": "game_handle",
     "Model": "session", "Outcomes": "sampled.draws", "Refusal": "diagnostics", "Results": "results",
     "RunResult": "run_results", "Uniforms": "sampled.draws", "explain": "dsl.explain", "load": "session",
-    "loads": "session",
+    "loads": "session", "up_to": "dsl.source",
 }  # fmt: skip
 
 
@@ -46,5 +47,5 @@ def __dir__() -> list[str]:
 
 __all__ = [
     "Answer", "Claim", "Diagnostic", "Drawing", "Handle", "Model", "Outcomes", "Refusal", "Results", "RunResult",
-    "Uniforms", "explain", "load", "loads",
+    "Uniforms", "explain", "load", "loads", "up_to",
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The command line: `opengames check | run | verify | query | draw | fmt | explain | new`.
+"""The command line: `opengames check | run | verify | query | draw | fmt | explain | new | convert`.
 
 Help, `check`, `fmt` and `explain` load only the standard library. Mistakes in a text, in data or in
 a request are reported; a mistake of ours ends in a short apology, with the traceback if `OPENGAMES_DEBUG` is set.
@@ -24,6 +24,7 @@ COMMANDS = {
     "fmt": "lay a text out in the usual way",
     "explain": "show the page behind a diagnostic's code",
     "new": "start a text from a shipped example",
+    "convert": "turn Bayesian networks into texts and back",
 }
 
 INTERRUPTED, CLOSED_PIPE, OUR_MISTAKE = 130, 141, 70
@@ -113,7 +114,12 @@ def _guarded(args: argparse.Namespace) -> int:
     from opengames.diagnostics import Refusal
 
     try:
-        return int(args.act(args))
+        if not args.longest_text:
+            return int(args.act(args))
+        from opengames.dsl.source import up_to
+
+        with up_to(args.longest_text):
+            return int(args.act(args))
     except Refusal as refused:
         return _report(refused, args)
     except (KeyboardInterrupt, OSError):

@@ -46,7 +46,12 @@ def read(path: str | Path) -> BayesNet:
     try:
         packed = Path(path).read_bytes()
         text = (gzip.decompress(packed) if str(path).endswith(".gz") else packed).decode()
-    except (OSError, EOFError, UnicodeDecodeError) as fault:
+    except gzip.BadGzipFile as fault:
+        raise refuse("bad-network", f"`{path}` is not compressed as its name says") from fault
+    except OSError as fault:
+        why = (fault.strerror or type(fault).__name__).lower()
+        raise refuse("no-such-file", f"cannot read `{path}`: {why}") from fault
+    except (EOFError, UnicodeDecodeError) as fault:
         raise refuse("bad-network", f"`{path}` cannot be read: {fault}") from fault
     name = Path(str(path).removesuffix(".gz")).stem
     return (read_bif if form == "bif" else read_xmlbif)(text, name, str(path))

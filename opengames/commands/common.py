@@ -41,6 +41,10 @@ def shared_options(parser: argparse.ArgumentParser) -> None:
         default="auto",
         help="colour the output; by default only on a terminal where NO_COLOR is not set",
     )
+    parser.add_argument(
+        "--longest-text", type=int, metavar="N",
+        help="read texts of up to N characters, for those you trust (a million unless told)",
+    )  # fmt: skip
 
 
 def param_options(parser: argparse.ArgumentParser) -> None:

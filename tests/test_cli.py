@@ -425,3 +425,8 @@ def test_a_long_explanation_is_cut_and_counted_unless_all_of_it_is_wanted(folder
     assert [line.strip() for line in everything[1 : 1 + len(data)]] == data
     assert all(full.startswith(line.rstrip("…")) for line, full in zip(said[:last], data, strict=False))
     assert said[last] == f"... and {len(data) - last:,} more lines: `--full` prints them, `--json` holds them"
+
+
+@pytest.mark.parametrize("argv", [("new", "mine"), ("new", "--list"), ("explain", "too-deep"), ("explain",), ("check", "sound.game")])
+def test_every_json_object_says_whether_all_is_well(folder, capsys, argv):
+    assert json.loads(told(capsys, *argv, "--json")[1])["ok"] is True

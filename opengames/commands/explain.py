@@ -23,7 +23,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.code is None:
         if args.json:
-            print_json("explain", codes=[{"code": code, "opening": opening(code)} for code in codes()])
+            print_json("explain", ok=True, codes=[{"code": code, "opening": opening(code)} for code in codes()])
             return FINE
         width = max((len(code) for code in codes()), default=0)
         for code in codes():
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     code = args.code.removeprefix("error[").removeprefix("warning[").removesuffix("]")
     page = explain(code)
     if args.json:
-        print_json("explain", code=code, page=page)
+        print_json("explain", ok=True, code=code, page=page)
     else:
         to_stdout(page)
     return FINE

@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
         raise refuse("no-such-file", f"cannot write `{target}`: {reason(error)}") from error
     if args.json:
-        print_json("new", file=str(target), spec=wanted)
+        print_json("new", ok=True, file=str(target), spec=wanted)
     else:
         print(f"wrote {say(str(target), '1', args)}: {opening(target)}\nnext: opengames verify {target}")
     return FINE
@@ -86,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _list(known: dict[str, Path], args: argparse.Namespace) -> int:
     if args.json:
-        print_json("new", specs=[{"spec": name, "opening": opening(path)} for name, path in known.items()])
+        print_json("new", ok=True, specs=[{"spec": name, "opening": opening(path)} for name, path in known.items()])
         return FINE
     width = max((len(name) for name in known), default=0)
     for name, path in known.items():

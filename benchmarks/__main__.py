@@ -4,7 +4,9 @@
     check_speed   `opengames check` against Python's own start and lark alone
     compile       compiling the shipped specs, and finding them compiled
     exact         the alarm network against pyAgrum
+    trees         junction trees against mbi and pyAgrum
     repeated      a repeated game, longer and longer
+    coherence     coherence of quotes, certificates included, against HiGHS on the same linear program
     market        trades a second, live and from the ledger
     fuzz          broken texts (only when named): --seconds N
 
@@ -25,7 +27,7 @@ os.environ.setdefault("NPROC", "1")  # one thread for everybody, and before anyb
 from benchmarks.measure import Outcome
 from benchmarks.report import line, renew
 
-NAMES = ("reservation", "check_speed", "compile", "exact", "repeated", "market")
+NAMES = ("reservation", "check_speed", "compile", "exact", "trees", "repeated", "market", "coherence")
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 

@@ -138,7 +138,7 @@ def by_z3(quotes):
     return True
 
 
-@settings(max_examples=150)
+@settings(max_examples=60)
 @given(quote_sets(conditional=False))
 def test_quotes_on_events_are_judged_as_a_linear_program_over_all_worlds_judges_them(quotes):
     assert verified(FREE, check_quotes(FREE, quotes)) == linear_program(quotes)
@@ -150,7 +150,7 @@ def test_quotes_with_conditions_are_judged_as_z3_judges_them_by_the_definition(q
     assert verified(FREE, check_quotes(FREE, quotes)) == by_z3(quotes)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(quote_sets(most=4))
 def test_the_smallest_incoherent_subset_is_that_of_trying_every_subset(quotes):
     answer = check_quotes(FREE, quotes)
@@ -164,7 +164,7 @@ def test_the_smallest_incoherent_subset_is_that_of_trying_every_subset(quotes):
         assert answer.smallest == "smallest" and len(answer.names) == min(sizes)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(st.lists(events, min_size=1, max_size=6), st.lists(st.integers(0, 20), min_size=8, max_size=8).filter(any),
        st.lists(events.filter(happens), min_size=6, max_size=6))  # fmt: skip
 def test_prices_taken_from_a_distribution_are_coherent(some, weights, conditions):
@@ -179,7 +179,7 @@ def test_prices_taken_from_a_distribution_are_coherent(some, weights, conditions
     assert verified(FREE, check_quotes(FREE, quotes))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(events, events, tenths, tenths, st.integers(1, 9))
 def test_a_planted_dutch_book_is_found(a, b, p, q, extra):
     """Prices of `a and b` and `a or b` must add up to those of `a` and `b`; these miss by a tenth or more."""
@@ -195,6 +195,7 @@ def test_a_planted_dutch_book_is_found(a, b, p, q, extra):
 # ------------------------------------------------------------------------------ bounds
 
 
+@settings(max_examples=25)
 @given(tenths, tenths)
 def test_bounds_of_two_events_are_those_of_frechet(p, q):
     quotes = [quote(Var("a"), p, name="a"), quote(Var("b"), q, name="b")]
@@ -204,7 +205,7 @@ def test_bounds_of_two_events_are_those_of_frechet(p, q):
     assert (either.low.value, either.high.value) == (max(p, q), min(F(1), p + q))
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(quote_sets(conditional=False, most=4), events)
 def test_bounds_are_those_of_a_linear_program_over_all_worlds(quotes, event):
     from scipy.optimize import linprog
@@ -227,7 +228,7 @@ def test_bounds_are_those_of_a_linear_program_over_all_worlds(quotes, event):
         assert float(end.value) == pytest.approx(sign * done.fun, abs=1e-9)
 
 
-@settings(max_examples=50)
+@settings(max_examples=25)
 @given(quote_sets(most=3), events, events.filter(happens), tenths)
 def test_a_price_is_coherent_with_the_quotes_exactly_if_it_lies_within_the_bounds(quotes, event, condition, value):
     if isinstance(check_quotes(FREE, quotes, smallest=False), Incoherent):

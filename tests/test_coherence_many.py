@@ -135,6 +135,17 @@ def test_a_long_channel_is_searched_box_by_box():
     assert isinstance(answer, Incoherent) and "s20" in answer.names and len(answer.names) == 2
 
 
+def test_the_measurement_runs_and_its_contestants_agree():
+    import sys
+    from pathlib import Path
+
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from benchmarks import coherence
+
+    outcome = coherence.measure(repeats=1, events=4, books=2, many=0)
+    assert len(outcome.figures) == 3 and all(f.value > 0 for f in outcome.figures)
+
+
 # ------------------------------------------------------------------------------ files
 
 

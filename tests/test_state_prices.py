@@ -77,7 +77,7 @@ def test_what_cannot_be_valued_is_refused():
 # ------------------------------------------------------------------------------ hedges
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(chances, st.sampled_from(POINTS[1:4]), st.integers(80, 100))
 def test_put_call_parity_holds_in_every_hedge(q, strike, cents):
     """call - put = spot - strike, so a put is replicated by a call, the spot sold short, and cash."""
@@ -89,7 +89,7 @@ def test_put_call_parity_holds_in_every_hedge(q, strike, cents):
     assert found.above.cost == option.ask - spot.ask + factor * strike
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(chances, st.sampled_from(POINTS), st.sampled_from(POINTS))
 def test_a_portfolio_never_pays_less_above_nor_more_below_and_both_are_tight(q, strike, other):
     from scipy.optimize import linprog
@@ -133,6 +133,7 @@ def test_a_hedge_in_bets_that_may_be_called_off_is_refused():
 # ------------------------------------------------------------------------------ options
 
 
+@settings(max_examples=40)
 @given(chances, st.integers(50, 100))
 def test_prices_of_calls_give_back_the_distribution_that_made_them(q, cents):
     factor = F(cents, 100)
@@ -140,6 +141,7 @@ def test_prices_of_calls_give_back_the_distribution_that_made_them(q, cents):
     assert implied_chances(BUCKETS, "price", prices, factor) == dict(zip(POINTS, q, strict=True))
 
 
+@settings(max_examples=30)
 @given(chances)
 def test_a_butterfly_around_neighbouring_values_is_a_ticket_on_the_middle_one(q):
     fly = butterfly("price", 20, 30, 50)
@@ -234,7 +236,7 @@ def test_a_replica_holds_as_many_tickets_as_the_value_moves_with_their_price():
 # ------------------------------------------------------------------------------ arbitrage
 
 
-@settings(max_examples=25)
+@settings(max_examples=15)
 @given(st.lists(st.tuples(st.integers(0, 10), st.integers(0, 10), st.integers(0, 5)), min_size=4, max_size=4))
 def test_sized_arbitrage_is_that_of_a_linear_program_over_all_worlds(drawn):
     from scipy.optimize import linprog
@@ -258,12 +260,13 @@ def test_sizes_are_checked_and_the_report_names_the_worst_worlds():
     found = size_arbitrage(BUCKETS, [spot, option], {"spot": 2, "call": 20})
     assert found.win > 0 and "because of" in str(found)
     assert size_arbitrage(BUCKETS, [spot], 3).lines() == ["no stakes win in every world"]
-    with pytest.raises(Refusal, match="nothing quoted|not quoted"):
+    with pytest.raises(Refusal, match="not quoted"):
         size_arbitrage(BUCKETS, [spot], {"sport": 2})
     with pytest.raises(Refusal, match="less than nothing"):
         size_arbitrage(BUCKETS, [spot], -1)
 
 
+@settings(max_examples=50)
 @given(st.floats(0.02, 0.98), st.floats(0.02, 0.98), st.floats(1, 500))
 def test_the_trade_against_a_maker_is_the_best_of_all_sizes(price, outside, depth):
     side = 1 if outside > price else -1

@@ -177,14 +177,15 @@ Answer = Coherent | Incoherent
 
 
 def round_stakes(stakes: Sequence[Stake]) -> tuple[Stake, ...]:
-    """The same stakes in whole tickets, some tens of them where whole numbers are small."""
+    """The same stakes in whole tickets, about ten of them where that is possible."""
     from math import gcd, lcm
 
     common = lcm(*(s.tickets.denominator for s in stakes))
     whole = [int(s.tickets * common) for s in stakes]
     shared = gcd(*whole)
     whole = [t // shared for t in whole]
-    factor = 10 if max(map(abs, whole)) <= 10 else 1
+    most = max(map(abs, whole))
+    factor = 1 if most >= 10 else 10 // most if 10 % most == 0 else 10
     return tuple(Stake(s.quote, Fraction(t * factor)) for s, t in zip(stakes, whole, strict=True))
 
 

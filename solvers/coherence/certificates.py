@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
+from math import lcm
 from typing import Any
 
 from opengames.evaluate import compile_term
@@ -71,15 +72,19 @@ def _agrees(worlds: Worlds, q: Quote, layers: Sequence[Layer]) -> None:
     pays = compile_term(_term(q.event), worlds.program.funs, worlds.params)
     given = None if q.given is None else compile_term(_term(q.given), worlds.program.funs, worlds.params)
     for layer in layers:
-        weight = total = Fraction(0)
+        common = lcm(*(chance.denominator for _, chance in layer))
+        weight, total = 0, 0
         for world, chance in layer:
             env = dict(world)
             if given is None or given(env):
-                weight += chance
-                total += chance * Fraction(pays(env))
+                share = chance.numerator * (common // chance.denominator)
+                weight += share
+                paid = pays(env)
+                if paid:
+                    total += share if paid is True else share * paid
         if weight:
             if (q.bid is not None and total < q.bid * weight) or (q.ask is not None and total > q.ask * weight):
-                raise NotACertificate(f"`{q.name}` is worth {total / weight} there")
+                raise NotACertificate(f"`{q.name}` is worth {Fraction(total) / weight} there")
             return
     raise NotACertificate(f"the condition of `{q.name}` has no chance in any layer")
 

@@ -74,22 +74,22 @@ class Winning:
 
 
 def layer(
-    book: Book, some: Sequence[int], strict: Sequence[int] = (), columns: np.ndarray[Any, Any] | None = None
+    book: Book, some: Sequence[int], strict: Sequence[int] | None = None, columns: np.ndarray[Any, Any] | None = None
 ) -> Weights | Winning:
     """Chances of the columns in which one of the quotes is on, under which nobody expects to win; or stakes.
 
-    strict: where given, only these quotes must be met, the others as far as it goes; the answer is then chances.
+    strict: where given, these quotes are met if that can be, the others as far as it goes; the answer is then chances.
     columns: where given, only these may have chances, and stakes need win only there.
     """
     rows = book.sides(some)
     columns = book.live(some) if columns is None else columns
-    costs = _costs(rows, set(strict))
+    costs = _costs(rows, set(strict or ()))
     chosen = columns
     if len(columns) > _WIDE:
         chosen = _generate(book, rows, columns, costs)
     matrix = book.matrix(rows, chosen)
     solved = roughly(matrix, rows, costs)
-    if solved is not None and not strict:
+    if solved is not None and strict is None:
         quick = _rounded(book, rows, solved.y, columns, solved.value)
         if quick is not None:
             return quick
@@ -211,7 +211,7 @@ def _named(rows: Sequence[Row], tickets: Sequence[Fraction]) -> Stakes:
 
 def _exactly(
     book: Book, rows: Sequence[Row], columns: Any, chosen: Any, matrix: Any, costs: Sequence[float],
-    solved: Rough | None, strict: Sequence[int],
+    solved: Rough | None, strict: Sequence[int] | None,
 ) -> Weights | Winning:  # fmt: skip
     """The same program in integers, begun where the floating-point solver ended; more columns come in as they are needed."""
     import numpy as np
@@ -228,9 +228,9 @@ def _exactly(
         free = [0 if row.sense != "=" else c for row, c in zip(rows, cost, strict=True)]
         warm = _support(solved.x) if solved is not None and len(solved.x) == n + 2 * k else []
         warm += [n + r for r in range(k)]
-        found = minimise(whole, [0] * k + [1], [0] * n + free + cost, warm, prices=not strict)
+        found = minimise(whole, [0] * k + [1], [0] * n + free + cost, warm, False, strict is not None)
         assert isinstance(found, Optimum), "missing by some amount is always possible"
-        if found.value == 0 or strict:
+        if found.value == 0 or strict is not None:
             return {int(chosen[j]): v for j, v in found.x if j < n}
         tickets = [-y * row.scale / common for y, row in zip(found.y, rows, strict=False)]
         if len(chosen) == len(columns):

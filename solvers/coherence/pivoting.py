@@ -49,13 +49,15 @@ class Unbounded:
 
 
 def minimise(
-    A: np.ndarray[Any, Any], b: Sequence[int], c: Sequence[int], warm: Sequence[int] = (), prices: bool = True
-) -> Optimum | Infeasible | Unbounded:
+    A: np.ndarray[Any, Any], b: Sequence[int], c: Sequence[int], warm: Sequence[int] = (), prices: bool = True,
+    any_point: bool = False,
+) -> Optimum | Infeasible | Unbounded:  # fmt: skip
     """The exact optimum. A: integers, as int64 or Python numbers. prices: whether the `y` of an optimum at 0 matters.
 
     With `prices=False` and c >= 0, a point that costs nothing is an optimum without a look at other columns; its `y` is 0.
+    any_point: the first point found will do, which with `warm` from a good solver is a good one; its `y` is 0.
     """
-    return _Simplex(A, b, c).run(warm, prices)
+    return _Simplex(A, b, c).run(warm, prices, any_point)
 
 
 class _Simplex:
@@ -101,7 +103,7 @@ class _Simplex:
         """det(B) times the values of the basic columns."""
         return self.T.dot(self.b)
 
-    def run(self, warm: Sequence[int], prices: bool) -> Optimum | Infeasible | Unbounded:
+    def run(self, warm: Sequence[int], prices: bool, any_point: bool) -> Optimum | Infeasible | Unbounded:
         self._crash(warm)
         if any(v < 0 for v in self.levels()):
             self._clear()
@@ -112,8 +114,8 @@ class _Simplex:
                 y = self._prices(artificial)
                 return Infeasible(tuple(Fraction(v, self.det) for v in y * self.flip))
         cost = self.c + [0] * self.m
-        if not prices and self._value(cost) == 0:
-            return Optimum(self._point(), (Fraction(0),) * self.m, Fraction(0))
+        if any_point or (not prices and self._value(cost) == 0):
+            return Optimum(self._point(), (Fraction(0),) * self.m, Fraction(self._value(cost), self.det))
         ray = self._improve(cost)
         if ray is not None:
             return Unbounded(ray)

@@ -12,7 +12,7 @@ Source: Ignatiev, Previti, Liffiton and Marques-Silva, Smallest MUS extraction w
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
+from math import lcm
 
 from opengames.solvers.coherence.book import Book
 from opengames.solvers.coherence.layers import Found, Weights, find, layer
@@ -56,31 +56,35 @@ def minimal(book: Book, some: Sequence[int]) -> tuple[int, ...]:
 
 def extended(book: Book, some: frozenset[int]) -> frozenset[int] | None:
     """A coherent set of quotes around these; `None` if these are incoherent."""
-    if not some:
-        return frozenset()
+    weights = layer(book, range(len(book.quotes)), sorted(some))
+    assert isinstance(weights, dict)
+    around = agreeing(book, weights)
+    if some <= around:
+        return around
     found = find(book, sorted(some))
     if found.stakes is not None:
         return None
-    weights = layer(book, range(len(book.quotes)), sorted(some))
-    assert isinstance(weights, dict)
-    around = frozenset(i for i in range(len(book.quotes)) if agrees(book, i, weights))
-    if some <= around:
-        return around
     first = found.layers[0]
-    around = frozenset(i for i in range(len(book.quotes)) if agrees(book, i, first))
+    around = agreeing(book, first)
     return some | around if some <= around else some
 
 
-def agrees(book: Book, i: int, weights: Weights) -> bool:
-    """Whether the condition of quote i has a chance, and its price agrees with the distribution."""
-    chance = sum((w for c, w in weights.items() if book.on[i, c]), Fraction(0))
-    if not chance:
-        return False
-    for row in book.rows[i]:
-        gain = sum((w * row.gains[book.codes[i, c]] for c, w in weights.items()), Fraction(0))
-        if gain > 0 or (row.sense == "=" and gain):
-            return False
-    return True
+def agreeing(book: Book, weights: Weights) -> frozenset[int]:
+    """The quotes whose conditions have a chance under the distribution and whose prices agree with it."""
+    import numpy as np
+
+    columns = list(weights)
+    common = lcm(*(w.denominator for w in weights.values()))
+    shares = np.array([int(w * common) for w in weights.values()], object)
+    found = []
+    for i, sides in enumerate(book.rows):
+        codes = book.codes[i, columns]
+        if not (codes > 0).any():
+            continue
+        gains = [(row.sense, shares.dot(np.array(row.gains, object)[codes])) for row in sides]
+        if all(gain == 0 if sense == "=" else gain <= 0 for sense, gain in gains):
+            found.append(i)
+    return frozenset(found)
 
 
 TOO_LONG = frozenset((-1,))
@@ -124,4 +128,4 @@ def _apart(sets: Sequence[frozenset[int]]) -> int:
     return count
 
 
-__all__ = ["agrees", "extended", "hitting", "minimal", "smallest_incoherent"]
+__all__ = ["agreeing", "extended", "hitting", "minimal", "smallest_incoherent"]

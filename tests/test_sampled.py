@@ -443,6 +443,19 @@ def test_wires_inside_calls_and_branches_can_be_kept() -> None:
     assert found.to_dict()["wires"]["x"]["values"] == found["x"].tolist()
 
 
+def test_a_field_and_a_wire_of_one_name_are_not_kept_together() -> None:
+    pair = Record((("x", REAL), ("y", REAL)))
+    inner = Diagram(
+        "inner", (), (Port("made", pair),), (Compute(Port("x", REAL), n(1)), Compute(Port("made", pair), Pack((n(2), Var("x"))))),
+    )  # fmt: skip
+    diagram = plain(Call("pair", inner, (), ("pair",)))
+    assert simulate(EMPTY, diagram, keep=["pair"])["pair.x"][0] == 2
+    assert simulate(EMPTY, diagram, keep=["pair.x"])["pair.x"][0] == 1
+    with pytest.raises(Refusal) as refused:
+        simulate(EMPTY, diagram, keep=["pair", "pair.x"])
+    assert refused.value.diagnostics[0].code == "duplicate-name"
+
+
 def test_unknown_wires_are_refused() -> None:
     assert fault(walk_in_units(9, 9), keep=["totl"]).code == "unknown-wire"
 

@@ -76,9 +76,9 @@ def test_all_equilibria_are_found(name: str, query: str, models: dict[str, og.Mo
 
 @pytest.mark.parametrize("name", NAMES)
 def test_exact_and_sampled_agree(name: str, models: dict[str, og.Model]) -> None:
-    count, least, where = compare(models[name], runs=2_000, seed=20)
-    assert count > 0
-    assert least > FALSE_ALARMS / count, where
+    met = compare(models[name], runs=2_000, seed=20)
+    assert met.count > 0
+    assert met.least > FALSE_ALARMS / met.count, met.where
 
 
 # ------------------------------------------------------------------ what the prose adds

@@ -137,7 +137,27 @@ def _kept(diagram: Diagram, keep: tuple[str, ...] | None) -> dict[str, Wire]:
                 f"`{diagram.name}` has no wire `{name}`",
                 notes=(f"its own wires are {', '.join(n for n, w in found.items() if len(w.path) == 1)}",),
             )
-    return {name: found[name] for name in names}
+    kept = {name: found[name] for name in names}
+    owner: dict[str, str] = {}
+    for name, wire in kept.items():
+        for column in _column_names(name, wire.space):
+            if owner.setdefault(column, name) != name:
+                raise refuse(
+                    "duplicate-name",
+                    f"`{column}` would be a field of `{owner[column]}` and a wire inside it",
+                    help=f"keep `{owner[column]}` and `{name}` in two runs with the same seed",
+                )
+    return kept
+
+
+def _column_names(name: str, space: Space) -> list[str]:
+    """What the columns of a wire are called, as `encode.decode` does."""
+    match space:
+        case Record(fields=fields):
+            return [c for field, inner in fields for c in _column_names(f"{name}.{field}", inner)]
+        case Family(item=item):
+            return _column_names(name, item)
+    return [name]
 
 
 @dataclass(frozen=True)

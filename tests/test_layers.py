@@ -12,7 +12,8 @@ ROOT = Path(__file__).parents[1]
 #: From the bottom up. The face is named module by module, since it lives beside the theory.
 FACE = {
     "__init__", "answers", "arguments", "cli", "commands", "demo", "desk", "estimates", "game_handle", "game_questions",
-    "method_options", "params", "params_used", "places_named", "proof_questions", "results", "run_results", "session", "stakes", "wire_questions",
+    "method_options", "params", "params_used", "places_named", "proof_questions", "results", "run_results", "session",
+    "stakes", "wire_questions",
 }  # fmt: skip
 RANKS = {"theory": 0, "reading": 1, "dsl": 2, "solvers": 3, "models": 4, "specs": 4, "face": 5}
 

@@ -3,7 +3,7 @@
 What is proved of every number that obeys the laws is true of the true value; a case found against a claim is only a suspicion.
 
 * `e = exp(a)`: e > 0; e >= 1 + a; e (1 - a) <= 1; e > 1 as a > 0; increasing in a; exp(a) exp(b) = exp(c) where c is plainly a + b;
-  rational bounds where a is known.
+  rational bounds from those on a.
 * `y = log(x)`, where x > 0: y <= x - 1; x y >= x - 1; y > 0 as x > 1; increasing in x; exp and log undo each other.
 * the root r of x >= 0 of degree n: r >= 0 and r^n = x, which is all there is to know.
 
@@ -19,9 +19,9 @@ import z3
 
 from opengames.cases import Undecided
 from opengames.proved import bounds
-from opengames.proved.intervals import POSITIVE, Interval
+from opengames.proved.intervals import Interval
 from opengames.proved.laws import Laws, name_of
-from opengames.proved.values import Num, Value, expr
+from opengames.proved.values import Num, Value, expr, interval
 
 PAIRS = 10
 """Exponentials or logarithms whose order and products are told."""
@@ -53,10 +53,10 @@ class Contracts:
         found = undone if undone is not None else self._find("exp", a)
         if found is not None:
             return found
-        within = POSITIVE
-        if not isinstance(a, Num):
-            low, high = bounds.exp(Fraction(a))
-            within = Interval(low, high, open_below=low == 0)
+        ends = interval(a)
+        low = Fraction(0) if ends.lower is None else bounds.exp(ends.lower)[0]
+        high = None if ends.upper is None else bounds.exp(ends.upper)[1]
+        within = Interval(low, high, open_below=low == 0)
         made = self.laws.new("exp", within, EXP)
         e, x = made.expr, expr(a)
         laws = [e > 0, e >= 1 + x, (x > 0) == (e > 1), (x == 0) == (e == 1)]
@@ -79,11 +79,11 @@ class Contracts:
         found = undone if undone is not None else self._find("log", x)
         if found is not None:
             return found
-        within = Interval()
-        if not isinstance(x, Num) and x > 0:
-            within = Interval(*bounds.log(Fraction(x)))
-        elif isinstance(x, Num) and x.interval.lower is not None and x.interval.lower >= 1:
-            within = Interval(Fraction(0))
+        ends = interval(x)
+        positive = ends.lower is not None and ends.lower > 0
+        low = bounds.log(ends.lower)[0] if positive and ends.lower is not None else None
+        high = bounds.log(ends.upper)[1] if positive and ends.upper is not None else None
+        within = Interval(low, high)
         value = self.laws.new("log", within, LOG)
         e, y = expr(x), value.expr
         laws = z3.And(y <= e - 1, e * y >= e - 1, (e > 1) == (y > 0), (e == 1) == (y == 0))

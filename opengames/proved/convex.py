@@ -38,27 +38,35 @@ def _below(a: Any, b: Any) -> bool:
     return curvature(a) in (AFFINE, CONVEX) and curvature(b) in (AFFINE, CONCAVE)
 
 
-def curvature(term: Any) -> int | None:
-    """`AFFINE`, `CONVEX`, `CONCAVE`, or `None` where nothing is seen."""
+def curvature(term: Any, seen: dict[int, int | None] | None = None) -> int | None:
+    """`AFFINE`, `CONVEX`, `CONCAVE`, or `None` where nothing is seen. seen: of parts already looked at, by z3's number."""
+    known = {} if seen is None else seen
+    if term.get_id() not in known:
+        known[term.get_id()] = _looked_at(term, known)
+    return known[term.get_id()]
+
+
+def _looked_at(term: Any, seen: dict[int, int | None]) -> int | None:
     if z3.is_rational_value(term) or z3.is_int_value(term):
         return AFFINE
     if z3.is_const(term):
         return AFFINE if z3.is_real(term) else None
     if z3.is_add(term):
-        return _together([curvature(each) for each in term.children()])
+        return _together([curvature(each, seen) for each in term.children()])
     if z3.is_sub(term):
-        first, *rest = [curvature(each) for each in term.children()]
+        first, *rest = [curvature(each, seen) for each in term.children()]
         return _together([first, *(_flipped(each) for each in rest)])
     if z3.is_app_of(term, z3.Z3_OP_UMINUS):
-        return _flipped(curvature(term.arg(0)))
+        return _flipped(curvature(term.arg(0), seen))
     if z3.is_mul(term):
-        return _scaled(term)
+        return _scaled(term, seen)
     if z3.is_app_of(term, z3.Z3_OP_ITE):
-        return _choice(*term.children())
+        test, then, other = term.children()
+        return _choice(test, then, other, seen)
     return None
 
 
-def _scaled(term: Any) -> int | None:
+def _scaled(term: Any, seen: dict[int, int | None]) -> int | None:
     factor, open_ = Fraction(1), []
     for each in term.children():
         if z3.is_rational_value(each):
@@ -69,11 +77,11 @@ def _scaled(term: Any) -> int | None:
         return None
     if not open_ or factor == 0:
         return AFFINE
-    found = curvature(open_[0])
+    found = curvature(open_[0], seen)
     return found if factor > 0 else _flipped(found)
 
 
-def _choice(test: Any, then: Any, other: Any) -> int | None:
+def _choice(test: Any, then: Any, other: Any, seen: dict[int, int | None]) -> int | None:
     """`if a < b then b else a` is the larger one, `if a < b then a else b` the smaller one."""
     if not (z3.is_lt(test) or z3.is_le(test)):
         return None
@@ -84,7 +92,7 @@ def _choice(test: Any, then: Any, other: Any) -> int | None:
         wanted = CONCAVE
     else:
         return None
-    return wanted if all(curvature(each) in (AFFINE, wanted) for each in (a, b)) else None
+    return wanted if all(curvature(each, seen) in (AFFINE, wanted) for each in (a, b)) else None
 
 
 def _together(parts: list[int | None]) -> int | None:

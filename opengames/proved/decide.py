@@ -14,7 +14,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import islice, product
+from random import Random
 from typing import Any
 
 from opengames.cases import Assignment, Iters, Undecided, assignments, count, parts, search, written
@@ -29,7 +31,7 @@ from opengames.proved.translate import NeedsQuantifiers, Obligation, Scope, Tran
 from opengames.proved.values import Num, Truth, Value
 from opengames.rounding import rounds
 from opengames.show import show
-from opengames.spaces import Family, Grid, Reals, Record, Space, is_finite, points
+from opengames.spaces import Family, Grid, Reals, Record, Space, index_size, is_finite, points
 from opengames.terms import Ask, Const, Fold, Prim, Term, substitute
 
 SECONDS = 5
@@ -43,6 +45,7 @@ GROUND = 200_000
 """Cases that are evaluated, where evaluating decides."""
 _DEPTH = 5
 _GOALS = 200
+_PROBES = 48
 _MANY = 150  # facts beyond which those near a goal are tried alone
 
 
@@ -230,7 +233,10 @@ class Case:
             constraints = tr.complete(wrong, assumed)
             reply = satisfy(constraints, clock)
             if reply.status == "sat":
-                found = self._refuted(constraints, reply, tr)
+                if self.left_open():
+                    found = self._refuted(constraints, reply, tr)
+                else:
+                    found = open_duty or self._settled(holds, assumed, tr)
                 if found.verdict == "refuted":
                     return found
                 reasons += found.reasons
@@ -306,6 +312,10 @@ class Case:
             found = self.replayed(witness)
             if found.verdict == "refuted":
                 return Finding("refuted", [*witness, *found.witness], (), tuple(tr.contracts), 1)
+        if tr.contracts:
+            probed = self._probed(tr)
+            if probed is not None:
+                return probed
         where = at(self.witness(tried[0], tr))
         if found.verdict == "unknown":
             said = f"it may fail at {where}" if where else "it may fail"
@@ -317,6 +327,15 @@ class Case:
             reason = f"it fails only where a number is irrational, near {where}, and that was not confirmed exactly"
         return Finding("unknown", [], (reason,))
 
+    def _settled(self, holds: Truth, assumed: Facts, tr: Translator) -> Finding:
+        """A claim without variables that is not proved: refuted if it cannot hold either."""
+        if not is_open(self.body, self.prover.funs):
+            reply = satisfy(tr.complete(holds, assumed), self.prover.clock.part(0.5))
+            if reply.status == "unsat":
+                return Finding("refuted", [], (), tuple(tr.contracts), 1)
+        named = ", ".join(c.split(" by ")[0] for c in tr.contracts) or "roots"
+        return Finding("unknown", [], (f"the laws that stand for {named} do not decide it",))
+
     def replayed(self, witness: Assignment) -> Finding:
         """The claim at the witness, decided anew."""
         try:
@@ -327,7 +346,7 @@ class Case:
             return Finding("unknown", [], (refused.diagnostics[0].headline,))
 
     def _at(self, witness: Assignment) -> Term:
-        names = {n: Const(value) for (n, _), (_, value, _) in zip(self.iters, witness, strict=True)}
+        names: dict[str, Term] = {n: Const(value) for (n, _), (_, value, _) in zip(self.iters, witness, strict=True)}
         return substitute(self.body, names)
 
     def witness(self, model: Any, tr: Translator) -> Assignment:
@@ -337,6 +356,23 @@ class Case:
             value = self.known[name] if name in self.known else v.read(model, self.opened[name], tr.labels)
             found.append((written(name), value, space))
         return found
+
+    def _probed(self, tr: Translator) -> Finding | None:
+        """A refutation at one of some plain values, where the models of laws are none. Looked for with floats, then replayed."""
+        if not self.iters or is_open(self.body, self.prover.funs):
+            return None
+        holds = compile_term(self.body, self.prover.funs, self.prover.params, float)
+        for i in range(_PROBES):
+            witness = [
+                (written(n), self.known[n] if n in self.known else probe(s, Random(f"{n}{i}"), i), s) for n, s in self.iters
+            ]
+            try:
+                fails = not holds({n: value for (n, _), (_, value, _) in zip(self.iters, witness, strict=True)})
+            except Refusal:
+                continue
+            if fails and self.replayed(witness).verdict == "refuted":
+                return Finding("refuted", witness, (), (), 1)
+        return None
 
     def left_open(self) -> list[tuple[Value, Space]]:
         """What a model gives values to, with the spaces."""
@@ -420,6 +456,23 @@ class Case:
         if reply.status == "unsat":
             return None
         return Finding("unknown", [], (f"it was not shown that the claim has a value everywhere {reply.why}".rstrip(),))
+
+
+def probe(space: Space, random: Random, size: int) -> Any:
+    """A plain value of a space, by chance; larger ones later."""
+    match space:
+        case Reals(lower=lower, upper=upper):
+            near = [x for x in (lower, upper) if x is not None]
+            middle = (near[0] + near[1]) / 2 if len(near) == 2 else near[0] if near else Fraction(0)
+            reach = Fraction(2 ** (size // 4), 2)
+            found = random.choice([*near, middle, middle + reach, middle - reach, middle + reach / 3])
+            found = found if lower is None else max(lower, found)
+            return found if upper is None else min(upper, found)
+        case Record(fields=fields):
+            return tuple(probe(s, random, size) for _, s in fields)
+        case Family(index=index, item=item):
+            return tuple(probe(item, random, size) for _ in range(index_size(index)))
+    return random.choice(list(islice(points(space), 1000)))
 
 
 def at(witness: Assignment) -> str:

@@ -76,7 +76,7 @@ class PlayCase(Case):
                 return Finding("unknown", [], ("the play was computed in floating point",))
             if not is_open(self.body, funs):
                 return Finding("proved" if evaluate(self.body, known, funs, params) else "refuted")
-            values = {n: Const(known[n]) for n in free(self.body)}
+            values: dict[str, Term] = {n: Const(known[n]) for n in free(self.body)}
             return self.prover.decide(substitute(self.body, values), self.depth + 1)
         except Impossible as why:
             return Finding("unknown", [], (str(why),))

@@ -237,9 +237,9 @@ class _Level:
                 if self.obeying:
                     self.tr.assume(holds)
         for port in box.duals:
-            rule = next((r for r in box.rules if port.name == f"dual {r.name}"), None)
-            if rule is not None:
-                self.tr.assume(_signed(rule.term, self.known[port.name]))
+            for rule in box.rules:
+                if port.name == f"dual {rule.name}":
+                    self.tr.assume(_signed(rule.term, self.known[port.name]))
 
     # -------------------------------------------------------------------------- inside
 

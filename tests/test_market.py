@@ -438,6 +438,46 @@ def test_texts_are_the_languages_own():
     assert codes(refused) == ["unit-mismatch"]
 
 
+LINES = """
+param lines: 1..20 = 4
+type Line = 1..lines
+type Wind = Calm | Windy
+channel trip(wind: Wind) -> (out: bool) { out ~ bernoulli(if wind == Calm then 5% else 20%) }
+fun many(out: bool[Line], n: nat) -> bool = sum(ind(out[l]) for l in Line) >= n
+channel net() -> (wind: Wind, out: bool[Line], bad: bool) {
+    wind ~ {Calm: 70%, Windy: 30%}
+    for l in Line { out ~ trip(wind) }
+    bad = exists l in Line: out[l]
+}
+"""
+
+
+def test_a_channel_with_a_loop_has_a_variable_for_each_element():
+    lines = 15
+    market = open_market(og.loads(LINES, "lines.game", lines=lines), "net", depth=100)
+
+    def tail(k):
+        from math import comb
+
+        return sum(
+            chance * sum(comb(lines, j) * p**j * (1 - p) ** (lines - j) for j in range(k, lines + 1))
+            for chance, p in ((0.7, 0.05), (0.3, 0.2))
+        )
+
+    assert "out[3]" in market.open and len(market.open) == lines + 2
+    assert near(market.price("out[3]"), 0.7 * 0.05 + 0.3 * 0.2)
+    assert near(market.price("bad"), tail(1))
+    assert near(market.price("exists l in Line: out[l]"), tail(1))
+    assert near(market.price("sum(ind(out[l]) for l in Line) >= 2"), tail(2))
+    assert near(market.price("many(out, 4)"), tail(4))
+    assert near(market.price("forall l in Line: l < 14 or out[l] | wind == Windy"), 0.2**2)
+    market.join("ann", 100)
+    market.buy("ann", "many(out, 3)", 10, given="wind == Windy")
+    market.resolve("out[2]", True)
+    assert market.price("bad") == 1.0
+    assert market.books().balanced
+
+
 EVENTS = """
 type Load = Low | High
 param cap: real $ = 30 $

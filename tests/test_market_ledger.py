@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from market_oracle import random_event, random_market
-from test_market import EVENTS, chain
+from test_market import EVENTS, LINES, chain
 
 import opengames as og
 from opengames.diagnostics import Refusal
@@ -55,6 +55,15 @@ def test_a_market_comes_back_from_its_ledger_to_the_last_bit(tmp_path):
     again.buy("bob", "trip == true and price == cap", 2)  # the words are there again: added events, params and units
     market.ledger.close()
     assert resume(tmp_path / "market.ledger").state.digest == again.state.digest
+
+
+def test_families_and_params_are_there_again(tmp_path):
+    market = open_market(og.loads(LINES, "lines.game", lines=7), "net", depth=50, ledger=tmp_path / "net.ledger")
+    market.join("ann", 100)
+    market.buy("ann", "many(out, 2) | out[5]", 3)
+    again = resume(tmp_path / "net.ledger")
+    assert again.state.digest == market.state.digest
+    assert again.price("many(out, 7)") == market.price("many(out, 7)")
 
 
 def test_undo_goes_back_to_before_the_last_act_however_far(tmp_path):

@@ -50,7 +50,7 @@ class Receipt:
 class Open:
     """A market opened. factors: (names, shape, entries in row-major order). source: of the text behind it, if any.
 
-    names: the variable that each wire of the text is.
+    names: the variable that each wire of the text is. families: for each wire that is a family, the variable of each key.
     """
 
     values: tuple[tuple[str, tuple[Any, ...]], ...]
@@ -62,6 +62,7 @@ class Open:
     hidden: tuple[str, ...] = ()
     source: Mapping[str, Any] | None = None
     names: tuple[tuple[str, str], ...] = ()
+    families: tuple[tuple[str, tuple[tuple[tuple[Any, ...], str], ...]], ...] = ()
 
     def state(self) -> State:
         """The market as it opens."""
@@ -246,6 +247,7 @@ def act_data(act: Act | Open) -> dict[str, Any]:
                 "factors": [[list(n), list(s), list(e)] for n, s, e in act.factors], "depth": act.depth, "budget": act.budget,
                 "tick": act.tick, "cells": act.cells, "hidden": list(act.hidden), "source": act.source,
                 "names": [list(pair) for pair in act.names],
+                "families": [[w, [[to_data(k), n] for k, n in found]] for w, found in act.families],
             }  # fmt: skip
         case Join(trader=t, cash=cash):
             return {"act": "join", "trader": t, "cash": cash}
@@ -283,6 +285,7 @@ def act_from(data: Mapping[str, Any]) -> Act | Open:
                 tuple((tuple(n), tuple(s), tuple(e)) for n, s, e in data["factors"]),
                 data["depth"], data["budget"], data["tick"], data["cells"], tuple(data["hidden"]), data["source"],
                 tuple((w, n) for w, n in data["names"]),
+                tuple((w, tuple((tuple(from_data(k)), n) for k, n in found)) for w, found in data["families"]),
             )  # fmt: skip
         case "join":
             return Join(data["trader"], data["cash"])

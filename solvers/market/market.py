@@ -14,7 +14,7 @@ what is refused changes nothing. Money is in dollars, shares pay 1 $ each.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from os import PathLike
 from typing import Any
@@ -23,6 +23,7 @@ import numpy as np
 
 from opengames.diagnostics import refuse
 from opengames.program import Program
+from opengames.serial import from_data, to_data
 from opengames.solvers.market.acts import (
     Act,
     AddEvent,
@@ -43,7 +44,7 @@ from opengames.solvers.market.assets import Worth, marginal, worths
 from opengames.solvers.market.books import Books, Liquidity, books, liquidity
 from opengames.solvers.market.events import Event, holds, value_words
 from opengames.solvers.market.ledger import Ledger, replay, replayed
-from opengames.solvers.market.opening import tables_of
+from opengames.solvers.market.opening import Channel, channel_of
 from opengames.solvers.market.placing import Claim, moved_to, on_event, place
 from opengames.solvers.market.previews import Preview, preview
 from opengames.solvers.market.state import CELLS, TICK, State
@@ -367,8 +368,7 @@ class Market:
 
 def open_market(
     source: Any, channel: str | None = None, *, factors: Iterable[tuple[Sequence[str], Any]] | None = None,
-    depth: float | None = None, budget: float | None = None, params: Mapping[str, Any] | None = None, tick: float = TICK,
-    cells: int = CELLS, ledger: str | PathLike[str] | Ledger | None = None,
+    depth: float | None = None, budget: float | None = None, tick: float = TICK, cells: int = CELLS, ledger: str | PathLike[str] | Ledger | None = None,
 ) -> Market:  # fmt: skip
     """A market on a channel of a model or program, or on variables with `factors`.
 
@@ -385,10 +385,10 @@ def open_market(
     else:
         program: Program = source if isinstance(source, Program) else source.program
         name = channel or _only_channel(program)
-        values, tables, hidden, names = tables_of(program, name, params)
+        found = channel_of(program, name)
         text = getattr(source, "text", None)
-        kept = None if text is None else {"text": text, "name": source.name, "channel": name}
-        opening = _opening(values, tables, depth, budget, tick, cells, hidden, kept, names)
+        kept = None if text is None else _source(source, name)
+        opening = _opening(found.values, found.factors, depth, budget, tick, cells, found, kept)
         words = _words(opening, program)
     book = ledger if isinstance(ledger, Ledger) or ledger is None else Ledger(ledger)
     return Market(opening, words, book)
@@ -409,40 +409,52 @@ def resume(ledger: str | PathLike[str] | Ledger) -> Market:
     return market
 
 
+def _source(model: Any, channel: str) -> dict[str, Any]:
+    """What is kept of a model, so that events can be told in its words when the market is resumed."""
+    static = {n: to_data(p.value) for n, p in model.program.params.items() if p.value is not None}
+    return {"text": model.text, "name": model.name, "channel": channel, "params": static}
+
+
 def _opening(
     values: Mapping[str, tuple[Any, ...]], factors: Iterable[tuple[Sequence[str], Any]], depth: float | None,
-    budget: float | None, tick: float, cells: int, hidden: Iterable[str] = (), source: Mapping[str, Any] | None = None,
-    names: Mapping[str, str] | None = None,
+    budget: float | None, tick: float, cells: int, channel: Channel | None = None, source: Mapping[str, Any] | None = None,
 ) -> Open:  # fmt: skip
     tables = []
     for scope, table in factors:
         array = np.asarray(table, dtype=float)
         tables.append((tuple(scope), array.shape, tuple(array.ravel().tolist())))
-    return Open(
+    opening = Open(
         tuple(values.items()), tuple(tables), None if depth is None else float(depth), None if budget is None else float(budget),
-        float(tick), cells, tuple(sorted(hidden)), source, tuple((names or {}).items()),
+        float(tick), cells, source=source,
     )  # fmt: skip
+    if channel is None:
+        return opening
+    return replace(
+        opening, hidden=tuple(sorted(channel.hidden)), names=tuple(channel.names.items()), families=tuple(channel.families.items())
+    )
 
 
 def _words(opening: Open, program: Program | None) -> Words:
     """The words of a market, from its text if it has one."""
     values = {n: v for n, v in opening.values if n not in opening.hidden}
+    families = {wire: dict(found) for wire, found in opening.families}
+    plain = words_for(values, families)
     if opening.source is None:
-        plain = words_for(values)
         if program is None:
             return plain
-        return Words(plain.values, plain.wires, dict(opening.names), program.funs, program.param_values())
+        return replace(plain, names=dict(opening.names), funs=program.funs, params=program.param_values())
     from opengames.dsl.check import check
 
-    checked = check(opening.source["text"], opening.source["name"])
-    assert checked.context is not None
+    given = {n: from_data(v) for n, v in opening.source["params"].items()}
+    checked = check(opening.source["text"], opening.source["name"], given)
+    assert checked.context is not None and checked.program is not None
     made = next((i for i in checked.context.instances.values() if i.name == opening.source["channel"]), None)
     kinds = dict(made.wires) if made is not None else {}
-    plain = words_for(values)
-    wires = {w: kinds[w] for w, n in opening.names if w in kinds and n in values}
-    params = {} if checked.program is None else checked.program.param_values()
-    funs = {} if checked.program is None else checked.program.funs
-    return Words(values, {**plain.wires, **wires}, dict(opening.names), funs, params, checked.context)
+    wires = {w: kinds[w] for w, n in opening.names if w in kinds and n in values} | {w: kinds[w] for w in families if w in kinds}
+    return Words(
+        values, {**plain.wires, **wires}, dict(opening.names), checked.program.funs, checked.program.param_values(),
+        checked.context, families,
+    )  # fmt: skip
 
 
 def _only_channel(program: Program) -> str:

@@ -8,7 +8,7 @@ variable. A budget therefore gives the depth $b$ once the opening chances are kn
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from math import isfinite, log
 from typing import Any
 
@@ -16,9 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opengames.diagnostics import refuse
+from opengames.diagram import Branch, Diagram, Loop, binds
 from opengames.program import Program
 from opengames.solvers.market.assets import account_table
 from opengames.solvers.market.beliefs import believed
+from opengames.solvers.market.events import value_words
 from opengames.solvers.market.growing import beliefs_on, frame_for
 from opengames.solvers.market.layout import Layout, Numbers, Scope
 from opengames.solvers.market.state import CELLS, TICK, Account, State, digest_of
@@ -99,16 +101,28 @@ def _logs(values: Mapping[str, tuple[Any, ...]], factors: Tables) -> dict[Scope,
 # ------------------------------------------------------------------------------------- from a program
 
 
-def tables_of(
-    program: Program, channel: str, params: Mapping[str, Any] | None = None
-) -> tuple[dict[str, tuple[Any, ...]], list[tuple[Scope, NDArray[np.float64]]], frozenset[str], dict[str, str]]:
-    """A channel as variables and tables: (values, factors, hidden variables, the variable that each wire is).
+@dataclass(frozen=True)
+class Channel:
+    """A channel as variables and tables. hidden: variables that no name of the text stands for.
 
-    Wires inside called channels are hidden variables. Raises `Refusal` (`over-budget`, `unknown-game`, `open-game`).
+    names: the variable that each wire is. families: for a wire that is a family, the variable that each element is, by key.
     """
-    from opengames.exact.asking import STATES, open_scope
-    from opengames.exact.network import build
-    from opengames.spaces import is_finite
+
+    values: Mapping[str, tuple[Any, ...]]
+    factors: Sequence[tuple[Scope, NDArray[np.float64]]]
+    hidden: frozenset[str]
+    names: Mapping[str, str]
+    families: Mapping[str, tuple[tuple[tuple[Any, ...], str], ...]]
+
+
+def channel_of(program: Program, channel: str, params: Mapping[str, Any] | None = None) -> Channel:
+    """A channel of a program as variables and tables; with its loops unrolled, and families kept as elements, if need be.
+
+    Raises `Refusal` (`over-budget`, `unknown-game`, `needs-inputs`).
+    """
+    from opengames.exact.unrolled import unrolled
+    from opengames.spaces import Family, index_points, is_finite
+    from opengames.terms import Pack, Var
 
     if channel not in program.diagrams:
         from opengames.dsl.context import nearest
@@ -118,31 +132,57 @@ def tables_of(
             "unknown-game", f"there is no game or channel `{channel}`", help=f"did you mean `{close}`?" if close else ""
         )
     diagram = program.diagrams[channel]
-    plan, scope, region = open_scope(program, diagram, params, STATES, float, {})
-    ports = [p for box in diagram.boxes for p in _bound(box)]
-    wires = [p.name for p in ports if is_finite(p.space)]
-    outs = [p.name for p in diagram.outputs]
-    wanted = list(dict.fromkeys((*outs, *wires)))
-    slots = {w: scope.solid(w) for w in wanted}
-    network = build(plan, region, tuple(dict.fromkeys(slots.values())), exact=False)
-    if network is None:
+    ports = {p.name: p.space for p in diagram.outputs} | {p.name: p.space for box in diagram.boxes for p in binds(box)}
+    wires = [w for w, space in ports.items() if is_finite(space)]
+    families: dict[str, tuple[tuple[tuple[Any, ...], str], ...]] = {}
+    found = None
+    if not any(isinstance(box, Loop | Branch) for box in diagram.boxes):
+        found = _network(program, diagram, {w: w for w in wires}, params)
+    if found is None:
+        known = program.param_values() if params is None else params
+        flat = unrolled(diagram, [Var(w) for w in wires], program.funs, known)
+        if flat is not None:
+            named: dict[str, str] = {}
+            for wire, term in zip(wires, flat[1], strict=True):
+                space = ports[wire]
+                if isinstance(term, Var):
+                    named[wire] = term.name
+                elif isinstance(term, Pack) and isinstance(space, Family):
+                    keys = list(index_points(space.index))
+                    listed = [(k, f"{wire}[{', '.join(map(value_words, k))}]", i) for k, i in zip(keys, term.items, strict=True)]
+                    if all(isinstance(i, Var) for _, _, i in listed):
+                        families[wire] = tuple((k, n) for k, n, _ in listed)
+                        named |= {n: i.name for _, n, i in listed if isinstance(i, Var)}
+            found = _network(program, flat[0], named, params)
+    if found is None:
         raise refuse(
             "over-budget", f"`{channel}` is not a network of small tables, so no market can stand on it", span=diagram.at,
-            help="write it as draws and channels without loops, over wires with few values",
+            help="let each wire have few values, and depend on few others",
         )  # fmt: skip
+    values, factors, hidden, names = found
+    return Channel(values, factors, hidden, names, {w: f for w, f in families.items() if all(n in names for _, n in f)})
+
+
+def _network(
+    program: Program, diagram: Diagram, wires: Mapping[str, str], params: Mapping[str, Any] | None
+) -> tuple[dict[str, tuple[Any, ...]], list[tuple[Scope, NDArray[np.float64]]], frozenset[str], dict[str, str]] | None:
+    """(values, factors, hidden, the variable of each name) of a diagram; `None` if it is none. wires: by the names wanted."""
+    from opengames.exact.asking import STATES, open_scope
+    from opengames.exact.network import build
+
+    plan, scope, region = open_scope(program, diagram, params, STATES, float, {})
+    slots = {name: scope.solid(wire) for name, wire in wires.items()}
+    network = build(plan, region, tuple(dict.fromkeys(slots.values())), exact=False)
+    if network is None:
+        return None
     name_of: dict[str, str] = {}
-    for wire, slot in slots.items():
-        name_of.setdefault(slot, wire)
+    for name, slot in slots.items():
+        name_of.setdefault(slot, name)
     named = {slot: name_of.get(slot, slot) for slot in network.supports}
     values = {named[slot]: support for slot, support in network.supports.items()}
     factors = [(tuple(named[n] for n in f.names), np.asarray(f.table, dtype=float)) for f in network.factors]
     hidden = frozenset(named[s] for s in network.supports if s not in name_of)
-    return values, factors, hidden, {w: named[s] for w, s in slots.items()}
+    return values, factors, hidden, {n: named[s] for n, s in slots.items()}
 
 
-def _bound(box: Any) -> Sequence[Any]:
-    out = getattr(box, "out", None)
-    return (out,) if out is not None else ()
-
-
-__all__ = ["least_log", "opened", "tables_of", "total_of", "worst_loss"]
+__all__ = ["Channel", "channel_of", "least_log", "opened", "total_of", "worst_loss"]

@@ -31,6 +31,7 @@ from opengames.solvers.market.events import (
     any_of,
     at_least,
 )
+from opengames.solvers.market.families import by_element
 from opengames.spaces import contains
 from opengames.spans import Span
 from opengames.terms import Ask, Const, Member, Prim, Term, Var, free
@@ -58,7 +59,8 @@ class Words:
     """What an event's text may mention.
 
     values: of each variable. wires: the types of the names that stand for variables. names: the variable that a wire is,
-    where it is called differently. context: of the model's text, with its types, funs, params and units.
+    where it is called differently. context: of the model's text, with its types, funs, params and units. families: for a
+    wire that is a family, the variable that each element is.
     """
 
     values: Mapping[str, tuple[Any, ...]]
@@ -67,6 +69,7 @@ class Words:
     funs: Mapping[str, Fun] = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     context: Context | None = None
+    families: Mapping[str, Mapping[tuple[Any, ...], str]] = field(default_factory=dict)
 
     @cached_property
     def locals(self) -> dict[str, Typed]:
@@ -106,9 +109,17 @@ class Words:
         )
 
 
-def words_for(values: Mapping[str, tuple[Any, ...]]) -> Words:
+def words_for(
+    values: Mapping[str, tuple[Any, ...]], families: Mapping[str, Mapping[tuple[Any, ...], str]] | None = None
+) -> Words:
     """Words for variables that have no text behind them: their values are labels, Booleans or numbers."""
-    return Words(values, {name: type_of(name, found) for name, found in values.items()})
+    from opengames.dsl import types as t
+
+    wires = {name: type_of(name, found) for name, found in values.items()}
+    for wire, found in (families or {}).items():
+        index = tuple(type_of(wire, tuple(dict.fromkeys(column))) for column in zip(*found, strict=True))
+        wires[wire] = t.family(index, wires[next(iter(found.values()))])
+    return Words(values, wires, families=families or {})
 
 
 def type_of(name: str, values: tuple[Any, ...]) -> Type:
@@ -184,6 +195,8 @@ class _Reader:
         self.words, self.text = words, text
 
     def event(self, term: Term) -> Event:
+        if self.words.families and not self.words.families.keys().isdisjoint(free(term)):
+            term = by_element(term, self.words.families, self.words.funs, self.words.params)
         match term:
             case Const(value=bool(value)):
                 return ALWAYS if value else NEVER

@@ -18,8 +18,9 @@ from opengames.program import Program
 from opengames.solvers.answers import ROUNDED, brief
 from opengames.solvers.bimatrix import SYSTEMS, extreme_equilibria
 from opengames.solvers.claims import is_over_budget
+from opengames.solvers.dominance import DominanceByParts, by_parts
 from opengames.solvers.layers import NODES
-from opengames.solvers.normal_form import PROFILES, NormalForm, normal_form
+from opengames.solvers.normal_form import PROFILES, NormalForm, normal_form, seats, tabulated
 from opengames.solvers.respond import player_name
 from opengames.solvers.text import Doing
 from opengames.tree import Player
@@ -265,15 +266,18 @@ def dominant(
     player: Player | str,
     params: Mapping[str, Any] | None = None,
     limit: int = NODES,
-    profiles: int = PROFILES,
-) -> Dominance:
-    """Dominance among one seat's pure strategies."""
-    form = normal_form(program, game, params, limit, profiles)
-    named = [p for p in form.players if p == player or (isinstance(player, str) and p[0] == player)]
-    if len(named) != 1:
-        reason = f"there is not exactly one seat `{player}`" if named else f"nobody called `{player}` decides here"
-        raise refuse("unknown-name", reason)
-    seat = form.players.index(named[0])
+    profiles: int | None = None,
+) -> Dominance | DominanceByParts:
+    """Dominance among one seat's pure strategies.
+
+    profiles: how many a normal form may have; beyond that number `over-budget` is raised. If it is left out, a game
+    whose normal form has more than `PROFILES` is decided part by part, with the same meaning (see `dominance`).
+    """
+    known = seats(program, game, params, limit)
+    seat = known.number(player)
+    if profiles is None and known.profiles > PROFILES:
+        return by_parts(known, seat)
+    form = tabulated(known, PROFILES if profiles is None else profiles)
     everything = [list(range(len(s))) for s in form.strategies]
     rows = {s: _row(form, everything, seat, s) for s in everything[seat]}
     strictly, weakly = [], []
@@ -288,7 +292,7 @@ def dominant(
     is_strict = len(best) >= 1 and len(strictly) == len(rows) - 1
     return Dominance(
         form,
-        named[0],
+        form.players[seat],
         best[0] if best else None,
         is_strict,
         tuple(strictly),

@@ -81,16 +81,11 @@ class NormalForm:
 
     def text(self, name: str, rows: Sequence[Doing], why: str = "never reached") -> str:
         """Rows of some seats as a whole strategy: any move wherever they say nothing, and `why` in a comment."""
-        said = {id(step) for step, _, _ in rows}
-        spares = [
-            Spare(step, seen, tuple(dict.fromkeys(moves[number] for moves in strategies)), why)
+        options = [
+            [tuple(dict.fromkeys(moves[number] for moves in strategies)) for number in range(len(sets))]
             for sets, strategies in zip(self.sets, self.strategies, strict=True)
-            for number, (step, seen) in enumerate(sets)
-            if id(step) not in said
         ]
-        said.update(id(spare.step) for spare in spares)
-        spares += [Spare(step, None, step.moves, why) for step in self.choices if id(step) not in said]
-        return strategy_text(name, self.game, rows, spares, self.taken)
+        return whole_text(name, self.game, rows, self.sets, options, self.choices, self.taken, why)
 
     def unit(self, seat: int) -> Shown | None:
         """The unit that the seat's first earning was declared with."""
@@ -116,25 +111,75 @@ def _move(step: Choose, move: Any) -> str:
     return "(" + ", ".join(show(m, p.space) for m, p in zip(move, outs, strict=True)) + ")"
 
 
-def normal_form(
-    program: Program,
-    game: str | Diagram,
-    params: Mapping[str, Any] | None = None,
-    limit: int = NODES,
-    profiles: int = PROFILES,
-) -> NormalForm:
-    """Raises `Refusal` (`over-budget`) beyond `limit` histories or `profiles` profiles."""
+def whole_text(
+    name: str,
+    game: str,
+    rows: Sequence[Doing],
+    sets: Sequence[Sequence[tuple[Choose, tuple[Any, ...]]]],
+    options: Sequence[Sequence[tuple[Any, ...]]],
+    choices: Sequence[Choose],
+    taken: frozenset[str],
+    why: str,
+) -> str:
+    """Rows of some seats as a whole strategy of `game`, with any of the options of each set where they say nothing."""
+    said = {id(step) for step, _, _ in rows}
+    spares = [
+        Spare(step, seen, moves, why)
+        for mine, legal in zip(sets, options, strict=True)
+        for (step, seen), moves in zip(mine, legal, strict=True)
+        if id(step) not in said
+    ]
+    said.update(id(spare.step) for spare in spares)
+    spares += [Spare(step, None, step.moves, why) for step in choices if id(step) not in said]
+    return strategy_text(name, game, rows, spares, taken)
+
+
+@dataclass(frozen=True, slots=True)
+class Seats:
+    """The game tree of a game, with each seat's information sets and the moves that are legal there.
+
+    places: by seat, the number of each information set, by (step, values seen).
+    """
+
+    game: str
+    graph: Graph
+    players: tuple[Player, ...]
+    places: tuple[dict[Set, int], ...]
+    sets: tuple[tuple[tuple[Choose, tuple[Any, ...]], ...], ...]
+    options: tuple[tuple[tuple[Any, ...], ...], ...]
+    taken: frozenset[str]
+
+    @property
+    def counts(self) -> tuple[int, ...]:
+        """How many pure strategies each seat has."""
+        return tuple(prod(len(o) for o in options) for options in self.options)
+
+    @property
+    def profiles(self) -> int:
+        return prod(self.counts)
+
+    def number(self, player: Player | str) -> int:
+        """The number of the seat called `player`; a bare name stands for the only seat of that name."""
+        named = [i for i, p in enumerate(self.players) if p == player or (isinstance(player, str) and p[0] == player)]
+        if len(named) != 1:
+            reason = f"there is not exactly one seat `{player}`" if named else f"nobody called `{player}` decides here"
+            raise refuse("unknown-name", reason)
+        return named[0]
+
+
+def seats(
+    program: Program, game: str | Diagram, params: Mapping[str, Any] | None = None, limit: int = NODES
+) -> Seats:
+    """Raises `Refusal`: `over-budget` beyond `limit` histories, `hidden-rule` for a decider who cannot know its moves."""
     diagram = diagram_of(program, game)
     code = unroll(program, diagram, params)
     graph = build(code, nobody, None, merge=False, limit=limit)
     places: list[dict[Set, int]] = []
     sets: list[tuple[tuple[Choose, tuple[Any, ...]], ...]] = []
-    strategies: list[tuple[tuple[Any, ...], ...]] = []
-    counts: list[int] = []
-    options_of: list[list[tuple[Any, ...]]] = []
+    options_of: list[tuple[tuple[Any, ...], ...]] = []
     for player in code.players:
         mine = [(pc, seen, step, nodes) for pc, step in graph.choices(player) for seen, nodes in graph.sets(pc).items()]
-        options = [tuple(e[0] for e in graph.edges[pc][nodes[0]]) for pc, _, _, nodes in mine]
+        options = tuple(tuple(e[0] for e in graph.edges[pc][nodes[0]]) for pc, _, _, nodes in mine)
         for (pc, _, step, nodes), moves in zip(mine, options, strict=True):
             if any(tuple(e[0] for e in graph.edges[pc][n]) != moves for n in nodes):
                 raise refuse(
@@ -144,23 +189,41 @@ def normal_form(
                 )
         places.append({(pc, seen): i for i, (pc, seen, _, _) in enumerate(mine)})
         sets.append(tuple((step, seen) for _, seen, step, _ in mine))
-        counts.append(prod(len(o) for o in options))
         options_of.append(options)
-    if prod(counts) > profiles:
+    return Seats(
+        diagram.name, graph, code.players, tuple(places), tuple(sets), tuple(options_of), declared(program)
+    )
+
+
+def normal_form(
+    program: Program,
+    game: str | Diagram,
+    params: Mapping[str, Any] | None = None,
+    limit: int = NODES,
+    profiles: int = PROFILES,
+) -> NormalForm:
+    """Raises `Refusal` (`over-budget`) beyond `limit` histories or `profiles` profiles."""
+    return tabulated(seats(program, game, params, limit), profiles)
+
+
+def tabulated(known: Seats, profiles: int = PROFILES) -> NormalForm:
+    """The normal form of a game whose tree is known. Raises `Refusal` (`over-budget`) beyond `profiles` profiles."""
+    graph, code, counts = known.graph, known.graph.code, known.counts
+    if known.profiles > profiles:
         each = ", ".join(f"{player_name(p)} {show(Fraction(n))}" for p, n in zip(code.players, counts, strict=True))
         raise refuse(
             "over-budget",
-            f"the normal form has {show(Fraction(prod(counts)))} profiles of pure strategies",
+            f"the normal form has {show(Fraction(known.profiles))} profiles of pure strategies",
             notes=(f"pure strategies: {each}", f"the limit is {profiles:,} profiles"),
             help="ask for `equilibrium` of a strategy or a `best_response`, choose a smaller size, "
             "or allow more: `by enumeration[profiles = ...]`",
         )
-    strategies = [tuple(product(*options)) for options in options_of]
+    strategies = [tuple(product(*options)) for options in known.options]
     payoffs: dict[tuple[int, ...], list[Fraction]] = {
         key: [code.base[p] for p in code.players] for key in product(*(range(n) for n in counts))
     }
-    before: list[list[set[tuple[tuple[int, Any], ...]]]] = [[set() for _ in s] for s in sets]
-    for done, chance, earned in _leaves(graph, code.players, places, before):
+    before: list[list[set[tuple[tuple[int, Any], ...]]]] = [[set() for _ in s] for s in known.sets]
+    for done, chance, earned in leaves(graph, code.players, known.places, before):
         fits = [
             [s for s, moves in enumerate(all_) if all(moves[i] == m for i, m in own)]
             for all_, own in zip(strategies, done, strict=True)
@@ -178,22 +241,25 @@ def normal_form(
                 cell[seat] = counts_as[cell[seat]]
     table = {key: tuple(cell) for key, cell in payoffs.items()}
     return NormalForm(
-        diagram.name,
+        known.game,
         code.players,
-        tuple(sets),
+        known.sets,
         tuple(strategies),
         table,
         frozen,
         graph.exact,
         tuple(code.choices()),
-        declared(program),
+        known.taken,
     )
 
 
-def _leaves(
-    graph: Graph, players: tuple[Player, ...], places: list[dict[Set, int]], before: list[list[set[Any]]]
+def leaves(
+    graph: Graph, players: tuple[Player, ...], places: Sequence[Mapping[Set, int]], before: list[list[set[Any]]]
 ) -> Iterator[tuple[tuple[tuple[tuple[int, Any], ...], ...], Fraction, tuple[Fraction, ...]]]:
-    """Every history: each seat's own moves on it, the chance of nature's, and what each seat earned."""
+    """Every history: each seat's own moves on it, the chance of nature's, and what each seat earned.
+
+    before: gets, for each information set of each seat, the own moves that lead there.
+    """
     seat = {p: i for i, p in enumerate(players)}
     nothing: tuple[tuple[tuple[int, Any], ...], ...] = tuple(() for _ in players)
     here: dict[tuple[int, int], Any] = {(graph.start, 0): (nothing, Fraction(1), (Fraction(0),) * len(players))}

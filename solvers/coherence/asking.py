@@ -49,7 +49,7 @@ def check_quotes(worlds: Worlds, quotes: Sequence[Quote], *, smallest: bool = Tr
         chosen, said = smallest_incoherent(book, found, limit)
         if len(chosen) < len({i for i, _ in found.stakes}):
             found = find(book, chosen)
-            assert found.stakes is not None
+    assert found.stakes is not None
     stakes = placed(book.quotes, found.stakes)
     wins = check_stakes(worlds, [(s.quote, s.tickets) for s in stakes])
     return Incoherent(read, stakes, wins, _METHOD, said, perf_counter() - began)

@@ -138,7 +138,7 @@ class Values:
             return self.everywhere
         if term not in self._known:
             self._known[term] = self._event(term)
-        return self._known[term]  # type: ignore[no-any-return]
+        return self._known[term]
 
     def numbers(self, term: Term) -> tuple[list[Fraction], np.ndarray[Any, Any]]:
         """The values of a numeric term, each once, and the place of each case's value among them."""

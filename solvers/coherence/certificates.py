@@ -340,7 +340,7 @@ def _is_event(term: Term) -> bool:
 def _term(event: Any) -> Term:
     if isinstance(event, str):
         raise TypeError(f"the event `{event}` is still text: read it with `Worlds.read`")
-    return event  # type: ignore[no-any-return]
+    return event
 
 
 def _deep(worlds: Worlds, names: tuple[str, ...]) -> bool:

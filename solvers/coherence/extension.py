@@ -114,8 +114,8 @@ def bounds(
     before, left, guard = _deferred(book, some)
     ends = [_end(book, left, side, before, guard) for side in (1, -1)]
     for side, end in zip((1, -1), ends, strict=True):
-        pairs = [[(s.quote, s.tickets) for s in stakes] for stakes in (end.hedge, end.guard)]
-        check_bound(worlds, read, at(target, end.value), side, *pairs, end.layers)
+        hedge, guard_of = ([(s.quote, s.tickets) for s in stakes] for stakes in (end.hedge, end.guard))
+        check_bound(worlds, read, at(target, end.value), side, hedge, guard_of, end.layers)
     return Bounds(target, *ends)
 
 
@@ -135,7 +135,7 @@ def _deferred(book: Book, some: Sequence[int]) -> tuple[list[Weights], list[int]
     """
     import numpy as np
 
-    left, before = list(some), []
+    left, before = list(some), list[Weights]()
     mine = len(book.quotes) - 1
     while left:
         columns = np.flatnonzero(book.on[left].any(axis=0) & ~book.on[mine])
@@ -145,7 +145,7 @@ def _deferred(book: Book, some: Sequence[int]) -> tuple[list[Weights], list[int]
         if not isinstance(found, dict):
             return before, left, found.tickets
         before.append(found)
-        lively = book.on[:, list(found)].any(axis=1)
+        lively: Any = book.on[:, list(found)].any(axis=1)
         left = [i for i in left if not lively[i]]
     return before, left, {}
 
@@ -225,7 +225,7 @@ def _holds(book: Book, rows: Sequence[Row], columns: Any, found: Optimum, table:
         return True
     mine = len(book.quotes) - 1
     codes = book.codes[:, columns]
-    left = np.array(table, object)[codes[mine]] - np.where(codes[mine] > 0, found.y[-1], Fraction(0))
+    left = np.array([t - found.y[-1] if c else Fraction(0) for c, t in enumerate(table)], object)[codes[mine]]
     for row, y in zip(rows, found.y, strict=False):
         left = left - np.array([y * g for g in row.gains], object)[codes[row.quote]]
     return bool((left >= 0).all())

@@ -22,7 +22,7 @@ from fractions import Fraction
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
-from opengames.solvers.coherence.book import Book, Row
+from opengames.solvers.coherence.book import Book, Row, distinct
 from opengames.solvers.coherence.pivoting import Optimum, minimise
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def find(book: Book, some: Sequence[int] | None = None) -> Found:
             return Found((), found.tickets)
         layers.append(found)
         columns = list(found)
-        lively = book.on[:, columns].any(axis=1)
+        lively: Any = book.on[:, columns].any(axis=1)
         left = [i for i in left if not lively[i]]
     return Found(tuple(layers))
 
@@ -83,6 +83,8 @@ def layer(
     """
     rows = book.sides(some)
     columns = book.live(some) if columns is None else columns
+    if len(set(some)) < len(book.quotes):
+        columns = columns[distinct(book.codes[list(some)][:, columns])[1]]
     costs = _costs(rows, set(strict or ()))
     chosen = columns
     if len(columns) > _WIDE:
@@ -93,7 +95,7 @@ def layer(
         quick = _rounded(book, rows, solved.y, columns, solved.value)
         if quick is not None:
             return quick
-    return _exactly(book, rows, columns, chosen, matrix, costs, solved, strict)
+    return _exactly(book, rows, columns, chosen, costs, solved, strict)
 
 
 @dataclass(frozen=True)
@@ -210,37 +212,77 @@ def _named(rows: Sequence[Row], tickets: Sequence[Fraction]) -> Stakes:
 
 
 def _exactly(
-    book: Book, rows: Sequence[Row], columns: Any, chosen: Any, matrix: Any, costs: Sequence[float],
-    solved: Rough | None, strict: Sequence[int] | None,
+    book: Book, rows: Sequence[Row], columns: Any, chosen: Any, costs: Sequence[float], solved: Rough | None,
+    strict: Sequence[int] | None,
 ) -> Weights | Winning:  # fmt: skip
     """The same program in integers, begun where the floating-point solver ended; more columns come in as they are needed."""
     import numpy as np
 
-    common = lcm(*(row.scale for row in rows))
-    cost = [int(c) * (common // row.scale) for row, c in zip(rows, costs, strict=True)]
     while True:
-        k, n = matrix.shape
-        whole = np.zeros((k + 1, n + 2 * k), matrix.dtype)
-        whole[:k, :n] = matrix
-        whole[k, :n] = 1
-        whole[np.arange(k), n + np.arange(k)] = 1
-        whole[np.arange(k), n + k + np.arange(k)] = -1
-        free = [0 if row.sense != "=" else c for row, c in zip(rows, cost, strict=True)]
+        program = _integers(book, rows, chosen, costs)
+        k, n = len(rows), len(chosen)
         warm = _support(solved.x) if solved is not None and len(solved.x) == n + 2 * k else []
         warm += [n + r for r in range(k)]
-        found = minimise(whole, [0] * k + [1], [0] * n + free + cost, warm, False, strict is not None)
+        found = minimise(program.matrix, program.right, program.cost, warm, False, strict is not None)
         assert isinstance(found, Optimum), "missing by some amount is always possible"
         if found.value == 0 or strict is not None:
-            return {int(chosen[j]): v for j, v in found.x if j < n}
-        tickets = [-y * row.scale / common for y, row in zip(found.y, rows, strict=False)]
+            return {int(chosen[j]): v / program.weight for j, v in found.x if j < n}
+        tickets = [-y * f for y, f in zip(found.y, program.factors, strict=False)]
         if len(chosen) == len(columns):
             return Winning(_named(rows, tickets))
+        least = found.value * program.unit
         wins = _wins(book, rows, tickets, columns)
-        below = [int(columns[j]) for j, w in enumerate(wins) if w < found.value / common]
+        below = [int(columns[j]) for j, w in enumerate(wins) if w < least]
         if not below:
             return Winning(_named(rows, tickets))
         chosen, solved = np.union1d(chosen, below[:_AT_ONCE]), None
-        matrix = book.matrix(rows, chosen)
+
+
+@dataclass(frozen=True)
+class _Program:
+    """The least miss as a program in integers: chances times `weight`; y times a factor is tickets, a value times `unit` money."""
+
+    matrix: np.ndarray[Any, Any]
+    right: list[int]
+    cost: list[int]
+    factors: list[Fraction]
+    weight: int
+    unit: Fraction
+
+
+def _integers(book: Book, rows: Sequence[Row], chosen: Any, costs: Sequence[float]) -> _Program:
+    """A row of a quote that is always on says what its ticket pays, with the price on the right: its numbers are small,
+    mostly 0 and 1, and so are those of every basis. Any other row says what it gains, with 0 on the right."""
+    import numpy as np
+
+    tables, scales, prices = [], [], []
+    for row in rows:
+        q = book.quotes[row.quote]
+        if book.on[row.quote, chosen].all():
+            pays, side = book.pays[row.quote], -1 if row.sense == "bid" else 1
+            scale = lcm(*(v.denominator for v in pays))
+            tables.append((0, *(side * int(v * scale) for v in pays)))
+            prices.append(side * scale * ((q.bid if side < 0 else q.ask) or Fraction(0)))
+        else:
+            scale = row.scale
+            tables.append(row.gains)
+            prices.append(Fraction(0))
+        scales.append(scale)
+    k, n = len(rows), len(chosen)
+    largest = max(abs(v) for table in tables for v in table)
+    kind: Any = np.int64 if largest < 1 << 62 else object
+    whole = np.zeros((k + 1, n + 2 * k), kind)
+    for r, (row, table) in enumerate(zip(rows, tables, strict=True)):
+        whole[r, :n] = np.array(table, kind)[book.codes[row.quote, chosen]]
+    whole[k, :n] = 1
+    whole[np.arange(k), n + np.arange(k)] = 1
+    whole[np.arange(k), n + k + np.arange(k)] = -1
+    weight = lcm(*(p.denominator for p in prices))
+    common = lcm(*scales)
+    cost = [int(c) * (common // s) for c, s in zip(costs, scales, strict=True)]
+    free = [0 if row.sense != "=" else c for row, c in zip(rows, cost, strict=True)]
+    right = [*(int(p * weight) for p in prices), weight]
+    return _Program(whole, right, [0] * n + free + cost, [Fraction(s, common) for s in scales], weight, Fraction(1, common * weight))
 
 
 def _wins(book: Book, rows: Sequence[Row], tickets: Sequence[Fraction], columns: Any) -> list[Fraction]:

@@ -146,7 +146,7 @@ class _Known:
                 return self._stakes(found), ()
             ordered = sorted(found.items(), key=lambda each: (-each[1], each[0]))
             layers.append(tuple((book.world(c), chance) for c, chance in ordered))
-            lively = book.on[:, list(found)].any(axis=1)
+            lively: Any = book.on[:, list(found)].any(axis=1)
             left = [i for i in left if not lively[i]]
         return None, tuple(layers)
 

@@ -2,7 +2,7 @@
 
 minimise c x  subject to  A x = b,  x >= 0.
 
-The inverse of the basis B is kept as adj(B) and det(B); each exchange of a column divides without remainder, so the
+The inverse of the basis B is kept as adj(B) and det(B), in machine integers as long as they suffice; each exchange of a column divides without remainder, so the
 numbers stay as short as determinants are. `warm` names columns that a floating-point solver used: they are exchanged
 in first, which is usually all there is to do. Then phases one and two go on from there, with the steepest reduced cost
 first and, once that has stood still for a while, with Bland's rule, which ends always.
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _PATIENCE = 60
 _EDGE = 1e-9
+_SAFE = 1 << 62
+"""Below this, machine integers cannot overflow."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +73,14 @@ class _Simplex:
         self.b = np.array([abs(v) for v in b], object)
         self.c = list(c)
         self._floats = self.A.astype(float)
+        self._largest = int(np.abs(self.A).max()) if self.A.dtype != object and self.A.size else _SAFE
         self._clear()
 
     def _clear(self) -> None:
         import numpy as np
 
-        self.T = np.zeros((self.m, self.m), object)
-        self.T[np.arange(self.m), np.arange(self.m)] = 1
+        self.T: Any = np.eye(self.m, dtype=np.int64)
+        self._reach = 1
         self.det = 1
         self.basis = [self.n + i for i in range(self.m)]
 
@@ -85,19 +88,25 @@ class _Simplex:
         """adj(B) times column j."""
         if j >= self.n:
             return self.T[:, j - self.n]
-        return self.T.dot(self.A[:, j].astype(object))
+        if self.T.dtype != object and self.m * self._reach * self._largest >= _SAFE:
+            self.T = self.T.astype(object)
+        return self.T.dot(self.A[:, j] if self.T.dtype != object else self.A[:, j].astype(object))
 
     def exchange(self, r: int, j: int, w: Any) -> None:
         """Column j enters in row r; w is adj(B) times it."""
         import numpy as np
 
-        pivot, row = w[r], self.T[r].copy()
+        if self.T.dtype != object and 2 * self._reach * int(np.abs(w).max()) >= _SAFE:
+            self.T, w = self.T.astype(object), w.astype(object)
+        pivot, row = int(w[r]), self.T[r].copy()
         self.T = (pivot * self.T - np.outer(w, row)) // self.det
         self.T[r] = row
         self.det = pivot
         if self.det < 0:
             self.T, self.det = -self.T, -self.det
         self.basis[r] = j
+        if self.T.dtype != object:
+            self._reach = max(int(np.abs(self.T).max()), 1)
 
     def levels(self) -> Any:
         """det(B) times the values of the basic columns."""

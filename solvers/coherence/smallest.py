@@ -110,7 +110,8 @@ def _hit(
         return chosen
     if left == 0 or _apart(missed) > left:
         return None
-    for each in sorted(min(missed, key=len)):
+    fewest = min(missed, key=len)
+    for each in sorted(fewest):
         found = _hit(sets, chosen | {each}, barred, left - 1, nodes)
         if found is not None:
             return found

@@ -104,7 +104,7 @@ def _apart(*job: str) -> dict[str, Any]:
     return row
 
 
-def network(name: str, scenarios: int) -> dict[str, Any]:
+def network(name: str, scenarios: int, repeats: int = 9) -> dict[str, Any]:
     """One network against the peers that are installed."""
     from opengames.exact.elimination import Factor
     from opengames.sampled.backend import jax
@@ -147,12 +147,12 @@ def network(name: str, scenarios: int) -> dict[str, Any]:
     many: dict[str, Callable[[], object]] = {"ours": lambda: kernel.scenarios(tables, likelihoods)}
     _mbi(row, sizes, factors, likelihoods, plain, edits, many, tree.cells)
     _agrum(row, name, net, observed, known, answers, many)
-    took = in_turns(edits, 9, 40)
+    took = in_turns(edits, repeats, 40)
     row["edit_us"] = median(took["ours"]) * 1e6
     if "mbi" in took:
         row |= {"mbi_edit_us": median(took["mbi"]) * 1e6, "edit_times": times_faster(took["ours"], took["mbi"])}
         row["compile_times"] = row["mbi_compile_s"] / row["compile_s"]
-    took = in_turns(many, 5)
+    took = in_turns(many, min(repeats, 5))
     row["scenarios_ms"] = median(took["ours"]) * 1e3
     if "mbi" in took:
         row |= {"mbi_scenarios_ms": median(took["mbi"]) * 1e3, "scenarios_times": times_faster(took["ours"], took["mbi"])}

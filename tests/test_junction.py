@@ -17,7 +17,7 @@ from opengames import Refusal
 from opengames.exact.elimination import Factor
 from opengames.solvers.junction.passes import Beliefs
 from opengames.solvers.junction.semirings import EXACT, LOG, MASS, MAX_PLUS, MIN_PLUS
-from opengames.solvers.junction.tree import TooWide, junction_tree
+from opengames.solvers.junction.tree import TooWide, junction_tree, shallow_tree
 
 ALL = (LOG, MASS, MIN_PLUS, MAX_PLUS, EXACT)
 
@@ -78,10 +78,24 @@ def same(a, b):
     return np.shape(a) == np.shape(b) and np.allclose(a, b, rtol=1e-11, atol=1e-11)
 
 
-@given(networks(most=9))
-def test_a_tree_holds_every_scope_and_every_variable_hangs_together(network):
+def wide_networks():
+    """Networks of which some have cliques large enough to be relieved of children, and hubs to be fanned out."""
+    many = st.integers(10, 30).flatmap(
+        lambda n: st.tuples(
+            st.fixed_dictionaries({f"v{i}": st.sampled_from([2, 3, 6]) for i in range(n)}),
+            st.lists(st.lists(st.sampled_from([f"v{min(i, 9)}" for i in range(n)] + [f"v{i}" for i in range(n)]), min_size=1, max_size=4, unique=True), max_size=40),
+            st.just(0),
+        )
+    )
+    return st.one_of(networks(most=9), many)
+
+
+@pytest.mark.parametrize("make", [junction_tree, shallow_tree])
+@settings(max_examples=60)
+@given(network=wide_networks())
+def test_a_tree_holds_every_scope_and_every_variable_hangs_together(make, network):
     sizes, scopes, _ = network
-    tree = junction_tree(sizes, scopes)
+    tree = make(sizes, scopes, cells=1 << 60)
     assert all(tree.home(s) is not None for s in scopes)
     assert {n for c in tree.cliques for n in c} == set(sizes)
     for i, p in enumerate(tree.parent):
@@ -227,6 +241,15 @@ def test_ten_thousand_events_take_a_moment(kind):
     assert np.allclose(beliefs.distribution(["x1"]), [0.9, 0.1])
     assert tree.width == 1 and max(map(len, tree.children)) <= 16
     assert time.process_time() - began < 10
+
+
+def test_a_shallow_tree_of_a_long_chain_is_as_deep_as_a_logarithm():
+    for order, deepest in ((1, 12), (2, 12)):
+        sizes = {f"x{i}": 2 for i in range(1000)}
+        scopes = [tuple(f"x{k}" for k in range(i, i + order + 1)) for i in range(1000 - order)]
+        narrow, shallow = junction_tree(sizes, scopes), shallow_tree(sizes, scopes)
+        assert narrow.width == order and max(narrow.depth) > 400
+        assert max(shallow.depth) <= deepest and shallow.cells < 8 * narrow.cells
 
 
 def test_a_tree_over_budget_is_refused_with_the_count():

@@ -37,11 +37,11 @@ Element = Literal["mass", "log", "min", "max"]
 Packed = NDArray[np.floating[Any]]  # all tables, in the order of the kernel's layout
 
 #: About how many entries, scenarios included, one call works on: what a processor's cache holds.
-CHUNK = 1 << 17
+CHUNK = 3 << 18
 #: Messages are scaled once so many tables have been multiplied.
 TABLES = 16
 #: Compiling takes half the time with XLA's older loops and without its last optimisations; the programs run as fast.
-OPTIONS: Mapping[str, bool | int] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
+OPTIONS: dict[str, Any] = {"xla_cpu_use_fusion_emitters": False, "xla_backend_optimization_level": 1}
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,7 +144,7 @@ class Kernel:
 
     @cached_property
     def _many(self) -> _Programs:
-        width = int(np.clip(CHUNK // max(self.tree.cells, 1), 8, 256))
+        width = int(np.clip(CHUNK // max(self.tree.cells, 1), 8, 128))
         return _Programs(layout(self.tree, max(OPERATION // width, 200)), ALGEBRAS[self.element], width)
 
 
@@ -203,8 +203,8 @@ class _Programs:
             self._pieces.append(array.ravel())
             end += array.size
         self.index = jnp.asarray(np.concatenate(self._pieces) if self._pieces else np.zeros(0, np.int32))
-        self.plain = jax.jit(lambda tables, index: self._run(tables, None, index), compiler_options=OPTIONS)
-        self.informed = jax.jit(self._run, compiler_options=OPTIONS)
+        self.plain = _compiled(lambda tables, index: self._run(tables, None, index))
+        self.informed = _compiled(self._run)
 
     def total(self, tables: Array, likelihoods: Array) -> Array:
         return self._collect(tables, likelihoods, self.index)[2]
@@ -223,7 +223,8 @@ class _Programs:
         one = jnp.full((1, *lead), alg.one, tables.dtype)
         if likelihoods is not None:
             likelihoods = lax.concatenate([likelihoods, one], 0)
-        below, tops = one, []
+        below = one
+        tops: list[Array] = []
         beliefs: list[list[Array]] = []
         told: list[list[Array]] = []
         for depth, scaled in _scalings(plan, tables.dtype, alg):
@@ -292,6 +293,23 @@ class _Programs:
         offset = tuple(range(len(shape), len(shape) + source.ndim - 1))
         numbers = lax.GatherDimensionNumbers(offset_dims=offset, collapsed_slice_dims=(0,), start_index_map=(0,))
         return lax.gather(source, at, numbers, (1, *source.shape[1:]), mode="promise_in_bounds")
+
+
+def _compiled(call: Callable[..., Array]) -> Callable[..., Array]:
+    """A call compiled with `OPTIONS`, or, by an XLA that does not know them, without."""
+    chosen = jax.jit(call, compiler_options=OPTIONS)
+
+    def run(*arguments: Any) -> Array:
+        nonlocal chosen
+        try:
+            return chosen(*arguments)
+        except jax.errors.JaxRuntimeError as fault:
+            if "compile option" not in str(fault):
+                raise
+            chosen = jax.jit(call)
+            return chosen(*arguments)
+
+    return run
 
 
 def _scalings(plan: Layout, dtype: Any, algebra: _Algebra) -> list[tuple[int, bool]]:

@@ -87,8 +87,8 @@ class Beliefs:
     @classmethod
     def of(cls, tree: JunctionTree, semiring: Semiring, factors: Iterable[Factor]) -> Beliefs:
         """The product of some factors, each put where it fits best. Raises `ValueError` for one that fits nowhere."""
-        tables = [np.full(shape, semiring.one, dtype=semiring.dtype) for shape in tree.shapes]
-        constant = np.asarray(semiring.one, dtype=semiring.dtype)
+        tables: list[Table] = [np.full(shape, semiring.one, dtype=semiring.dtype) for shape in tree.shapes]
+        constant: Table = np.asarray(semiring.one, dtype=semiring.dtype)
         for factor in factors:
             if factor.names:
                 i = _home(tree, factor.names)

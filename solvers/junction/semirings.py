@@ -50,7 +50,7 @@ class Semiring:
 
     def mask(self, support: Any) -> Table:
         """One where the support is, zero elsewhere."""
-        found = np.empty(np.shape(support), dtype=self.dtype)
+        found: Table = np.empty(np.shape(support), dtype=self.dtype)
         found[...] = self.zero
         found[np.asarray(support, dtype=bool)] = self.one
         return found

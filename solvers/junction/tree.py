@@ -30,7 +30,7 @@ LARGE = 1000
 #: How many entries a level counts for in a shallow tree.
 STEP = 2000
 #: How many times larger than in the narrow tree a table may be in the shallow one.
-WIDER = (1, 2, 4, 16)
+WIDER = (1, 2, 4, 16, 64)
 
 
 class TooWide(Refusal):

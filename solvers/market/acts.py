@@ -20,13 +20,13 @@ from opengames.solvers.market.assets import entered, expected, together
 from opengames.solvers.market.events import Event, as_data, from_event_data, value_words
 from opengames.solvers.market.opening import opened
 from opengames.solvers.market.placing import Claim, moved_to, on_event, on_variable, place
+from opengames.solvers.market.quoting import quote
 from opengames.solvers.market.state import State
 from opengames.solvers.market.trading import (
     Terms,
     account_of,
     check_price,
     exchange,
-    quote,
     shares_to,
     shares_to_all,
 )

@@ -116,8 +116,10 @@ def add_event(state: State, name: str, values: Sequence[Any], given: Sequence[st
     with np.errstate(divide="ignore"):
         factor = np.log(np.ascontiguousarray(array.transpose([names.index(n) for n in scope])))
     prior = {**state.prior, scope: factor}
+    together = frame.tree.home(tuple(given)) is not None
     try:
-        made = frame_for(more, frame.settled, prior, held_by(state), frame.links, frame.hidden, state.cells, frame.chains)
+        scopes = frame.tree.cliques if together else held_by(state)
+        made = frame_for(more, frame.settled, prior, scopes, frame.links, frame.hidden, state.cells, frame.chains)
     except TooWide as wide:
         raise refuse(
             "over-budget", f"`{name}` given {', '.join(f'`{n}`' for n in given)} makes the tree too large",
@@ -189,7 +191,9 @@ def _settle(state: State, name: str, value: Any) -> State:
     traded = {s: f for s, f in traded.items() if s}
     held = held_by(replace(state, traded=traded, accounts=accounts, maker=maker))
     values, prior = trimmed({n: v for n, v in frame.values.items() if n != name}, prior, (*held, *links))
-    made = frame_for(values, {**frame.settled, name: value}, prior, held, links, frame.hidden - {name}, 1 << 40)
+    # the cliques without what is gone: still a tree, and found without a search
+    cliques = [tuple(n for n in clique if n in values) for clique in frame.tree.cliques]
+    made = frame_for(values, {**frame.settled, name: value}, prior, cliques, links, frame.hidden - {name}, 1 << 40)
     if not isfinite(total_of(made.layout, prior)):
         raise refuse(
             "impossible-evidence", f"`{name}` cannot be {value_words(value)}: the market's opening chances rule it out"

@@ -47,8 +47,9 @@ from opengames.solvers.market.ledger import Ledger, replay, replayed
 from opengames.solvers.market.opening import Channel, channel_of
 from opengames.solvers.market.placing import Claim, moved_to, on_event, place
 from opengames.solvers.market.previews import Preview, preview
+from opengames.solvers.market.quoting import Quote, asked, quote
 from opengames.solvers.market.state import CELLS, TICK, State
-from opengames.solvers.market.trading import Limits, account_of, limits, quote
+from opengames.solvers.market.trading import Limits, account_of, limits
 from opengames.solvers.market.words import Words, words_for
 from opengames.terms import Term
 
@@ -321,9 +322,8 @@ class Market:
             tuple(map(dollars, receipt.gains)), receipt.before, receipt.after,
         )  # fmt: skip
 
-    def _quote(self, claim: Claim) -> Any:
-        placed = place(self.state, claim)
-        return quote(moved_to(self.state, placed), placed)
+    def _quote(self, claim: Claim) -> Quote:
+        return asked(self.state, claim)
 
     def _worths(self, names: Sequence[str], given: Told | None) -> list[Worth]:
         accounts = [account_of(self.state, n) for n in names]

@@ -20,7 +20,7 @@ from opengames.diagnostics import Refusal, refuse
 from opengames.solvers.junction.tree import TooWide
 from opengames.solvers.market.beliefs import Beliefs
 from opengames.solvers.market.events import ALWAYS, AtLeast, Event, Is, Not, all_of, variables_of, with_values
-from opengames.solvers.market.fitting import LARGEST, Fitted, fit, is_counter
+from opengames.solvers.market.fitting import LARGEST, Counter, Fitted, fit, is_counter
 from opengames.solvers.market.growing import grown, rooted
 from opengames.solvers.market.layout import Layout, Numbers, Scope, aligned
 from opengames.solvers.market.state import Frame, State
@@ -112,7 +112,10 @@ def place(state: State, claim: Claim) -> Placed:
     known = memo.get(claim)
     if known is not None and (known.frame is state.frame):
         return known
-    found = _place(state, claim)
+    try:
+        found = _place(state, claim)
+    except TooWide as wide:
+        raise _too_wide(state, claim, wide) from None
     if found.frame is state.frame:
         memo[claim] = found
     return found
@@ -123,39 +126,61 @@ def moved_to(state: State, placed: Placed) -> State:
     return state if placed.frame is state.frame else rooted(state, placed.frame, placed.prior, state.traded)
 
 
-def _place(state: State, claim: Claim) -> Placed:
+@dataclass(frozen=True, eq=False)
+class Coded:
+    """A claim over its scope, wherever that may stand. codes: as in `Placed`. counters: that the tree does not have yet."""
+
+    claim: Claim
+    scope: Scope
+    codes: NDArray[np.intp]
+    fits: tuple[Fitted, ...]
+
+    @property
+    def counters(self) -> tuple[Counter, ...]:
+        return tuple({c.name: c for f in self.fits for c in f.counters}.values())
+
+
+def coded(state: State, claim: Claim) -> Coded:
+    """Which combinations of its variables belong to which case of a claim. Raises `TooWide`, and other `Refusal`s."""
     frame = state.frame
     for name in mentioned(claim):
         if name not in frame.values and name not in frame.settled:
             raise unknown_event(state, name)
     if not frame.tree.cliques:
         raise settled_all(claim)
-    given = ALWAYS if claim.given is None else with_values(claim.given, frame.settled, frame.values)
-    fits = _fits(state, claim, given)
+    fits = _fits(state, claim)
     counters = {c.name: c for f in fits for c in f.counters}
     new = {n: len(frame.order) + k for k, n in enumerate(counters)}
     scope = tuple(sorted({n for f in fits for n in f.scope}, key=lambda n: frame.order.get(n, new.get(n, 0))))
     shape = [len(counters[n].values) if n in counters else len(frame.values[n]) for n in scope]
     if prod(shape) > LARGEST:
-        raise _too_wide(state, claim, prod(shape), LARGEST)
+        raise TooWide(prod(shape), LARGEST)
     truth = [np.broadcast_to(aligned(f.scope, f.truth, scope), shape) for f in fits]
     codes = np.zeros(shape, dtype=np.intp)
     for k, each in enumerate(truth[1:], 1):
         codes[each & truth[0]] = k
-    home = frame.tree.home(scope) if all(n in frame.tree.size for n in scope) else None
-    if home is not None:
-        return Placed(claim, frame, state.prior, home, scope, codes)
-    try:
-        made, prior = grown(state, scope, tuple(counters.values()), dict(c for f in fits for c in f.chains))
-    except TooWide as wide:
-        raise _too_wide(state, claim, wide.counted, wide.limit) from None
-    clique = made.tree.home(scope)
+    return Coded(claim, scope, codes, tuple(fits))
+
+
+def home(frame: Frame, scope: Scope) -> int | None:
+    """The clique of a frame's tree that holds a scope, if there is one."""
+    return frame.tree.home(scope) if all(n in frame.tree.size for n in scope) else None
+
+
+def _place(state: State, claim: Claim) -> Placed:
+    found, frame = coded(state, claim), state.frame
+    clique = home(frame, found.scope)
+    if clique is not None:
+        return Placed(claim, frame, state.prior, clique, found.scope, found.codes)
+    made, prior = grown(state, found.scope, found.counters, dict(c for f in found.fits for c in f.chains))
+    clique = made.tree.home(found.scope)
     assert clique is not None
-    return Placed(claim, made, prior, clique, scope, codes)
+    return Placed(claim, made, prior, clique, found.scope, found.codes)
 
 
-def _fits(state: State, claim: Claim, given: Event) -> list[Fitted]:
+def _fits(state: State, claim: Claim) -> list[Fitted]:
     frame = state.frame
+    given = ALWAYS if claim.given is None else with_values(claim.given, frame.settled, frame.values)
     cases = [with_values(c, frame.settled, frame.values) for c in claim.cases]
     found = [fit(given, frame)]
     if len(cases) == 2 and claim.cases == on_event(claim.cases[0]).cases:
@@ -182,11 +207,11 @@ def settled_all(claim: Claim) -> Refusal:
 # ------------------------------------------------------------------------------- what fits instead
 
 
-def _too_wide(state: State, claim: Claim, counted: int, limit: int) -> Refusal:
+def _too_wide(state: State, claim: Claim, wide: TooWide) -> Refusal:
     """The refusal of a claim for which the tree would be too large, with the largest part of it that fits."""
     tree = state.tree
     notes = (
-        f"its tree would take more than {min(counted, limit)} entries; the limit is {limit}",
+        f"its tables would take more than {wide.limit} entries, which is the limit",
         f"the tree now: width {tree.width}, {tree.cells} entries",
     )
     other = _largest_fitting(state, claim)
@@ -224,14 +249,7 @@ def _parts(event: Event) -> tuple[Event, ...]:
 
 def _fits_in(state: State, claim: Claim) -> bool:
     try:
-        frame = state.frame
-        fits = _fits(state, claim, ALWAYS if claim.given is None else with_values(claim.given, frame.settled, frame.values))
-        counters = {c.name: c for f in fits for c in f.counters}
-        scope = tuple({n: None for f in fits for n in f.scope})
-        if prod(len(frame.values[n]) if n in frame.values else len(counters[n].values) for n in scope) > LARGEST:
-            return False
-        if not (all(n in frame.tree.size for n in scope) and frame.tree.home(scope) is not None):
-            grown(state, scope, tuple(counters.values()))
+        _place(state, claim)
     except Refusal:
         return False
     return True
@@ -243,4 +261,4 @@ def mentioned(claim: Claim) -> tuple[str, ...]:
     return tuple(dict.fromkeys(n for e in both for n in variables_of(e) if not is_counter(n)))
 
 
-__all__ = ["Claim", "Placed", "mentioned", "moved_to", "on_event", "on_variable", "place", "settled_all", "unknown_event"]
+__all__ = ["Claim", "Coded", "Placed", "coded", "home", "mentioned", "moved_to", "on_event", "on_variable", "place", "settled_all", "unknown_event"]

@@ -11,17 +11,9 @@ from typing import Any
 from opengames.diagnostics import Diagnostic, Refusal
 from opengames.solvers.market.acts import Balance, Buy, Move, MoveAll, claim_of, shares_of
 from opengames.solvers.market.placing import Claim, moved_to, place
+from opengames.solvers.market.quoting import chance, quote
 from opengames.solvers.market.state import State
-from opengames.solvers.market.trading import (
-    Limits,
-    account_of,
-    chance,
-    exchange,
-    limits_at,
-    quote,
-    settled,
-    terms,
-)
+from opengames.solvers.market.trading import Limits, account_of, exchange, limits_at, settled, terms
 
 
 @dataclass(frozen=True)

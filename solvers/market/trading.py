@@ -19,31 +19,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, exp, expm1, floor, inf, isfinite, isinf, log, log1p, ulp
+from math import ceil, exp, expm1, floor, inf, isfinite, log, log1p, ulp
 from typing import Any
 
 import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.solvers.market.assets import least_at
-from opengames.solvers.market.events import value_words
-from opengames.solvers.market.placing import Claim, Placed, mentioned, moved_to, place
+from opengames.solvers.market.placing import Claim, Placed, moved_to, place
+from opengames.solvers.market.quoting import Quote, log_sum, quote, resolved_words
 from opengames.solvers.market.state import MOST_TICKS, Account, State, table_mark, wrapped
 
 _GUARD = 0.5  # ticks added to every cost: float64 is never off by as much
 _NEAR = 2  # ticks kept back by limits, so that what they allow is accepted
-
-
-@dataclass(frozen=True)
-class Quote:
-    """Chances of a claim's cases given its condition. logs: their logarithms. condition: the chance of the condition."""
-
-    logs: tuple[float, ...]
-    condition: float
-
-    @property
-    def chances(self) -> tuple[float, ...]:
-        return tuple(exp(x) for x in self.logs)
 
 
 @dataclass(frozen=True)
@@ -73,27 +61,6 @@ class Terms:
     moved: tuple[float, ...]
     cost: float
     condition: float
-
-
-def quote(state: State, placed: Placed) -> Quote:
-    """The chances of a claim. Raises `Refusal` (`impossible-condition`). The state must be on the claim's tree."""
-    outside, *logs = placed.logs(state.beliefs)
-    if not any(placed.possible[1:]):
-        raise _impossible(state, placed.claim)
-    inside = log_sum(logs)
-    return Quote(tuple(x - inside for x in logs), exp(inside - log_sum((inside, outside))))
-
-
-def log_sum(logs: Sequence[float]) -> float:
-    """$\\log \\sum e^{x}$ of a few numbers."""
-    top = max(logs)
-    return top if isinf(top) else top + log(sum(exp(x - top) for x in logs))
-
-
-def chance(state: State, claim: Claim) -> float:
-    """The price of an event given a condition."""
-    placed = place(state, claim)
-    return quote(moved_to(state, placed), placed).chances[0]
 
 
 def shares_to(found: Quote, target: float, depth: float) -> tuple[float, ...]:
@@ -249,29 +216,13 @@ def dollars(state: State, ticks: float) -> str:
     return f"{state.dollars(ticks):.9g} $"
 
 
-def _impossible(state: State, claim: Claim) -> Refusal:
-    given = claim.given.shown if claim.given is not None else claim.shown
-    known = _resolved(state, claim)
-    if known:
-        return refuse("resolved-event", f"`{given}` cannot happen any more", notes=known)
-    return refuse(
-        "impossible-condition", f"`{given}` cannot happen: nothing has a price given it",
-        help="leave the condition out, or ask for one that is possible",
-    )  # fmt: skip
-
-
 def _certain(state: State, claim: Claim, found: Quote) -> Refusal:
-    known = _resolved(state, claim)
+    known = resolved_words(state, claim)
     sure = isfinite(found.logs[0])
     words = f"`{claim.shown}` is {'certain' if sure else 'impossible'} already: its price cannot move"
     if known:
         return refuse("resolved-event", words, notes=known)
     return refuse("certain-event", words, notes=(f"in every possible world it {'happens' if sure else 'fails'}",))
-
-
-def _resolved(state: State, claim: Claim) -> tuple[str, ...]:
-    settled = state.frame.settled
-    return tuple(f"`{n}` has been resolved: it is {value_words(settled[n])}" for n in mentioned(claim) if n in settled)
 
 
 def check_price(target: float) -> float:
@@ -286,6 +237,6 @@ def check_price(target: float) -> float:
 
 
 __all__ = [
-    "Limits", "Quote", "Terms", "account_of", "chance", "check_price", "dollars", "exchange", "limits", "limits_at", "quote",
-    "shares_to", "shares_to_all", "terms", "worst_by_case",
+    "Limits", "Terms", "account_of", "check_price", "dollars", "exchange", "limits", "limits_at", "settled", "shares_to",
+    "shares_to_all", "terms", "worst_by_case",
 ]  # fmt: skip

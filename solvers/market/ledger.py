@@ -210,7 +210,10 @@ def replay(ledger: Ledger, until: int | None = None) -> Replayed:
             done.append(act)
             receipt = None if given is None else given.to_data()
         if f"{state.digest:064x}" != entry.digest or canonical(receipt) != entry.receipt:
-            raise broken(ledger.path, number, f"entry {number} does not come out as it was recorded")
+            raise broken(
+                ledger.path, number, f"entry {number} does not come out as it was recorded",
+                "other libraries, or another machine, can round a chance differently in its last bit",
+            )  # fmt: skip
     if opening is None or state is None:
         raise broken(ledger.path, None, "the ledger has no entry")
     return Replayed(opening, state, tuple(done), number)
@@ -224,10 +227,11 @@ def replayed(opening: Open, acts: Iterable[Act]) -> State:
     return state
 
 
-def broken(path: Path, number: int | None, what: str) -> Refusal:
+def broken(path: Path, number: int | None, what: str, *more: str) -> Refusal:
+    """The refusal of a ledger from some entry on."""
     return refuse(
         "ledger-broken", f"the ledger `{path.name}` cannot be trusted: {what}",
-        notes=(f"everything before entry {number} is sound",) if number is not None else (),
+        notes=(*((f"everything before entry {number} is sound",) if number is not None else ()), *more),
         help="go back to a copy of it",
     )  # fmt: skip
 

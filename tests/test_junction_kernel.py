@@ -147,3 +147,12 @@ def test_what_does_not_fit_is_refused():
         kernel.pack([np.zeros((3, 2))])
     with pytest.raises(ValueError, match="negative"):
         kernel.pack([np.full((2, 3), -1.0)])
+    with pytest.raises(ValueError, match="would count as zero"):
+        kernel.pack([np.full((2, 3), 1e-310)])
+    with pytest.raises(ValueError, match="would count as zero"):
+        Kernel(kernel.tree, dtype="float32").pack([np.full((2, 3), 1e-50)])
+
+
+def test_no_variable_and_no_table_have_one_world():
+    tree = junction_tree({}, [])
+    assert Kernel(tree).marginals(Kernel(tree).pack([])).total == 0.0

@@ -69,6 +69,7 @@ class Kernel:
     def __init__(self, tree: JunctionTree, element: Element = "mass", *, dtype: str = "float64") -> None:
         self.tree, self.element, self.dtype = tree, element, np.dtype(dtype)
         self.semiring = SEMIRINGS[element]
+        self._least = float(np.finfo(self.dtype).tiny)
         ends = np.cumsum([0, *(k for _, k in tree.sizes)])
         self._starts = {n: (int(a), int(b)) for (n, _), a, b in zip(tree.sizes, ends, ends[1:], strict=False)}
 
@@ -124,6 +125,8 @@ class Kernel:
         found = self.semiring.table(table)
         if found.shape != self.tree.shapes[clique]:
             raise ValueError(f"the table of clique {clique} has the shape {found.shape}, not {self.tree.shapes[clique]}")
+        if self.element == "mass" and np.count_nonzero(found) != np.count_nonzero(found >= self._least):
+            raise ValueError(f"a table has masses below {self._least}, which would count as zero: use logarithms (`log`)")
         return found
 
     def _spread(self, tables: Packed) -> Array:
@@ -260,10 +263,12 @@ class _Programs:
         alg = self.algebra
         if not beliefs:
             return beliefs
-        others = [
-            alg.over(lax.full_like(t, alg.one) if alg.chances else jnp.broadcast_to(total, t.shape), t) for t in told[0]
-        ]
-        return [[alg.times(b, o[:, :, None]) for b, o in zip(beliefs[0], others, strict=True)], *beliefs[1:]]
+        if alg.chances:
+            roots = [alg.over(b, t[:, :, None]) for b, t in zip(beliefs[0], told[0], strict=True)]
+        else:
+            others = [alg.over(jnp.broadcast_to(total, t.shape), t) for t in told[0]]
+            roots = [alg.times(b, o[:, :, None]) for b, o in zip(beliefs[0], others, strict=True)]
+        return [roots, *beliefs[1:]]
 
     def _distribute(self, beliefs: list[list[Array]], told: list[list[Array]], index: Array) -> Array:
         """Down: the marginals of all variables."""

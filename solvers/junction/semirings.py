@@ -39,7 +39,7 @@ class Semiring:
 
     def table(self, values: Any) -> Table:
         """An array of this element type. Raises `ValueError` for a nan or an infinity that is not the zero."""
-        found = np.asarray(values, dtype=self.dtype)
+        found: Table = np.asarray(values, dtype=self.dtype)
         if self.dtype is float and not np.isfinite(found).all():
             bad = ~(np.isfinite(found) | (found == self.zero))
             if bad.any():
@@ -50,7 +50,7 @@ class Semiring:
 
     def mask(self, support: Any) -> Table:
         """One where the support is, zero elsewhere."""
-        found: Table = np.empty(np.shape(support), dtype=self.dtype)
+        found: Table = np.empty(np.shape(support), self.dtype)
         found[...] = self.zero
         found[np.asarray(support, dtype=bool)] = self.one
         return found

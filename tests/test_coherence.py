@@ -298,6 +298,16 @@ def test_a_conditional_that_may_be_settled_later_is_bound_by_nothing():
     assert bounds(WORDS, must, "c", "a").high.value == 0
 
 
+def test_a_hedge_wins_also_where_its_own_bets_are_on_and_the_ticket_is_called_off():
+    """The proof of such a bound has a second part, which must cover every bet of the first."""
+    quotes = [quote("not b", bid=0), quote("a and b", bid="1/2"), quote("a and b and c", bid="1/7", given="a and c"),
+              quote("c", bid="1/3", ask="4/7", given="a")]  # fmt: skip
+    found = bounds(WORDS, quotes, "c", "not (b and c)")
+    for value, inside in ((found.low.value, True), (found.high.value, True), (F(1, 2), F(1, 2) in found)):
+        more = [*quotes, quote("c", value, given="not (b and c)", name="it")]
+        assert check_quotes(WORDS, more, smallest=False).coherent == inside
+
+
 # ------------------------------------------------------------------------------ reports
 
 

@@ -79,9 +79,10 @@ def layer(
     """Chances of the columns in which one of the quotes is on, under which nobody expects to win; or stakes.
 
     strict: where given, these quotes are met if that can be, the others as far as it goes; the answer is then chances.
-    columns: where given, only these may have chances, and stakes need win only there.
+    columns: where given, only these may have chances, and stakes win in every one of them; else, stakes win wherever one
+    of the bets placed is on.
     """
-    rows = book.sides(some)
+    rows, everywhere = book.sides(some), columns is not None
     columns = book.live(some) if columns is None else columns
     if len(set(some)) < len(book.quotes):
         columns = columns[distinct(book.codes[list(some)][:, columns])[1]]
@@ -92,7 +93,7 @@ def layer(
     matrix = book.matrix(rows, chosen)
     solved = roughly(matrix, rows, costs)
     if solved is not None and strict is None:
-        quick = _rounded(book, rows, solved.y, columns, solved.value)
+        quick = _rounded(book, rows, solved.y, columns, solved.value, everywhere)
         if quick is not None:
             return quick
     return _exactly(book, rows, columns, chosen, costs, solved, strict)
@@ -160,7 +161,9 @@ def _costs(rows: Sequence[Row], strict: set[int]) -> list[float]:
 _ROUND = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 200, 500, 1000, 10_000, 1_000_000)
 
 
-def _rounded(book: Book, rows: Sequence[Row], y: Any, columns: Any, value: float) -> Winning | None:
+def _rounded(
+    book: Book, rows: Sequence[Row], y: Any, columns: Any, value: float, everywhere: bool
+) -> Winning | None:
     """Small whole stakes near y that win nearly as much for their size in every column that matters, if there are any."""
     import numpy as np
 
@@ -170,7 +173,7 @@ def _rounded(book: Book, rows: Sequence[Row], y: Any, columns: Any, value: float
     best: Winning | None = None
     for most in _ROUND:
         tickets = np.rint(y / largest * most).astype(np.int64)
-        won = guaranteed(book, rows, tickets.tolist(), columns)
+        won = guaranteed(book, rows, tickets.tolist(), columns, everywhere)
         if won is None:
             continue
         found = Winning(_named(rows, [Fraction(int(t)) for t in tickets]))
@@ -180,8 +183,10 @@ def _rounded(book: Book, rows: Sequence[Row], y: Any, columns: Any, value: float
     return best
 
 
-def guaranteed(book: Book, rows: Sequence[Row], tickets: Sequence[int], columns: Any) -> Fraction | None:
-    """What whole stakes win at least, in the columns in which a bet placed is on; `None` if that is not above 0."""
+def guaranteed(
+    book: Book, rows: Sequence[Row], tickets: Sequence[int], columns: Any, everywhere: bool = False
+) -> Fraction | None:
+    """What whole stakes win at least, in the columns in which a bet placed is on or in all; `None` if that is not above 0."""
     import numpy as np
 
     placed = [(row, t) for row, t in zip(rows, tickets, strict=True) if t]
@@ -192,7 +197,7 @@ def guaranteed(book: Book, rows: Sequence[Row], tickets: Sequence[int], columns:
     reach = sum(abs(f) * max(map(abs, row.gains)) for f, (row, _) in zip(factors, placed, strict=True))
     kind: Any = np.int64 if reach < 1 << 62 else object
     total = np.zeros(len(columns), kind)
-    on = np.zeros(len(columns), bool)
+    on = np.full(len(columns), everywhere)
     for f, (row, _) in zip(factors, placed, strict=True):
         codes = book.codes[row.quote, columns]
         total += np.array([f * g for g in row.gains], kind)[codes]

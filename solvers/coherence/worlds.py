@@ -110,7 +110,7 @@ class Worlds:
             raise ValueError("these worlds know no text: build them by `Worlds.over` or `Worlds.of`, or give terms")
         from opengames.dsl.check import check
 
-        lines = [f"query quoted_{i}_ = {ask} of {self.channel or _ALL}" for i, (_, ask) in enumerate(named)]
+        lines = [f"query quoted_{i}_ = {' '.join(ask.split())} of {self.channel or _ALL}" for i, (_, ask) in enumerate(named)]
         checked = check("\n".join([self.text, *lines]), "quotes", self.params)
         first = self.text.count("\n") + 2
         wrong = [d for d in errors(checked.diagnostics) if d.span is not None and d.span.line >= first]

@@ -16,6 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from opengames.assurance_case import Assurance, assurance
     from opengames.diagnostics import Diagnostic, Refusal
     from opengames.dsl.explain import explain
     from opengames.dsl.source import up_to
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from opengames.session import Model, load, loads
 
 _HOMES = {
+    "Assurance": "assurance_case", "assurance": "assurance_case",
     "Answer": "results", "Claim": "results", "Diagnostic": "diagnostics", "Drawing": "game_handle", "Handle": "game_handle",
     "Model": "session", "Outcomes": "sampled.draws", "Refusal": "diagnostics", "Results": "results",
     "RunResult": "run_results", "Uniforms": "sampled.draws", "explain": "dsl.explain", "load": "session",
@@ -46,6 +48,6 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
-    "Answer", "Claim", "Diagnostic", "Drawing", "Handle", "Model", "Outcomes", "Refusal", "Results", "RunResult",
-    "Uniforms", "explain", "load", "loads", "up_to",
+    "Answer", "Assurance", "Claim", "Diagnostic", "Drawing", "Handle", "Model", "Outcomes", "Refusal", "Results", "RunResult",
+    "Uniforms", "assurance", "explain", "load", "loads", "up_to",
 ]  # fmt: skip

@@ -51,7 +51,8 @@ def claim(desk: Desk, question: Question) -> Claim:
         said, work.because = "unknown", [*work.because, *_sentences(advised)]
     return Claim(
         question.name, said, work.method(), question.text, tuple(work.because), work.counterexample,
-        work.runs if said in ("supported", "not supported") else None, perf_counter() - start,
+        work.runs if said in ("supported", "not supported") else None, perf_counter() - start, work.failed,
+        tuple(work.contracts),
     )  # fmt: skip
 
 

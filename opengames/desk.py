@@ -61,6 +61,8 @@ class Work:
     interval: tuple[float, float] | None = None
     runs: int | None = None
     tried: int | None = None  # the runs in which changes were tried, where the answer rests on them
+    failed: int | None = None  # the runs in which a claim about each play failed
+    contracts: list[str] = field(default_factory=list)  # what a proof took for granted
     certificate: Any = None
     game: str | None = None
     over: Space | None = None  # of the values of a distribution

@@ -54,6 +54,7 @@ def verdict(work: Work) -> str:
         raise Undecided("; ".join(found.reasons) or "z3 could not decide it")
     _tell(work, found)
     return found.verdict
+    work.contracts += found.contracts
 
 
 def instead(work: Work, refused: Refusal) -> str | None:

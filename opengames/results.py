@@ -11,11 +11,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from fractions import Fraction
-from typing import Any
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from opengames.diagnostics import refuse
 from opengames.show import digits, in_full, number, ratio, show
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space, index_points
+
+if TYPE_CHECKING:
+    from opengames.session import Model
 
 _LONGEST_RATIO = 24
 """Digits of an exact number beyond which a decimal is printed instead (`to_dict` keeps the number)."""
@@ -42,7 +47,8 @@ class Claim:
 
     verdict: `proved`, `refuted`, `supported`, `not supported` or `unknown`. method: how it was found, such as
     "exact, 25 deviations". text: the claim as written. because: sentences in the model's words. counterexample: the
-    failing assignment or the better move as `.game` text. runs: of an estimate. seconds: taken to decide.
+    failing assignment or the better move as `.game` text. runs: of an estimate. seconds: taken to decide. failed: in how
+    many of the runs a claim about each play failed. contracts: what a proof took for granted.
     """
 
     name: str
@@ -53,6 +59,8 @@ class Claim:
     counterexample: str | None = None
     runs: int | None = None
     seconds: float = field(default=0.0, compare=False)
+    failed: int | None = None
+    contracts: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -168,10 +176,14 @@ class Answer:
 
 
 class Results(tuple[Any, ...]):
-    """Several answers or claims, in the order of the text; also by name."""
+    """Several answers or claims, in the order of the text; also by name. model: whose they are."""
 
-    def __new__(cls, found: Iterable[Claim | Answer]) -> Results:
-        return super().__new__(cls, tuple(found))
+    model: Model | None
+
+    def __new__(cls, found: Iterable[Claim | Answer], model: Model | None = None) -> Results:
+        made = super().__new__(cls, tuple(found))
+        made.model = model
+        return made
 
     def __getitem__(self, key: Any) -> Any:
         if isinstance(key, str):
@@ -185,6 +197,19 @@ class Results(tuple[Any, ...]):
     def ok(self) -> bool:
         """Whether no claim among them fails or stays open."""
         return all(each.holds for each in self if isinstance(each, Claim))
+
+    def report(self, path: str | PathLike[str]) -> Path:
+        """Write an assurance case of these claims to a file that ends in `.html`, `.md` or `.json`.
+
+        Raises `Refusal` (`bad-argument`) for answers to queries, and for another ending.
+        """
+        from opengames.assurance_case import case
+
+        model = self.model
+        if model is None or not all(isinstance(each, Claim) for each in self):
+            raise refuse("bad-argument", "a report is made of claims", help="`m.verify().report(...)`")
+        asked = {q.name: q for q in model.questions("verify")}
+        return case(model, ((asked[each.name], each) for each in self)).report(Path(path))
 
     def __repr__(self) -> str:
         return "\n".join(map(repr, self))

@@ -101,6 +101,11 @@ class Model:
     # ----------------------------------------------------------------------------- params
 
     @property
+    def given(self) -> Mapping[str, Any]:
+        """The params that were supplied, as they were."""
+        return dict(self._given)
+
+    @property
     def params(self) -> Params:
         """The params by name, each with its value as the text writes it."""
         return Params(self.program)
@@ -124,7 +129,7 @@ class Model:
         from opengames.results import Results
 
         with self._explained():
-            return Results(self.claim(q) for q in self.questions("verify", names))
+            return Results((self.claim(q) for q in self.questions("verify", names)), self)
 
     def claim(self, question: Question) -> Any:
         """The verdict on one claim."""

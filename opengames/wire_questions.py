@@ -72,10 +72,10 @@ def of_runs(work: Work, diagram: Diagram, term: Term) -> str:
     runs, seed = work.runs_and_seed()
     held = estimates.per_run(work.program, diagram, {"claim": (term, BOOL)}, runs, seed, work.desk.params)["claim"]
     work.methods[simulated(runs, seed)] = None
-    work.runs = runs
+    work.runs, work.failed = runs, int((~held).sum())
     if held.all():
         return "supported"
-    work.because.append(f"it fails in {int((~held).sum()):,} of {runs:,} runs, first in run {int((~held).argmax())}")
+    work.because.append(f"it fails in {work.failed:,} of {runs:,} runs, first in run {int((~held).argmax())}")
     return "not supported"
 
 

@@ -39,7 +39,8 @@ class Asking:
 
     kind: `verify` or `query`. verb: for the line of progress. field: of the answers in the JSON object.
     refused: what a line about a question without an answer begins with; refusal: what its entry has besides.
-    none: what is said of a text without such questions.
+    none: what is said of a text without such questions. finish: is given the model and what came of each question, an
+    answer or a `Refusal`, at the end.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Asking:
     answer: Callable[[Model, Question], Any]
     holds: Callable[[Any], bool]
     show: Callable[[Any, int, argparse.Namespace], None]
+    finish: Callable[[Model, list[tuple[Question, Any]], argparse.Namespace], None] | None = None
 
 
 def configure(parser: argparse.ArgumentParser, questions: str) -> None:
@@ -74,12 +76,14 @@ def ask(asking: Asking, args: argparse.Namespace) -> int:
     widest = max((len(q.name) for q in chosen), default=0)
     status, sources = FINE, {asked.name: asked.text}
     answers: list[dict[str, Any]] = []
+    outcomes: list[tuple[Question, Any]] = []
     told: tuple[Diagnostic, ...] = ()
     for question in chosen:
         try:
             with progress(f"{asking.verb} {question.name}"):
                 answer = asking.answer(asked, question)
         except Refusal as refused:
+            outcomes.append((question, refused))
             status = max(status, FAILS if undecided(d.code for d in refused.diagnostics) else WRONG)
             found = to_data(refused.diagnostics, sources)
             answers.append({"kind": "refusal", "name": question.name, **asking.refusal, "diagnostics": found})
@@ -91,10 +95,13 @@ def ask(asking: Asking, args: argparse.Namespace) -> int:
                 told = refused.diagnostics
             continue
         status = max(status, FINE if asking.holds(answer) else FAILS)
+        outcomes.append((question, answer))
         answers.append(answer.to_dict())
         if not args.json:
             asking.show(answer, widest, args)
             sys.stdout.flush()
+    if asking.finish is not None and outcomes:
+        asking.finish(asked, outcomes, args)
     if args.json:
         print_json(asking.kind, ok=status == FINE, file=asked.name, **{asking.field: answers})
     elif not answers:

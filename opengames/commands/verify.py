@@ -8,6 +8,7 @@
 
   opengames verify auction.game
   opengames verify reservation.game threshold_is_best --set K=2
+  opengames verify auction.game --report auction.html
 
 Exit status: 0 if every claim is proved or supported, 1 if one is not, 2 if the text or the data is wrong.
 """
@@ -15,27 +16,39 @@ Exit status: 0 if every claim is proved or supported, 1 if one is not, 2 if the 
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Any
 
 from opengames.commands import asking
 from opengames.commands.common import few, say
 
 if TYPE_CHECKING:
+    from opengames.program import Question
     from opengames.results import Claim
+    from opengames.session import Model
 
 _STYLES = {"proved": "1;32", "supported": "1;34", "refuted": "1;31", "not supported": "1;31", "unknown": "1;33"}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     asking.configure(parser, "claims")
+    parser.add_argument(
+        "--report", metavar="FILE",
+        help="write an assurance case: what was claimed of what, how it was shown; .html, .md or .json",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
+    if args.report is not None:
+        from opengames.assurance_case import form_of
+
+        form_of(args.report)
     return asking.ask(
         asking.Asking(
             "verify", "deciding", "claims", _no_verdict, {"holds": False},
             "makes no claims: a claim reads `verify NAME: ...`",
             lambda model, question: model.claim(question), lambda claim: claim.holds, _print,
+            _report if args.report is not None else None,
         ),
         args,
     )  # fmt: skip
@@ -43,6 +56,15 @@ def run(args: argparse.Namespace) -> int:
 
 def _no_verdict(name: str, args: argparse.Namespace) -> str:
     return f"{say('no verdict', '1;31', args)} {name}"
+
+
+def _report(model: Model, outcomes: list[tuple[Question, Any]], args: argparse.Namespace) -> None:
+    from opengames.assurance_case import case
+
+    made = case(model, outcomes)
+    made.report(args.report)
+    said = f"report: {args.report}, {made.verdict}, the weakest of {len(made.leaves)}"
+    print(f"{said} claim{'' if len(made.leaves) == 1 else 's'}", file=sys.stderr)
 
 
 def _print(claim: Claim, widest: int, args: argparse.Namespace) -> None:

@@ -726,6 +726,22 @@ def test_an_event_as_likely_as_one_in_a_googol_is_not_impossible():
     assert market.price("a") == pytest.approx(0.5)
 
 
+def test_money_is_refused_before_counting_it_stops_being_exact():
+    market = open_market({"a": (False, True)}, factors=[(["a"], [0.5, 0.5])], depth=1e7)
+    market.join("ann", 4e6)
+    market.buy("ann", "a", 3e6)
+    state = market.state
+    for act in (lambda: market.buy("ann", "a", 3e6), lambda: market.join("bob", 1e7)):
+        with pytest.raises(Refusal) as refused:
+            act()
+        assert codes(refused) == ["bad-amount"] and market.state is state
+    coarse = open_market({"a": (False, True)}, factors=[(["a"], [0.5, 0.5])], depth=1e7, tick=1e-6)
+    coarse.join("ann", 4e6)
+    coarse.buy("ann", "a", 3e6)
+    coarse.buy("ann", "a", 3e6)
+    assert coarse.books().balanced
+
+
 def test_acts_are_pure_functions():
     from opengames.solvers.market import perform
 

@@ -24,12 +24,12 @@ from opengames.solvers.market.state import Account, in_dollars
 
 def home_of(layout: Layout, scope: Scope) -> int:
     """The clique that a scope's tables are kept in."""
-    found = layout.memo.get(scope)
+    found = layout.homes.get(scope)
     if found is None:
         found = layout.tree.home(scope)
         assert found is not None, f"no clique holds {scope}"
-        layout.memo[scope] = found
-    return int(found)
+        layout.homes[scope] = found
+    return found
 
 
 def least_at(layout: Layout, found: Account, clique: int) -> Numbers:
@@ -190,6 +190,12 @@ class Worth:
     least: float
     expected: float
     most: float
+
+    def __repr__(self) -> str:
+        return f"at least {self.least:,.4f} $, expected {self.expected:,.4f} $, at most {self.most:,.4f} $"
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self!r}</div>"
 
     def to_dict(self) -> dict[str, Any]:
         return {"least": self.least, "expected": self.expected, "most": self.most}

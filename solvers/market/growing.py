@@ -16,9 +16,11 @@ from opengames.solvers.junction.tree import junction_tree
 from opengames.solvers.market.beliefs import believed
 from opengames.solvers.market.fitting import Chains, Counter, is_counter
 from opengames.solvers.market.layout import Layout, Numbers, Scope, laid_out
+from opengames.solvers.market.layout import keep as remember
 from opengames.solvers.market.state import Frame, State, frame_marks, wrapped
 
 Factors = Mapping[Scope, Numbers]
+_GROWN = 32
 
 
 def frame_for(
@@ -53,8 +55,8 @@ def grown(
     Counters that nothing depends on any more are left out. keep: the set stays together for good. Raises `TooWide`.
     """
     frame = state.frame
-    key = ("grown", scope, tuple(c.name for c in counters), keep, len(state.traded))
-    known = frame.layout.memo.get(key)
+    key = (scope, tuple(c.name for c in counters), keep, len(state.traded))
+    known = frame.layout.grown.get(key)
     if known is not None:
         return known
     prior = dict(state.prior)
@@ -69,7 +71,7 @@ def grown(
     links = (*frame.links, scope) if keep else frame.links
     orders = {**frame.chains, **(chains or {})}
     made = frame_for(values, frame.settled, prior, (*held, scope), links, frame.hidden, state.cells, orders)
-    frame.layout.memo[key] = made, prior
+    remember(frame.layout.grown, key, (made, prior), _GROWN)
     return made, prior
 
 

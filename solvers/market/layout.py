@@ -40,11 +40,14 @@ class Edge:
 
 @dataclass(frozen=True, eq=False)
 class Layout:
-    """A tree, its edges and its support. memo: what has been looked up in it, kept by whoever looked."""
+    """A tree, its edges and its support. homes, claims, grown: what has been looked up, kept by whoever looked (see
+    `keep`): cliques of scopes, places of claims, and the frames that this one was grown to."""
 
     tree: JunctionTree
     support: tuple[NDArray[np.bool_] | None, ...]
-    memo: dict[Any, Any] = field(default_factory=dict)
+    homes: dict[Scope, int] = field(default_factory=dict)
+    claims: dict[Any, Any] = field(default_factory=dict)
+    grown: dict[Any, Any] = field(default_factory=dict)
 
     @cached_property
     def edges(self) -> tuple[Edge | None, ...]:
@@ -67,6 +70,13 @@ class Layout:
     def expanded(self, scope: Scope, table: NDArray[Any], clique: int) -> NDArray[Any]:
         """A table over `scope`, with the axes of a clique that holds it (of length one where it lacks a variable)."""
         return aligned(scope, table, self.tree.cliques[clique])
+
+
+def keep(known: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    """Remember a value; beyond `most`, the one kept longest is forgotten."""
+    if len(known) >= most:
+        del known[next(iter(known))]
+    known[key] = value
 
 
 def edges_of(tree: JunctionTree) -> tuple[Edge | None, ...]:
@@ -127,4 +137,4 @@ def laid_out(tree: JunctionTree, factors: Mapping[Scope, Numbers]) -> Layout:
     return Layout(tree, tuple(None if t.all() else t for t in tables))
 
 
-__all__ = ["Edge", "Layout", "Numbers", "Scope", "aligned", "edges_of", "laid_out", "rows_of"]
+__all__ = ["Edge", "Layout", "Numbers", "Scope", "aligned", "edges_of", "keep", "laid_out", "rows_of"]

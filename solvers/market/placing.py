@@ -22,10 +22,11 @@ from opengames.solvers.market.beliefs import Beliefs
 from opengames.solvers.market.events import ALWAYS, AtLeast, Event, Is, Not, all_of, variables_of, with_values
 from opengames.solvers.market.fitting import LARGEST, Counter, Fitted, fit, is_counter
 from opengames.solvers.market.growing import grown, rooted
-from opengames.solvers.market.layout import Layout, Numbers, Scope, aligned
+from opengames.solvers.market.layout import Layout, Numbers, Scope, aligned, keep
 from opengames.solvers.market.state import Frame, State
 
 _TRIES = 24
+_CLAIMS = 20_000
 
 
 @dataclass(frozen=True)
@@ -108,16 +109,16 @@ class Placed:
 
 def place(state: State, claim: Claim) -> Placed:
     """The claim in the state's tree, or in one grown for it. Raises `Refusal` (`over-budget`)."""
-    memo = state.frame.layout.memo
-    known = memo.get(claim)
-    if known is not None and (known.frame is state.frame):
+    claims = state.frame.layout.claims
+    known = claims.get(claim)
+    if known is not None:
         return known
     try:
         found = _place(state, claim)
     except TooWide as wide:
         raise _too_wide(state, claim, wide) from None
     if found.frame is state.frame:
-        memo[claim] = found
+        keep(claims, claim, found, _CLAIMS)
     return found
 
 

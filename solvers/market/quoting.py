@@ -46,7 +46,7 @@ def asked(state: State, claim: Claim) -> Quote:
 
     Raises `Refusal` (`impossible-condition`, `over-budget`).
     """
-    if claim not in state.frame.layout.memo:
+    if claim not in state.frame.layout.claims:
         found = coded(state, claim)
         away = [] if found.counters else away_from(state.frame, found.scope)
         if away and prod(len(state.frame.values[n]) for n in away) <= _SET:

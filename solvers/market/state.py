@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from opengames.diagnostics import refuse
 from opengames.solvers.junction.tree import JunctionTree
 from opengames.solvers.market.beliefs import Beliefs
 from opengames.solvers.market.fitting import Chains, is_counter
@@ -49,12 +50,18 @@ class Account:
     floor: float = 0.0
 
     def with_block(self, scope: Scope, gains: Numbers) -> Account:
-        """The account with gains added to the block of a scope."""
+        """The account with gains added to the block of a scope. Raises `Refusal` (`bad-amount`)."""
         blocks = dict(self.blocks)
         old = blocks.get(scope)
         new = gains if old is None else old + gains
         blocks[scope] = new
-        floor = self.floor + float(new.min()) - (0.0 if old is None else float(old.min()))
+        low, high = float(new.min()), float(new.max())
+        if max(high, -low) > MOST_TICKS:
+            raise refuse(
+                "bad-amount", "what could be won or lost here is more than a market counts",
+                help="open the market with a coarser tick",
+            )  # fmt: skip
+        floor = self.floor + low - (0.0 if old is None else float(old.min()))
         return Account(self.put_in, self.cash, blocks, floor)
 
 

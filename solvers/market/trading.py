@@ -44,6 +44,15 @@ class Limits:
     sell: float
     buy: float
 
+    def __repr__(self) -> str:
+        return (
+            f"from {self.low:.4f} to {self.high:.4f}, now {self.price:.4f}: "
+            f"sell at most {self.sell:,.4f} shares, buy at most {self.buy:,.4f}"
+        )
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self!r}</div>"
+
     def to_dict(self) -> dict[str, Any]:
         return {"low": self.low, "price": self.price, "high": self.high, "sell": self.sell, "buy": self.buy}
 

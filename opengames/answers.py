@@ -15,7 +15,7 @@ from itertools import product
 from time import perf_counter
 from typing import Any
 
-from opengames import game_questions, method_options, proof_questions, wire_questions
+from opengames import game_questions, method_options, proof_questions, symbolic_questions, wire_questions
 from opengames.cases import Undecided, assignments, bounded, count, parts, search
 from opengames.desk import Desk, Work, cannot, estimate_name
 from opengames.diagnostics import Diagnostic, Refusal
@@ -85,6 +85,8 @@ def verdict(work: Work) -> str:
     """The verdict on the claim that is being answered. Raises `Undecided` where it stays open."""
     term = work.question.term
     work.check_method()
+    if symbolic_questions.wanted(work):
+        return symbolic_questions.verdict(work)
     if proof_questions.wanted(work):
         return proof_questions.verdict(work)
     asks = any(isinstance(t, Ask) for t in parts(term))
@@ -150,6 +152,9 @@ def _of_plays(work: Work, term: Term) -> str:
             f"`{work.question.of}` has decisions and no strategy is named: a claim about all strategies is for the proved "
             "reading; ask `by z3`, leave `by` out, or name a strategy with `under`"
         )
+    proof = proof_questions.before(work, diagram)
+    if proof is not None:
+        return proof
     try:
         chance = wire_questions.exactly(work, Ask("P", (term,), at=work.question.at), diagram)
     except Refusal as refused:
@@ -174,6 +179,8 @@ def value(work: Work) -> tuple[Any, Space | None]:
     """The value of the query that is being answered and its space, `None` for what is no value of a space."""
     term = work.question.term
     work.check_method()
+    if symbolic_questions.wanted(work):
+        return symbolic_questions.value(work)
     if isinstance(term, Ask) and term.op in _WHOLE:
         whole = wire_questions.distribution if term.op == "distribution" else game_questions.whole
         return whole(work, term), None

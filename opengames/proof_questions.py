@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from opengames.cases import CASES, Undecided, count, parts
 from opengames.desk import Work
 from opengames.diagnostics import Refusal
-from opengames.diagram import Decide, Diagram, walk
+from opengames.diagram import Decide, Diagram, Loop, walk
 from opengames.show import show
 from opengames.spaces import is_finite
 from opengames.terms import Apply, Ask, Fold, Term, free
@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 
 SECONDS = 5
 """That a proof may take where `by z3[seconds = ...]` does not say."""
+BEFORE = 2
+"""That it may take before the exact reading is tried."""
 
 _ASKS = frozenset({"same", "feasible"})
-_LINES = 12
+_LINES = 8
 
 
 def wanted(work: Work) -> bool:
@@ -43,18 +45,35 @@ def wanted(work: Work) -> bool:
     return bool(diagram.inputs) or any(isinstance(box, Decide) for _, box in walk(diagram))
 
 
-def verdict(work: Work) -> str:
-    """The verdict of the proved reading. Raises `Undecided` where it has none."""
+def verdict(work: Work, most: float | None = None) -> str:
+    """The verdict of the proved reading, within `most` seconds. Raises `Undecided` where it has none."""
     from opengames.proved.claims import decide
 
     diagram = _diagram(work)
-    found = decide(work.program, work.question.term, work.desk.params, diagram, seconds(work))
+    found = decide(
+        work.program, work.question.term, work.desk.params, diagram, work.question.under is not None, _seconds(work, most)
+    )
     work.methods[_method(found, diagram)] = None
+    work.contracts += found.contracts
     if found.verdict == "unknown":
         raise Undecided("; ".join(found.reasons) or "z3 could not decide it")
     _tell(work, found)
     return found.verdict
-    work.contracts += found.contracts
+
+
+def before(work: Work, diagram: Diagram) -> str | None:
+    """The verdict on a claim about plays whose histories the exact reading would keep apart without end: where loops carry
+    real quantities. `None` where there is none within a short time.
+    """
+    if work.question.by is not None or not any(
+        isinstance(box, Loop) and any(not is_finite(c.space) for c in box.carry) for _, box in walk(diagram)
+    ):
+        return None
+    try:
+        return verdict(work, BEFORE)
+    except Undecided:
+        work.methods.clear()
+        return None
 
 
 def instead(work: Work, refused: Refusal) -> str | None:
@@ -69,10 +88,9 @@ def instead(work: Work, refused: Refusal) -> str | None:
         return None
 
 
-def seconds(work: Work) -> float:
-    """How long the proof may take."""
+def _seconds(work: Work, most: float | None) -> float:
     options = dict(work.question.by.options) if work.question.by is not None else {}
-    return float(options.get("seconds", SECONDS))
+    return float(options.get("seconds", SECONDS if most is None else most))
 
 
 def _diagram(work: Work) -> Diagram | None:
@@ -133,4 +151,4 @@ def _tell(work: Work, found: Finding) -> None:
     work.because += found.reasons
 
 
-__all__ = ["SECONDS", "instead", "seconds", "verdict", "wanted"]
+__all__ = ["BEFORE", "SECONDS", "before", "instead", "verdict", "wanted"]

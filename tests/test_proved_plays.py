@@ -252,12 +252,18 @@ def test_a_move_that_is_only_known_by_its_rules_refutes_nothing():
         decide out: real by op seeing load earning 0 - out subject to { serve: out >= load
             most: out <= 20 }
     }
+    game Priced(load: [0, 10]) -> (out: real, price: real) {
+        decide out: real by op seeing load earning 0 - out subject to { serve: out >= load }
+        price = dual(serve)
+    }
     verify within: out <= 20 of Clear
     verify tight: out == load of Clear
+    verify least: out == load of Priced
     """
-    within, tight = og.loads(text).verify()
+    within, tight, least = og.loads(text).verify()
     assert within.verdict == "proved"
-    assert tight.verdict == "unknown" and "best move was not worked out" in tight.because[0]
+    assert tight.verdict == "refuted"  # of all strategies of op
+    assert least.verdict == "unknown" and "best move was not worked out" in least.because[0]
 
 
 def test_duals_have_their_signs():

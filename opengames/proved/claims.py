@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import z3
+
 from opengames.cases import Undecided
 from opengames.diagram import Diagram
 from opengames.program import Program
@@ -23,9 +25,16 @@ from opengames.terms import Ask, Term, free
 
 
 def decide(
-    program: Program, term: Term, params: Mapping[str, Any], diagram: Diagram | None = None, seconds: float = SECONDS
+    program: Program,
+    term: Term,
+    params: Mapping[str, Any],
+    diagram: Diagram | None = None,
+    planned: bool = False,
+    seconds: float = SECONDS,
 ) -> Finding:
     """The finding about a claim; over the wires of `diagram`, in every play, where it mentions some.
+
+    planned: a strategy is plugged into the diagram.
 
     Raises `Undecided` for what the proved reading cannot take, `Refusal` where evaluating a param's value does.
     """
@@ -39,10 +48,17 @@ def decide(
         raise Undecided(f"`{term.op}` cannot stand in a claim that is proved over the reals")
 
     prover = Prover(program.funs, params, Clock.start(seconds), ask)
+    try:
+        return _decide(prover, program, term, diagram, planned)
+    except z3.Z3Exception as fault:
+        raise Undecided(f"z3 gave up: {fault}") from None
+
+
+def _decide(prover: Prover, program: Program, term: Term, diagram: Diagram | None, planned: bool) -> Finding:
     if free(term):
         if diagram is None:
             raise Undecided("it asks about wires, and no game or channel is named: add `of NAME`")
-        return decide_play(prover, diagram, term)
+        return decide_play(prover, diagram, term, planned)
     iters, body = prefix(normal(term, program.funs))
     if isinstance(body, Ask) and body.op == "feasible":
         found = feasible.corners(prover, program.diagrams, iters, body)

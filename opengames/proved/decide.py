@@ -46,6 +46,7 @@ GROUND = 200_000
 _DEPTH = 5
 _GOALS = 200
 _PROBES = 48
+_SAID = 8
 _MANY = 150  # facts beyond which those near a goal are tried alone
 
 
@@ -180,10 +181,9 @@ class Case:
 
     def finding(self) -> Finding:
         """Decide it."""
-        large = isinstance(self.body, Fold) and self.body.op == "or" and (
-            not all(is_finite(s) for _, s in self.body.iters) or count(self.body.iters) > EXPANDED
-        )
-        if large and all(is_finite(s) for _, s in self.body.iters):  # type: ignore[union-attr]
+        inner = self.body if isinstance(self.body, Fold) and self.body.op == "or" else None
+        large = inner is not None and (not _finite(inner) or count(inner.iters) > EXPANDED)
+        if inner is not None and large and _finite(inner):
             return self._instantiated()
         try:
             return self.at_once(quantifiers=False, clock=self.prover.clock)
@@ -294,6 +294,8 @@ class Case:
 
     def fault(self, witness: Assignment) -> str | None:
         """What evaluation says about a witness at which the claim has no value."""
+        if not self._evaluates():
+            return None
         try:
             search(self._at(witness), self.prover.funs, self.prover.params)
         except Refusal as refused:
@@ -329,7 +331,7 @@ class Case:
 
     def _settled(self, holds: Truth, assumed: Facts, tr: Translator) -> Finding:
         """A claim without variables that is not proved: refuted if it cannot hold either."""
-        if not is_open(self.body, self.prover.funs):
+        if not is_open(self.body, self.prover.funs):  # else the translation is only good for refuting
             reply = satisfy(tr.complete(holds, assumed), self.prover.clock.part(0.5))
             if reply.status == "unsat":
                 return Finding("refuted", [], (), tuple(tr.contracts), 1)
@@ -359,7 +361,7 @@ class Case:
 
     def _probed(self, tr: Translator) -> Finding | None:
         """A refutation at one of some plain values, where the models of laws are none. Looked for with floats, then replayed."""
-        if not self.iters or is_open(self.body, self.prover.funs):
+        if not self.iters or not self._evaluates():
             return None
         holds = compile_term(self.body, self.prover.funs, self.prover.params, float)
         for i in range(_PROBES):
@@ -373,6 +375,10 @@ class Case:
             if fails and self.replayed(witness).verdict == "refuted":
                 return Finding("refuted", witness, (), (), 1)
         return None
+
+    def _evaluates(self) -> bool:
+        """Whether the body has a value that can be computed once its variables are known."""
+        return not is_open(self.body, self.prover.funs) and not any(isinstance(t, Ask) for t in parts(self.body))
 
     def left_open(self) -> list[tuple[Value, Space]]:
         """What a model gives values to, with the spaces."""
@@ -419,22 +425,29 @@ class Case:
         """Values of the inner variables for which the claim holds at the witness; `None` if there are none."""
         inner = self._at(witness)
         assert isinstance(inner, Fold)
-        if all(is_finite(s) for _, s in inner.iters) and not is_open(inner.body, self.prover.funs):
-            body = inner.body if inner.where is None else Prim("and", (inner.where, inner.body))
-            holds = compile_term(body, self.prover.funs, self.prover.params)
-            names = [n for n, _ in inner.iters]
-            for values in islice(product(*(tuple(points(s)) for _, s in inner.iters)), GROUND * 10):
-                env = dict(zip(names, values, strict=True))
-                if holds(env):
-                    return env
-            return None
-        found = self.prover.decide(inner, self.depth + 1)
+        names = [n for n, _ in inner.iters]
+        if _finite(inner):
+            iters, body = prefix(normal(inner, self.prover.funs, True))
+            found = Case(self.prover, body, self.depth + 1, iters, iters).finding()
+        else:
+            found = self.prover.decide(inner, self.depth + 1).flipped()
+        if found.verdict == "unknown" and _finite(inner) and count(inner.iters) <= GROUND and self._evaluates():
+            return self._tried(inner, witness)
         if found.verdict == "unknown":
             raise Undecided("; ".join(found.reasons))
-        if found.verdict == "refuted":
+        if found.verdict == "proved":
             return None
-        named = [n for n, _ in inner.iters]
-        return {n: value for n, (_, value, _) in zip(named, found.witness, strict=False)}
+        return {n: value for n, (_, value, _) in zip(names, found.witness, strict=False)}
+
+    def _tried(self, inner: Fold, witness: Assignment) -> dict[str, Any] | None:
+        body = inner.body if inner.where is None else Prim("and", (inner.where, inner.body))
+        holds = compile_term(body, self.prover.funs, self.prover.params)
+        cases = product(*(tuple(points(s)) for _, s in inner.iters))
+        names = [n for n, _ in inner.iters]
+        try:
+            return next((e for e in (dict(zip(names, x, strict=True)) for x in cases) if holds(e)), None)
+        except Refusal as refused:
+            raise Undecided(f"at {at(witness)}: {refused.diagnostics[0].headline}") from None
 
     def _inner_duties(self, inner: Fold) -> Finding | None:
         """What the body needs, for all values of the inner variables too."""
@@ -458,6 +471,10 @@ class Case:
         return Finding("unknown", [], (f"it was not shown that the claim has a value everywhere {reply.why}".rstrip(),))
 
 
+def _finite(term: Fold) -> bool:
+    return all(is_finite(s) for _, s in term.iters)
+
+
 def probe(space: Space, random: Random, size: int) -> Any:
     """A plain value of a space, by chance; larger ones later."""
     match space:
@@ -477,7 +494,8 @@ def probe(space: Space, random: Random, size: int) -> Any:
 
 def at(witness: Assignment) -> str:
     """Where, in words: `soc = 0 MWh, wish = 10 MW`."""
-    return ", ".join(f"{name} = {show(value, space)}" for name, value, space in witness)
+    said = [f"{name} = {show(value, space)}" for name, value, space in witness[:_SAID]]
+    return ", ".join([*said, *([f"and {len(witness) - _SAID} more"] if len(witness) > _SAID else [])])
 
 
 def _first_broken(duties: list[Obligation], reply: Reply) -> Obligation:

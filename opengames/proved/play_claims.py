@@ -1,8 +1,9 @@
 """Claims about the wires of a channel or game, in every play: `forall t in Hour: soc[t] <= capacity of Day`.
 
 The play is symbolic (`plays`); a claim proved holds whatever is drawn and whatever legal moves are made. A counterexample is a
-whole play, and must pass when it is run again exactly (`replay`). Where a clearing's move stands for itself only by its rules, no
-play found is a counterexample: the best move may be another.
+whole play, and must pass when it is run again exactly (`replay`). Without a strategy every legal move is one that somebody may make. With
+one, a decision left over is a clearing; its best move, and the duals of its rules, are known by the rules only, and a play found
+with another is no counterexample.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from opengames.spaces import Space
 from opengames.terms import Const, Term, free, substitute
 
 
-def decide_play(prover: Prover, diagram: Diagram, term: Term) -> Finding:
-    """The finding about a claim over the diagram's own wires, in every play."""
+def decide_play(prover: Prover, diagram: Diagram, term: Term, planned: bool = False) -> Finding:
+    """The finding about a claim over the diagram's own wires, in every play.
+
+    planned: a strategy is plugged in, so that what is left to decide is cleared, not chosen.
+    """
     try:
-        return PlayCase(prover, normal(term, prover.funs), diagram=diagram).finding()
+        return PlayCase(prover, normal(term, prover.funs), diagram=diagram, planned=planned).finding()
     except RecursionError:
         raise Undecided("an expression is nested too deeply for the proved reading; name its parts") from None
 
@@ -39,6 +43,7 @@ class PlayCase(Case):
     """`body` in every play of `diagram`."""
 
     diagram: Diagram = field(default_factory=lambda: Diagram(""))
+    planned: bool = False
     made: Play = field(default_factory=lambda: Play({}, {}))
     chosen: dict[Any, Any] = field(default_factory=dict)
 
@@ -67,7 +72,7 @@ class PlayCase(Case):
 
     def replayed(self, witness: Assignment) -> Finding:
         """The claim in the play found, run again exactly."""
-        if self.made.clearings:
+        if self.made.duals or (self.planned and self.made.clearings):
             return Finding("unknown", [], ("a clearing's best move was not worked out, only that it obeys the rules",))
         funs, params = self.prover.funs, self.prover.params
         try:

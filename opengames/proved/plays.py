@@ -73,7 +73,8 @@ class Obeyed:
 class Play:
     """wires: the values of the diagram's own wires; types: their spaces. choices: all that was left open, at every depth.
 
-    rules: what the decisions must obey. clearings: whether some decision's best move stands for itself only by its rules.
+    rules: what the decisions must obey. clearings, duals: whether a decision may be one whose best move is meant,
+    and is known by its rules only; whether the prices of some rules are asked for.
     """
 
     wires: dict[str, Value]
@@ -81,6 +82,7 @@ class Play:
     choices: list[Choice] = field(default_factory=list)
     rules: list[Obeyed] = field(default_factory=list)
     clearings: bool = False
+    duals: bool = False
 
     @property
     def scope(self) -> Scope:
@@ -154,6 +156,7 @@ class _Level:
                 self.known[out.name] = self._drawn(out, kernel)
             case Decide():
                 self.made.clearings |= is_clearing(box)
+                self.made.duals |= bool(box.duals)
                 for port in box.outs:
                     self.known[port.name] = self._opened("decision", port)
                 for port in box.duals:

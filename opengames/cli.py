@@ -1,4 +1,4 @@
-"""The command line: `opengames check | run | verify | query | draw | fmt | explain | new | convert`.
+"""The command line: `opengames check | run | verify | query | draw | formulas | market | coherence | fmt | explain | new | convert`.
 
 Help, `check`, `fmt` and `explain` load only the standard library. Mistakes in a text, in data or in
 a request are reported; a mistake of ours ends in a short apology, with the traceback if `OPENGAMES_DEBUG` is set.
@@ -21,9 +21,13 @@ COMMANDS = {
     "verify": "decide the claims of a text",
     "query": "answer the questions of a text",
     "draw": "draw a game as a string diagram or a tree",
+    "formulas": "print closed forms, derivatives and conditions, or the model as LaTeX",
+    "market": "keep a market on events: open it, trade, resolve, look at the books",
+    "coherence": "say whether quotes can be bet against, and what they imply",
     "fmt": "lay a text out in the usual way",
     "explain": "show the page behind a diagnostic's code",
     "new": "start a text from a shipped example",
+    "contest": "let forecasters trade on a market, and score them",
     "convert": "turn Bayesian networks into texts and back",
 }
 

@@ -10,7 +10,7 @@ from typing import Any
 from opengames.show import Shown, digits, number, show
 from opengames.solvers.code import Choose
 from opengames.solvers.policies import Mix, Situation, situation
-from opengames.solvers.respond import player_name
+from opengames.solvers.problem import player_name
 from opengames.solvers.text import Doing, Spare, strategy_text
 from opengames.spaces import Grid, Reals, Space
 from opengames.tree import Player
@@ -19,6 +19,8 @@ from opengames.tree import Player
 LONG = 24
 #: What is said of every answer for which a number on the way was a float.
 ROUNDED = "payoffs are computed in floating point: differences below a billionth of the largest count as ties"
+#: What is said of a refutation by a seat that forgets, whose best plan is not known.
+AT_LEAST = "somebody does not recall its own moves, and may gain more than was found"
 
 
 def brief(value: Fraction, shown: Shown | None = None) -> str:

@@ -19,7 +19,7 @@ from opengames.diagram import Decide, Diagram, Loop, bodies, walk
 from opengames.program import Program, Strategy
 from opengames.show import digits
 from opengames.solvers import slicing
-from opengames.solvers.answers import ROUNDED, Claim, Policy, Values, brief, deviation, point, unit
+from opengames.solvers.answers import AT_LEAST, ROUNDED, Claim, Policy, Values, brief, deviation, point, unit
 from opengames.solvers.code import Choose, Code, Mark, Split
 from opengames.solvers.completion import completed, declared
 from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, reach, totals
@@ -136,6 +136,7 @@ def equilibrium(
 ) -> Claim:
     """Whether no seat gains by changing all of its decisions at once.
 
+    A seat that does not recall its own moves may leave it open (`over-budget`), see `recall`.
     A game too large to unfold is decided by `slicing` where that applies (its verdict may be `undecided`,
     with the reason); elsewhere `over-budget` is raised. pure: at 0, backward induction alone decides.
     """
@@ -179,28 +180,42 @@ def is_over_budget(refusal: Refusal) -> bool:
 
 
 def _equilibrium(
-    program: Program, diagram: Diagram, strategy: Any, params: Mapping[str, Any] | None, limit: int, pure: int
+    program: Program,
+    diagram: Diagram,
+    strategy: Any,
+    params: Mapping[str, Any] | None,
+    limit: int,
+    pure: int,
+    whole: bool = False,
 ) -> Claim:
+    """whole: every gain is wanted exactly, also where a lower bound refutes."""
     code = unroll(program, diagram, params, limit=20 * limit)
     plan = behaviour(program, strategy, params)
     base = build(code, plan, (), limit=limit)
     values = totals(base, reach(base))
     gains: list[tuple[Player, Fraction]] = []
     worst: tuple[Fraction, Graph, Response] | None = None
+    unknown: Refusal | None = None
     exact, methods, left = base.exact, set(), limit
     for player in code.players:
         graph = build(code, plan, (player,), limit=left)
         # The budget is for the whole claim, with a floor so that a late seat is not refused for its place.
         left = max(left - graph.size, limit // 4)
         response = respond(graph, player, pure=pure)
+        if response.open is not None:
+            unknown = unknown or response.open
         gain = settled(response.value + code.base[player] - values[player], graph, player)
         exact &= graph.exact
         methods.add(response.method)
         gains.append((player, gain))
         if gain > 0 and (worst is None or gain > worst[0]):
             worst = (gain, graph, response)
+    if unknown is not None and (whole or worst is None):
+        raise unknown
     found = None if worst is None else first_deviation(worst[1], worst[2], worst[0])
     notes = () if exact else (ROUNDED,)
+    if unknown is not None:
+        notes += (AT_LEAST,)
     how = ", ".join(sorted(methods)) or "no decisions"
     verdict = "holds" if worst is None else "fails"
     return Claim("equilibrium", strategy_name(strategy), verdict, tuple(gains), found, f"exact, {how}", notes, exact=exact)
@@ -265,6 +280,8 @@ def best_response(
     plan: Behaviour = behaviour(program, strategy, params) if strategy is not None else _nothing
     graph = build(code, plan, (seat,), limit=limit)
     response = respond(graph, seat, pure=pure)
+    if response.open is not None:
+        raise response.open
     rows = policy_rows(graph, response)
     total = response.value + code.base[seat]
     gain = None
@@ -349,7 +366,7 @@ def exploitability(
     pure: int = PURE,
 ) -> Exploitability:
     """The sum over seats of what each gains by its best deviation; 0 exactly at an equilibrium."""
-    claim = _equilibrium(program, diagram_of(program, game), strategy, params, limit, pure)
+    claim = _equilibrium(program, diagram_of(program, game), strategy, params, limit, pure, whole=True)
     code_units = units(unroll(program, diagram_of(program, game), params))
     total = sum((g for _, g in claim.gains), Fraction(0))
     return Exploitability(

@@ -21,10 +21,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from opengames.diagnostics import refuse
+from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Diagram
 from opengames.program import Program
-from opengames.solvers.answers import ROUNDED, Claim, deviation
+from opengames.solvers.answers import AT_LEAST, ROUNDED, Claim, deviation
 from opengames.solvers.claims import diagram_of, strategy_name
 from opengames.solvers.code import Choose, Draw, Step
 from opengames.solvers.layers import NODES, Graph, Scaled, build
@@ -64,6 +64,7 @@ def subgame_perfect(
         )
     gains: dict[Player, Fraction] = dict.fromkeys(code.players, Fraction(0))
     found = None
+    unknown: Refusal | None = None
     for start in reversed(starts):
         alone = bool(closed) and start in lone
         for player in _deciders(graph, start, closed, alone):
@@ -72,6 +73,8 @@ def subgame_perfect(
                 response = _one_decision(graph, start, given[player])
             else:
                 response = respond(graph, player, start, closed, given[player], pure)
+            if response.open is not None:
+                unknown = unknown or response.open
             gain = settled(response.value - Fraction(here.nums[start[1]], here.den), graph, player)
             gains[player] = max(gains[player], gain)
             if gain > 0 and found is None:
@@ -80,6 +83,10 @@ def subgame_perfect(
     notes: tuple[str, ...] = (f"{len(starts):,} subgames were checked",)
     if not graph.exact:
         notes += (ROUNDED,)
+    if unknown is not None:
+        if verdict == "holds":
+            raise unknown
+        notes += (AT_LEAST,)
     return Claim(
         "subgame_perfect", strategy_name(strategy), verdict, tuple(gains.items()), found, "exact, every subgame", notes,
         exact=graph.exact,

@@ -458,7 +458,7 @@ game F {
     x ~ uniform(bool)
     decide a: bool by ann seeing x earning u
     decide b: bool by ann earning u
-    u = ind(a == b)
+    u = ind(a == x) + 2 * ind(b == x)
 }
 strategy f of F {
     ann.a = x
@@ -468,16 +468,17 @@ strategy f of F {
 
 
 @pytest.mark.parametrize(
-    "question", ["verify q: equilibrium(f)", "verify q: subgame_perfect(f)", "verify q: exploitability(f) == 1/2"]
+    "question", ["verify q: equilibrium(f)", "verify q: subgame_perfect(f)", "verify q: exploitability(f) == 0"]
 )
 def test_strategies_of_a_seat_that_forgets_are_tried_up_to_the_option(question):
+    # With recall `b` would follow `x`, without it nothing is better than `f`: only trying everything tells.
     def verdict(n):
         model = og.loads(f"{FORGETS}{question} by exact[strategies = {n}]\n")
         return model.claim(model.questions("verify", None)[0])
 
     few = verdict(7)
     assert few.verdict == "unknown" and "by exact[strategies = ...]" in few.because[-1]
-    assert verdict(8).verdict == ("proved" if "exploit" in question else "refuted")
+    assert verdict(8).verdict == "proved"
 
 
 @pytest.mark.parametrize(

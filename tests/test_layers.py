@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 #: From the bottom up. The face is named module by module, since it lives beside the theory.
 FACE = {
-    "__init__", "answers", "arguments", "assurance_case", "assurance_evidence", "assurance_page", "cli", "commands", "demo", "desk", "estimates", "formulas", "game_handle", "game_questions",
+    "__init__", "answers", "arguments", "assurance_case", "assurance_evidence", "assurance_page", "cli", "commands", "contest_picture", "demo", "desk", "estimates", "formulas", "game_handle", "game_questions",
     "method_options", "params", "params_used", "places_named", "proof_questions", "results", "run_results", "session",
     "stakes", "wire_questions",
 }  # fmt: skip
@@ -25,7 +25,7 @@ def layer(module: str) -> str:
         return "face"
     if parts[1] in ("dsl", "solvers", "models", "specs"):
         return parts[1]
-    return "reading" if parts[1] in ("exact", "sampled", "drawn", "kernels", "laws", "proved", "same_channels") else "theory"
+    return "reading" if parts[1] in ("exact", "sampled", "drawn", "kernels", "laws", "proved", "same_channels", "symbolic") else "theory"
 
 
 def modules() -> list[tuple[str, Path]]:

@@ -56,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             rounds=args.rounds, seed=args.seed,
         )  # fmt: skip
     if args.plot:
-        from opengames.drawn.contests import draw_contest
+        from opengames.contest_picture import draw_contest
 
         draw_contest(found, args.plot)
     if args.json:

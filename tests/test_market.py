@@ -727,18 +727,20 @@ def test_an_event_as_likely_as_one_in_a_googol_is_not_impossible():
 
 
 def test_money_is_refused_before_counting_it_stops_being_exact():
-    market = open_market({"a": (False, True)}, factors=[(["a"], [0.5, 0.5])], depth=1e7)
-    market.join("ann", 4e6)
-    market.buy("ann", "a", 3e6)
+    def rare(tick):
+        market = open_market({"a": (False, True)}, factors=[(["a"], [0.99, 0.01])], depth=1e7, tick=tick)
+        market.join("ann", 4e6)
+        market.buy("ann", "a", 4e6)
+        return market
+
+    market = rare(1e-9)
     state = market.state
-    for act in (lambda: market.buy("ann", "a", 3e6), lambda: market.join("bob", 1e7)):
+    for act in (lambda: market.buy("ann", "a", 4e6), lambda: market.join("bob", 1e7), lambda: market.buy("ann", "a", 1e7)):
         with pytest.raises(Refusal) as refused:
             act()
         assert codes(refused) == ["bad-amount"] and market.state is state
-    coarse = open_market({"a": (False, True)}, factors=[(["a"], [0.5, 0.5])], depth=1e7, tick=1e-6)
-    coarse.join("ann", 4e6)
-    coarse.buy("ann", "a", 3e6)
-    coarse.buy("ann", "a", 3e6)
+    coarse = rare(1e-6)
+    coarse.buy("ann", "a", 4e6)
     assert coarse.books().balanced
 
 

@@ -277,7 +277,8 @@ class _Programs:
         for depth, level in enumerate(plan.levels):
             row = beliefs[depth]
             if depth:
-                ratios = [alg.over(self._take(found[-1], b.ratio, index), t) for b, t in zip(level.blocks, told[depth], strict=True)]
+                knows = [self._take(found[-1], block.ratio, index) for block in level.blocks]
+                ratios = [alg.over(k, t) for k, t in zip(knows, told[depth], strict=True)]
                 row = [alg.times(b, r[:, :, None]) for b, r in zip(row, ratios, strict=True)]
             parts = [lax.reshape(b, (prod(b.shape[:3]), *b.shape[3:])) for b in row]
             if level.open_end:

@@ -30,7 +30,7 @@ class Block:
 
     start: its place in the array of all tables. messages: for each entry and slot, the place of a child's message in the
     array of the next level's messages (the last place holds a one). evidence: likewise of likelihoods of single variables.
-    ratio: for each separator entry, the row of the parent's level that sums to it. tables: the most tables of a subtree.
+    ratio: for each separator entry, the row of the parent's level that sums to it.
     """
 
     cliques: tuple[int, ...]
@@ -89,7 +89,7 @@ def layout(tree: JunctionTree, operation: int = OPERATION) -> Layout:
     shape = {i: (prod(tree.size[n] for n in tree.separators[i]), prod(tree.shapes[i])) for i in range(len(tree.cliques))}
     pairs = {i: (s, cells // s) for i, (s, cells) in shape.items()}
     owner = _owners(tree)
-    groups = [[(s, r, sorted(ids)) for s, r, ids in merged([(*pairs[i], i) for i in level], operation)] for level in by_depth]
+    groups = [merged([(*pairs[i], i) for i in level], operation) for level in by_depth]
     places, at = _places(tree, groups, pairs)
     message_at = [_message_places(level, pairs) for level in groups]
     levels: list[Level] = []
@@ -112,14 +112,14 @@ def layout(tree: JunctionTree, operation: int = OPERATION) -> Layout:
         blocks = []
         for k, (s, r, ids) in enumerate(level):
             below = message_at[d + 1] if d + 1 < len(groups) else ({}, 0)
-            blocks.append(Block(
-                tuple(ids), s, r, at[d][1 + k], _messages(tree, ids, s, r, *below), _evidence(tree, ids, s, r, owner, state, int(starts[-1])),
-                _ratio(tree, ids, s, row_of[d - 1]) if d else np.zeros((0, 0), np.int32),
-            ))  # fmt: skip
+            messages = _messages(tree, ids, s, r, *below)
+            evidence = _evidence(tree, ids, s, r, owner, state, int(starts[-1]))
+            ratio = _ratio(tree, ids, s, row_of[d - 1]) if d else np.zeros((0, 0), np.int32)
+            blocks.append(Block(tuple(ids), s, r, at[d][1 + k], messages, evidence, ratio))
         levels.append(Level(tuple(blocks), rows, zero == end - start and any((r == zero).any() for r in rows)))
         rows_before += total
     reads = np.concatenate([read[n] for n, _ in tree.sizes]) if tree.sizes else np.zeros(0)
-    return Layout(tree, tuple(levels), places, at[-1][0] if groups else 0, tuple(int(s) for s in starts[:-1]), reads.astype(np.int32))
+    return Layout(tree, tuple(levels), places, at[-1][0], tuple(int(s) for s in starts[:-1]), reads.astype(np.int32))
 
 
 def merged(items: Sequence[tuple[int, int, int]], operation: int) -> list[tuple[int, int, list[int]]]:
@@ -141,7 +141,7 @@ def merged(items: Sequence[tuple[int, int, int]], operation: int) -> list[tuple[
         _, a, b = best
         (s, r, x), (t, q, y) = blocks[a], blocks.pop(b)
         blocks[a] = (max(s, t), max(r, q), x + y)
-    return blocks
+    return [(s, r, sorted(ids)) for s, r, ids in blocks]
 
 
 Groups = list[list[tuple[int, int, list[int]]]]
@@ -222,7 +222,8 @@ def _fill(block: Index, entries: NDArray[np.intp]) -> None:
 
 
 def _rows(
-    tree: JunctionTree, places: tuple[Index, ...], wanted: list[tuple[int, tuple[str, ...]]], start: int, zero: int, operation: int
+    tree: JunctionTree, places: tuple[Index, ...], wanted: list[tuple[int, tuple[str, ...]]],
+    start: int, zero: int, operation: int,
 ) -> tuple[tuple[Index, ...], dict[tuple[int, tuple[str, ...]], NDArray[np.intp]], int]:
     """Rows of places that sum to the marginals `wanted` of cliques; the number of each row; how many rows."""
     tables = {}

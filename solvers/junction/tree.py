@@ -274,8 +274,8 @@ def _relieve(members: list[set[int]], above: list[int], cells: list[int]) -> Non
         shared = {i: members[i] & members[p] for i in children}
         taken: list[int] = []
         for i in sorted(children, key=lambda i: (-len(shared[i]), cells[i], i)):
-            small = min((j for j in taken if 4 * cells[j] <= cells[p] and shared[i] <= shared[j]), key=lambda j: cells[j], default=p)
-            above[i] = small
+            small = [j for j in taken if 4 * cells[j] <= cells[p] and shared[i] <= shared[j]]
+            above[i] = min(small, key=lambda j: cells[j], default=p)
             taken.append(i)
 
 

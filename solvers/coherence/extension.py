@@ -18,6 +18,7 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from math import lcm
 from typing import TYPE_CHECKING, Any
 
 from opengames.diagnostics import Refusal, refuse
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 
 _TIGHT = 1e-7
 _MANY = 3_000
+_AT_ONCE = 60
+_DEAR = 1e4
+"""What missing a price costs while columns are still being found, against the largest payoff."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +174,6 @@ def _stakes(book: Book, stakes: Stakes) -> tuple[Stake, ...]:
 
 def _solve(book: Book, rows: Sequence[Row], columns: Any, side: int) -> tuple[Fraction, Weights, Stakes]:
     """The least of side * payoff over chances with weight 1 where the ticket is on, and the hedge that shows it."""
-    from math import lcm
-
     import numpy as np
 
     mine = len(book.quotes) - 1
@@ -191,21 +193,16 @@ def _solve(book: Book, rows: Sequence[Row], columns: Any, side: int) -> tuple[Fr
             whole[r, n + s] = 1
         return whole, [table[c] for c in book.codes[mine, chosen].tolist()] + [0] * len(slack)
 
-    chosen = columns
-    whole, cost = program(chosen)
-    warm, tight = _rough(whole, cost, [row.scale for row in rows])
-    tight = tight[tight < len(columns)]
-    if len(columns) > _MANY and len(tight) < len(columns):
-        chosen = columns[tight]
+    chosen = columns if len(columns) <= _MANY else _enough(book, rows, columns, table)
+    while True:
         whole, cost = program(chosen)
-        warm, _ = _rough(whole, cost, [row.scale for row in rows])
-    found = minimise(whole, [0] * k + [1], cost, warm)
-    while not isinstance(found, Optimum) or not _holds(book, rows, columns, found, table):
+        found = minimise(whole, [0] * k + [1], cost, _rough(whole, cost, [row.scale for row in rows]))
+        wrong = columns if not isinstance(found, Optimum) else _violated(book, rows, columns, found, table)
+        if isinstance(found, Optimum) and not len(wrong):
+            break
         if len(chosen) == len(columns):
             raise AssertionError(f"a bounded program has no optimum: {found}")
-        chosen = columns
-        whole, cost = program(chosen)
-        found = minimise(whole, [0] * k + [1], cost)
+        chosen = np.union1d(chosen, wrong)
     total = sum((v for j, v in found.x if j < len(chosen)), Fraction(0))
     weights = {int(chosen[j]): v / total for j, v in found.x if j < len(chosen)}
     stakes: Stakes = {}
@@ -217,22 +214,57 @@ def _solve(book: Book, rows: Sequence[Row], columns: Any, side: int) -> tuple[Fr
     return side * found.value / scale, weights, stakes
 
 
-def _holds(book: Book, rows: Sequence[Row], columns: Any, found: Optimum, table: Sequence[int]) -> bool:
-    """Whether the prices are right for all columns, also those that were left out."""
+def _violated(book: Book, rows: Sequence[Row], columns: Any, found: Optimum, table: Sequence[int]) -> Any:
+    """Columns for which the prices are wrong, some of those that were left out; exact."""
     import numpy as np
 
     if len(columns) <= _MANY:
-        return True
+        return columns[:0]
     mine = len(book.quotes) - 1
+    common = lcm(*(y.denominator for y in found.y))
+    prices = [int(y * common) for y in found.y]
     codes = book.codes[:, columns]
-    left = np.array([t - found.y[-1] if c else Fraction(0) for c, t in enumerate(table)], object)[codes[mine]]
-    for row, y in zip(rows, found.y, strict=False):
-        left = left - np.array([y * g for g in row.gains], object)[codes[row.quote]]
-    return bool((left >= 0).all())
+    left = np.array([t * common - prices[-1] if c else 0 for c, t in enumerate(table)], object)[codes[mine]]
+    for row, y in zip(rows, prices, strict=False):
+        if y:
+            left = left - np.array([y * g for g in row.gains], object)[codes[row.quote]]
+    return columns[np.flatnonzero(left < 0)[:_AT_ONCE]]
 
 
-def _rough(whole: np.ndarray[Any, Any], cost: Sequence[int], scales: Sequence[int]) -> tuple[list[int], Any]:
-    """Columns in use at the optimum in floating point, and all that cost next to nothing more; empty where there is none."""
+def _enough(book: Book, rows: Sequence[Row], columns: Any, table: Sequence[int]) -> Any:
+    """Enough of many columns that the others do not matter (in floating point): those that the prices of fewer find cheap."""
+    import numpy as np
+    from scipy.optimize import linprog
+
+    mine, k = len(book.quotes) - 1, len(rows)
+    scale = np.array([float(row.scale) for row in rows])
+    gains = book.matrix(rows, columns) / scale[:, None]
+    on = book.on[mine, columns].astype(float)
+    cost = np.array(table, float)[book.codes[mine, columns]]
+    slack = np.diag([0.0 if row.sense == "=" else 1.0 for row in rows])
+    loose = np.vstack([np.hstack([slack, np.eye(k), -np.eye(k)]), np.zeros((1, 3 * k))])
+    dear = np.concatenate([np.zeros(k), np.full(2 * k, _DEAR * (1 + np.abs(cost).max()))])
+    right = np.append(np.zeros(k), 1.0)
+    inside = np.zeros(len(columns), bool)
+    inside[np.linspace(0, len(columns) - 1, 4 * k + 20).astype(int)] = True
+    inside[int(np.argmax(on))] = True
+    while True:
+        some = np.flatnonzero(inside)
+        matrix = np.hstack([np.vstack([gains[:, some], on[some]]), loose])
+        done = linprog(np.append(cost[some], dear), A_eq=matrix, b_eq=right, method="highs", options={"presolve": False})
+        if done.status != 0:
+            return columns
+        reduced = cost - done.eqlin.marginals[:k] @ gains - done.eqlin.marginals[k] * on
+        reduced[inside] = 0
+        worst = np.argsort(reduced)[:_AT_ONCE]
+        worst = worst[reduced[worst] < -_TIGHT]
+        if not len(worst):
+            return columns[some]
+        inside[worst] = True
+
+
+def _rough(whole: np.ndarray[Any, Any], cost: Sequence[int], scales: Sequence[int]) -> list[int]:
+    """Columns in use at the optimum in floating point, the most used first; none where there is no optimum."""
     import numpy as np
     from scipy.optimize import linprog
 
@@ -242,10 +274,8 @@ def _rough(whole: np.ndarray[Any, Any], cost: Sequence[int], scales: Sequence[in
     right[-1] = 1
     done = linprog(np.array(cost, float), A_eq=floats, b_eq=right, method="highs", options={"presolve": False})
     if done.status != 0:
-        return [], np.arange(0)
-    order = np.argsort(-done.x)
-    reduced = np.array(cost, float) - done.eqlin.marginals @ floats
-    return [int(j) for j in order if done.x[j] > 1e-9], np.flatnonzero(reduced < _TIGHT)
+        return []
+    return [int(j) for j in np.argsort(-done.x) if done.x[j] > 1e-9]
 
 
 __all__ = ["Bound", "Bounds", "bounds", "incoherent"]

@@ -238,6 +238,21 @@ def test_no_sequence_of_round_trips_drains_the_maker(rng):
     assert market.books().balanced
 
 
+def test_a_deep_market_with_a_long_tree_is_not_drained_by_round_trips():
+    # float64 is off by some 1e-9 $ here: what is rounded off must be more
+    market = chain(60, depth=1e7)
+    market.join("ann", 4e6)
+    rng = Random(5)
+    for _ in range(60):
+        before = market.worth("ann").most
+        event, shares = market.event(f"x{rng.randrange(60)}"), rng.choice([1e-6, 0.7, 1e3])
+        market.buy("ann", event, shares)
+        market.price(f"x{rng.randrange(60)}")
+        market.sell("ann", event, shares)
+        assert market.worth("ann").most < before
+    assert market.worth("ann").least > 4e6 - 0.01
+
+
 def test_a_maker_loses_its_bound_when_the_least_likely_world_is_made_certain():
     # two independent events: the bound is of the least likely world (1 %), not of the least likely event (10 %)
     market = open_market({"a": (True, False), "b": (True, False)}, factors=[(["a"], [0.1, 0.9]), (["b"], [0.1, 0.9])], depth=100)

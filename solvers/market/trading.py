@@ -5,8 +5,8 @@ renormalises: $p'_k = p_k e^{(s_k - c) / b}$ with the cost $c = b \\log \\sum_k 
 condition holds. The trader gains $s_k - c = b \\log(p'_k / p_k)$ in case $k$ and nothing where the condition fails; the
 maker gains the contrary. Nothing else moves: not the chance of the condition, and nothing given a case or its failure.
 
-Money rounds against the trader: shares down to the tick, the cost up to the next tick and half a tick more, which is more
-than what float64 can be off. So no sequence of round trips drains the maker, and a round trip costs some ticks.
+Money rounds against the trader: shares down to the tick, the cost up to the next tick and a little more, half a tick and a
+trillionth of the depth and the shares, which is more than float64 can be off. So no sequence of round trips drains the maker, and a round trip costs some ticks.
 
 Edit limits. With at least $m$ in every world where the event fails, a trader may raise its chance up to
 $1 - (1 - p) e^{-m / b}$; with at least $m$ where it happens, lower it to $p e^{-m / b}$.
@@ -30,7 +30,8 @@ from opengames.solvers.market.placing import Claim, Placed, moved_to, place
 from opengames.solvers.market.quoting import Quote, log_sum, quote, resolved_words
 from opengames.solvers.market.state import MOST_TICKS, Account, State, table_mark, wrapped
 
-_GUARD = 0.5  # ticks added to every cost: float64 is never off by as much
+_GUARD = 0.5  # ticks added to every cost
+_ROUGH = 1e-12  # and so much of the depth and the shares: float64 is never off by as much
 _NEAR = 2  # ticks kept back by limits, so that what they allow is accepted
 
 
@@ -98,7 +99,7 @@ def terms(state: State, claim: Claim, found: Quote, shares: Sequence[float]) -> 
         cost = log1p(sum(exp(p) * expm1(y) for p, y in zip(found.logs, x, strict=True)))
     else:
         cost = log_sum([p + y for p, y in zip(found.logs, x, strict=True)])
-    paid = float(ceil(b * cost / tick + _GUARD)) if any(x) else 0.0
+    paid = float(ceil(b * cost / tick + _GUARD + _rough(state, max(map(abs, shares))))) if any(x) else 0.0
     gains = tuple(_whole(s / tick) - paid for s in shares)
     after = tuple(p + y - cost for p, y in zip(found.logs, x, strict=True))
     return Terms(gains, found.logs, after, tuple(y - cost for y in x), paid, found.condition)
@@ -153,13 +154,28 @@ def limits_at(state: State, trader: Account, placed: Placed) -> Limits:
     if sum(isfinite(x) for x in found.logs) < 2:
         raise _certain(state, placed.claim, found)
     where_true, where_false = worst_by_case(state, trader, placed)
-    up = max(where_false - _NEAR, 0.0) * state.tick / state.depth
-    down = max(where_true - _NEAR, 0.0) * state.tick / state.depth
     yes, no = found.logs
-    high_no, low_yes = no - up, yes - down  # logarithms of 1 - high, and of low
-    buy = state.depth * (log(-expm1(high_no)) - high_no - yes + no) if up else 0.0
-    sell = state.depth * (yes - no - low_yes + log(-expm1(low_yes))) if down else 0.0
+    low_yes, sell = _room(state, where_true, yes, no)
+    high_no, buy = _room(state, where_false, no, yes)
     return Limits(exp(low_yes), exp(yes), -expm1(high_no), sell, buy)
+
+
+def _room(state: State, assets: float, log_here: float, log_there: float) -> tuple[float, float]:
+    """How far a chance may be lowered with these least assets [ticks] where it happens: its logarithm then, and the
+    shares of it that are sold by that [$]."""
+    shares = 0.0
+    for _ in range(2):  # the cost of rounding depends a little on the shares
+        spent = max(assets - _NEAR - _rough(state, shares), 0.0) * state.tick / state.depth
+        if not spent:
+            return log_here, 0.0
+        lowest = log_here - spent
+        shares = state.depth * (log_here - log_there - lowest + log(-expm1(lowest)))
+    return lowest, shares
+
+
+def _rough(state: State, shares: float) -> float:
+    """More than float64 can be off in what shares [$] cost.   [ticks]"""
+    return _ROUGH * (state.depth + shares) / state.tick
 
 
 def worst_by_case(state: State, trader: Account, placed: Placed) -> tuple[float, ...]:

@@ -117,8 +117,8 @@ METHODS: dict[str, MethodWord] = {
             (Option("seconds", "count", 5, "that the proof may take", 1),),
         ),
         MethodWord(
-            "sympy", "closed forms", WIRES | {FORMULA, "same"},
-            missing="the symbolic reading (sympy) is missing: closed forms cannot be derived yet",
+            "sympy", "closed forms, with what has no value left free",
+            (WIRES - {"cvar"}) | {FORMULA, "same", "equilibrium"},
         ),
         MethodWord(
             "junction_tree", "exact inference on large networks", WIRES - {"cvar"},
@@ -182,7 +182,7 @@ def unsuited(method: str, kinds: tuple[str, ...]) -> Unsuited | None:
     """What a known method does not answer of a question that asks `kinds` (see `asked`); `None` if it answers all.
 
     >>> unsuited("induction", ("E",)).advice
-    '`E` is answered by `exact` or `simulate`'
+    '`E` is answered by `exact`, `simulate` or `sympy`'
     """
     word = METHODS[method]
     wrong = next((k for k in kinds or (FORMULA,) if k not in word.answers), None)

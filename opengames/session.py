@@ -178,12 +178,43 @@ class Model:
         return Desk(self.program)
 
     def _need_params(self, question: Question) -> None:
-        """Refuse a question whose params have no value yet."""
+        """Refuse a question whose params have no value yet; a symbolic answer leaves them free."""
+        if question.by is not None and question.by.name == "sympy":
+            return
         missing = {p.name for p in needed(self.program)}
         if missing:
             from opengames.params_used import params_of
 
             require(self.program, missing & params_of(self.program, question))
+
+    # ---------------------------------------------------------------------------- formulas
+
+    def formula(
+        self,
+        name: str,
+        *,
+        free: str | Iterable[str] = (),
+        wrt: str | None = None,
+        order: int = 1,
+        given: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The closed form of a fun or query, or when a strategy is an equilibrium: see `opengames.formulas`.
+
+        free: params left free although they have a value. wrt: differentiate a fun by this input, `order` times.
+        given: values of some of a fun's inputs.
+        """
+        from opengames import formulas
+
+        with self._explained():
+            names = arguments.names(free, "free")
+            return formulas.formula(self, name, names, wrt, order, arguments.mapping(given or {}, "given", "values"))
+
+    def to_latex(self, *, document: bool = False) -> str:
+        """The whole model for a paper, as LaTeX (amsmath): a fragment, or a document of its own."""
+        from opengames import formulas
+
+        with self._explained():
+            return formulas.to_latex(self, document)
 
     # ------------------------------------------------------------------------------- games
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from opengames.solvers.junction.tree import junction_tree
-from opengames.solvers.market.beliefs import believed
+from opengames.solvers.market.beliefs import Beliefs, believed
 from opengames.solvers.market.fitting import Chains, Counter, is_counter
 from opengames.solvers.market.layout import Layout, Numbers, Scope, laid_out
 from opengames.solvers.market.layout import keep as remember
@@ -40,7 +40,7 @@ def rooted(state: State, frame: Frame, prior: Factors, traded: Factors) -> State
     return replace(made, digest=wrapped(state.digest - frame_marks(state) + frame_marks(made)))
 
 
-def beliefs_on(layout: Layout, prior: Factors, traded: Factors) -> Any:
+def beliefs_on(layout: Layout, prior: Factors, traded: Factors) -> Beliefs:
     both = dict(prior)
     for scope, factor in traded.items():
         both[scope] = both[scope] + factor if scope in both else factor

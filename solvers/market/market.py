@@ -47,7 +47,7 @@ from opengames.solvers.market.ledger import Ledger, replay, replayed
 from opengames.solvers.market.opening import Channel, channel_of
 from opengames.solvers.market.placing import Claim, moved_to, on_event, place
 from opengames.solvers.market.previews import Preview, preview
-from opengames.solvers.market.quoting import Quote, asked, quote
+from opengames.solvers.market.quoting import Quote, asked
 from opengames.solvers.market.state import CELLS, TICK, State
 from opengames.solvers.market.trading import Limits, account_of, limits
 from opengames.solvers.market.words import Words, words_for
@@ -331,10 +331,8 @@ class Market:
             return worths(self.state.beliefs, accounts, self.state.tick)
         placed = place(self.state, on_event(self.event(given)))
         state = moved_to(self.state, placed)
-        found = quote(state, placed)
         if not placed.possible[1]:
             raise refuse("impossible-condition", f"`{placed.claim.shown}` cannot happen: nobody has assets given it")
-        assert found.logs
         return worths(state.beliefs, accounts, self.state.tick, (placed.clique, placed.entries == 1))
 
     def __repr__(self) -> str:

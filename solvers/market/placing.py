@@ -6,7 +6,7 @@ case for each value. If its variables stand together in a clique, nothing change
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -64,7 +64,7 @@ class Placed:
 
     claim: Claim
     frame: Frame
-    prior: Any
+    prior: Mapping[Scope, Numbers]
     clique: int
     scope: Scope
     codes: NDArray[np.intp]

@@ -326,6 +326,16 @@ def test_buying_and_selling_cost_what_the_gnosis_primer_says():
     assert 5 * math.log(math.exp(-2) + math.exp(0.8)) == pytest.approx(4.295, abs=5e-4)
 
 
+def test_three_outcomes_are_priced_as_cultivate_labs_say():
+    """Cultivate Labs, "How does the Logarithmic Market Scoring Rule (LMSR) work?": with 10, 20 and 23 shares outstanding and
+    b = 10, the first is at 0.1354 (the text's price per 100 $: 13.53 $)."""
+    market = open_market({"stock": ("one", "two", "three")}, factors=[(["stock"], [1, 1, 1])], depth=10)
+    market.join("ann", 1000)
+    for name, shares in (("one", 10), ("two", 20), ("three", 23)):
+        market.buy("ann", f"stock == {name}", shares)
+    assert market.price("stock == one") == pytest.approx(0.1354, abs=5e-5)
+
+
 def test_the_bound_of_n_outcomes_is_b_log_n():
     # Hanson (2003), and the primer's "Bounded Loss from the b Parameter": funding F for n outcomes gives b = F / ln n
     market = open_market({"x": ("p", "q", "r", "s")}, factors=[(["x"], [0.25] * 4)], budget=100)

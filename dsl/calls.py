@@ -11,7 +11,7 @@ from opengames.dsl import types as t
 from opengames.dsl.choices import unify
 from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin, source
 from opengames.dsl.infer import infer, rule, value, want
-from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, QUESTIONS, SAME_AS
+from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, QUESTIONS, SAME_AS, TEMPORAL
 from opengames.dsl.ranges import bind_iters, both
 from opengames.dsl.type_expressions import values_of
 from opengames.spaces import Space, is_finite
@@ -88,7 +88,7 @@ def _unknown(scope: Scope, node: s.CallExpr, name: str) -> Typed:
         return WRONG
     if kind:
         return context.wrong("not-a-function", f"`{name}` is a {kind}, not a function", node.callee.at, f"a {kind}")
-    known = [*context.signatures, *FUNCTIONS, *DISTRIBUTIONS, *context.boxes, *(QUESTIONS if scope.questions else ())]
+    known = [*context.signatures, *FUNCTIONS, *TEMPORAL, *DISTRIBUTIONS, *context.boxes, *(QUESTIONS if scope.questions else ())]
     close = None if name in ELSEWHERE else SAME_AS.get(name) or nearest(name, known)
     return context.wrong(
         "unknown-function",
@@ -301,6 +301,18 @@ def _ind(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
     return Typed(Prim("ind", (term,), at=node.at), t.Num(lower=both_ways[0], upper=both_ways[1], points=both_ways))
 
 
+def _temporal(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
+    from opengames.dsl.temporal import whole
+
+    return whole(scope, node, _callee(node.callee) or "")
+
+
+def _margin(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
+    from opengames.dsl.margins import margin
+
+    return margin(scope, node, expected)
+
+
 def _total(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
     name = _callee(node.callee) or ""
     if len(node.args) == 1:
@@ -333,13 +345,17 @@ _AGGREGATES = ("sum", "product", "min", "max")
 @rule(s.Comprehension)
 def comprehension(scope: Scope, node: s.Comprehension, expected: t.Type | None) -> Typed:
     name = _callee(node.callee) or ""
+    if name in ("always", "eventually", "until"):
+        from opengames.dsl.temporal import along
+
+        return along(scope, node, name)
     if name not in _AGGREGATES:
         return scope.context.wrong(
             "aggregate-form",
             f"`{name}` does not run over an index" if name else "only a named aggregate runs over an index",
             node.callee.at,
             "not an aggregate",
-            help="the aggregates are `sum`, `product`, `min` and `max`",
+            help="the aggregates are `sum`, `product`, `min`, `max`, `always`, `eventually` and `until`",
         )
     bound = bind_iters(scope, node.iters)
     if bound is None:
@@ -503,6 +519,10 @@ _BUILTIN: dict[str, Builder] = {
     "ind": _ind,
     "sum": _total,
     "product": _total,
+    "always": _temporal,
+    "eventually": _temporal,
+    "until": _temporal,
+    "margin": _margin,
     "bernoulli": _bernoulli,
     "uniform": _uniform,
     "normal": _normal,

@@ -55,6 +55,7 @@ def _compare_two(scope: Scope, node: s.Compare, op: str, left: Typed, right: Typ
         if a.dimension != b.dimension:
             unit_clash(scope, node, a, b, f"`{source(scope, node.operands[0])} {op} {source(scope, node.operands[1])}` compares {t.unit_words(a)} with {t.unit_words(b)}")
             return None
+        scope.context.compared[node.at] = a if a.unit is not None else b
         return Prim(op, (left.term, right.term), at=node.at)
     if t.join(a, b) is None:
         scope.context.report(
@@ -120,6 +121,8 @@ def member(scope: Scope, node: s.MemberOf, expected: t.Type | None) -> Typed:
             t.describe(inner.type),
             help="ask it for every element: `forall i in I: x[i] in ...`",
         )
+    if isinstance(item, t.Num):
+        scope.context.compared[node.at] = item
     return Typed(Member(inner.term, t.space(within), at=node.at), t.BOOL)
 
 

@@ -70,6 +70,7 @@ class Context:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     instances: dict[Any, Any] = field(default_factory=dict)
     making: list[str] = field(default_factory=list)
+    compared: dict[Span, t.Num] = field(default_factory=dict)  # the kind of number that a comparison in a claim compares
     told: set[Any] = field(default_factory=set)
     demand: Callable[[str], None] = lambda name: None
     demand_body: Callable[[str], None] = lambda name: None

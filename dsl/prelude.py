@@ -2,6 +2,8 @@
 
 #: Names that mean something without being declared; used to suggest spellings.
 FUNCTIONS = ("min", "max", "abs", "clamp", "exp", "log", "sqrt", "floor", "sum", "product", "ind")
+#: What holds along the rounds of a loop, and by how much; a fun of the author's own may have one of these names.
+TEMPORAL = ("always", "eventually", "until", "margin")
 DISTRIBUTIONS = ("bernoulli", "uniform", "normal")
 QUESTIONS = (
     "P", "E", "cvar", "variance", "distribution", "equilibrium", "equilibria", "subgame_perfect", "best_response",
@@ -12,7 +14,8 @@ QUESTIONS = (
 SAME_AS = {
     "maximum": "max", "minimum": "min", "ln": "log", "prod": "product", "total": "sum", "clip": "clamp",
     "gaussian": "normal", "bern": "bernoulli", "Normal": "normal", "fabs": "abs", "Prob": "P", "Pr": "P",
-    "expectation": "E", "expected": "E", "var": "variance",
+    "expectation": "E", "expected": "E", "var": "variance", "globally": "always",
+    "finally": "eventually", "slack": "margin", "robustness": "margin",
 }  # fmt: skip
 ELSEWHERE = {
     "mean": "the mean of a wire is `E(x)`, in a `query`",

@@ -265,11 +265,11 @@ def test_every_page_is_in_the_index():
 
 
 def test_the_reference_lists_every_keyword_and_every_name_that_needs_no_declaration():
-    from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
+    from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS, TEMPORAL
     from opengames.dsl.type_expressions import BUILTIN
 
     reference = (DOCS / "language.md").read_text(encoding="utf-8")
-    for word in (*KEYWORDS, *FUNCTIONS, *DISTRIBUTIONS, *QUESTIONS, *BUILTIN, "dual"):
+    for word in (*KEYWORDS, *FUNCTIONS, *TEMPORAL, *DISTRIBUTIONS, *QUESTIONS, *BUILTIN, "dual"):
         assert re.search(rf"`{word}\b", reference), f"the reference does not mention `{word}`"
 
 

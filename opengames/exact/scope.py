@@ -336,6 +336,8 @@ class Scope:
             return None
         used = {u.family.name for u in uses}  # type: ignore[union-attr]
         others = free(whole) - iters.keys() - used
+        if others - self.types.keys() - self.slots.keys():
+            return None  # variables of a fold around this one, which the loop does not know
         before = _closure(frozenset().union(*(self.depends(o) for o in others)))
         if loop in before:
             return None

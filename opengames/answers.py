@@ -97,7 +97,7 @@ def verdict(work: Work) -> str:
         if work.tried is not None:
             work.runs = work.tried
             return "supported" if work.evaluate(closed) else "not supported"
-        return _found(work, work.evaluate(closed))
+        return _found(work, work.evaluate(closed), closed)
     if free(term):
         return _of_plays(work, term)
     holds, assignment = search(term, work.program.funs, work.desk.params)
@@ -111,8 +111,8 @@ def verdict(work: Work) -> str:
     return _found(work, holds)
 
 
-def _found(work: Work, holds: Any) -> str:
-    """The verdict of a computation that leaves nothing out; if it rounds, it is no proof."""
+def _found(work: Work, holds: Any, closed: Term | None = None) -> str:
+    """The verdict of a computation that leaves nothing out; if it rounds, it is no proof. closed: the claim, answers put in."""
     term = work.question.term
     asked = [work.diagram()] if work.question.of is not None else []
     for each in parts(term):
@@ -123,6 +123,8 @@ def _found(work: Work, holds: Any) -> str:
         numbers = work.question.of is None and not any(isinstance(t, Ask) for t in parts(term))
         if numbers and within_rounding(term, work.evaluate):
             work.counterexample = None
+            raise Undecided("two numbers that it compares are equal but for the rounding of floats")
+        if closed is not None and within_rounding(closed, work.evaluate):
             raise Undecided("two numbers that it compares are equal but for the rounding of floats")
         return "supported" if holds else "not supported"
     return "proved" if holds else "refuted"

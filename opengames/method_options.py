@@ -21,6 +21,7 @@ EFFECTS: dict[tuple[str, str], frozenset[str]] = {
     ("dynamic_programming", "points"): frozenset({"best_response"}),
     ("dynamic_programming", "exact"): frozenset({"best_response"}),
     ("induction", "nodes"): CHANGES,
+    ("junction_tree", "cells"): METHODS["junction_tree"].answers,
     ("simulate", "runs"): METHODS["simulate"].answers,
     ("simulate", "seed"): METHODS["simulate"].answers,
     ("z3", "seconds"): METHODS["z3"].answers,

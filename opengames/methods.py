@@ -121,8 +121,8 @@ METHODS: dict[str, MethodWord] = {
             (WIRES - {"cvar"}) | {FORMULA, "same", "equilibrium"},
         ),
         MethodWord(
-            "junction_tree", "exact inference on large networks", WIRES - {"cvar"},
-            missing="the junction tree solver is missing: ask `by exact`",
+            "junction_tree", "chances on a junction tree in floating point, for large networks",
+            WIRES - {"cvar", PLAYS}, (Option("cells", "count", 1 << 24, "entries of all tables of the tree", 1),),
         ),
         MethodWord("enkf", "ensemble Kalman filter", _INVERTS, missing=_FILTERS),
         MethodWord("particle", "particle filter", _INVERTS, missing=_FILTERS),

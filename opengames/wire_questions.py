@@ -57,7 +57,13 @@ def about_wires(work: Work, ask: Ask) -> Term:
 
 
 def exactly(work: Work, ask: Ask, diagram: Diagram) -> Any:
-    """The exact reading's answer. Raises `Refusal` where it has none."""
+    """The exact reading's answer, or that of a junction tree where it is asked for. Raises `Refusal` where it has none."""
+    if work.question.by is not None and work.question.by.name == "junction_tree":
+        from opengames.solvers.junction.channels import answer as on_tree
+
+        found = on_tree(work.program, diagram, ask, work.desk.params, **work.budgets(ask.op))
+        work.rounded, work.methods["junction tree"] = True, None
+        return found
     from opengames.exact import answer
 
     nodes = work.budgets(ask.op).get("limit")

@@ -334,7 +334,7 @@ type Side = 1..3
         ("query q = E(x | x == 7) of c", 1),
         ("verify q: P(x == 1 | x == 7) == 1 of c", 1),
         ("query q = E(s) of wide by exact[nodes = 100]", 1),
-        ("query q = distribution(x) of c by junction_tree", 1),
+        ("query q = distribution(x) of c by junction_tree[cells = 1]", 1),
         ("query q = 1 / (1 - 1)", 2),
         ("query q = E(1 / (x - 1)) of c", 2),
         ("verify q: E(1 / (x - 1)) > 0 of c", 2),

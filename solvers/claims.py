@@ -22,7 +22,7 @@ from opengames.solvers import slicing
 from opengames.solvers.answers import AT_LEAST, ROUNDED, Claim, Policy, Values, brief, deviation, point, unit
 from opengames.solvers.code import Choose, Code, Mark, Split
 from opengames.solvers.completion import completed, declared
-from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, reach, totals
+from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, incomplete, reach, totals
 from opengames.solvers.policies import behaviour
 from opengames.solvers.respond import PURE, Response, player_name, respond, worths
 from opengames.solvers.rules import not_finite
@@ -191,12 +191,10 @@ def _equilibrium(
     """whole: every gain is wanted exactly, also where a lower bound refutes."""
     code = unroll(program, diagram, params, limit=20 * limit)
     plan = behaviour(program, strategy, params)
-    base = build(code, plan, (), limit=limit)
-    values = totals(base, reach(base))
     gains: list[tuple[Player, Fraction]] = []
     worst: tuple[Fraction, Graph, Response] | None = None
     unknown: Refusal | None = None
-    exact, methods, left = base.exact, set(), limit
+    exact, methods, left = True, set(), limit
     for player in code.players:
         graph = build(code, plan, (player,), limit=left)
         # The budget is for the whole claim, with a floor so that a late seat is not refused for its place.
@@ -204,7 +202,7 @@ def _equilibrium(
         response = respond(graph, player, pure=pure)
         if response.open is not None:
             unknown = unknown or response.open
-        gain = settled(response.value + code.base[player] - values[player], graph, player)
+        gain = settled(response.value + code.base[player] - _planned(graph, player), graph, player)
         exact &= graph.exact
         methods.add(response.method)
         gains.append((player, gain))
@@ -213,12 +211,22 @@ def _equilibrium(
     if unknown is not None and (whole or worst is None):
         raise unknown
     found = None if worst is None else first_deviation(worst[1], worst[2], worst[0])
-    notes = () if exact else (ROUNDED,)
+    notes: tuple[str, ...] = () if exact else (ROUNDED,)
     if unknown is not None:
         notes += (AT_LEAST,)
     how = ", ".join(sorted(methods)) or "no decisions"
     verdict = "holds" if worst is None else "fails"
     return Claim("equilibrium", strategy_name(strategy), verdict, tuple(gains), found, f"exact, {how}", notes, exact=exact)
+
+
+def _planned(graph: Graph, player: Player) -> Fraction:
+    """What the player expects if it follows the strategy as the others do, in a graph of all that it might do."""
+    weights = reach(graph)
+    for pc, step in graph.choices(player):
+        for weight, edges in zip(weights[pc].nums, graph.edges[pc], strict=True):
+            if weight and edges[0][1] is None:
+                raise incomplete(step)
+    return totals(graph, weights)[player]
 
 
 def first_deviation(graph: Graph, response: Response, gain: Fraction) -> Any:

@@ -51,6 +51,10 @@ class Graph:
     def size(self) -> int:
         return sum(len(s) for s in self.states.values())
 
+    def branches(self, pc: int) -> bool:
+        """Whether something is drawn or decided at `pc`; elsewhere every node has one edge, with chance 1."""
+        return pc < len(self.code.steps) and isinstance(self.code.steps[pc], Choose | Draw)
+
     def sets(self, pc: int) -> dict[tuple[Any, ...], list[int]]:
         """The information sets of the decision at `pc`: what is seen, and the nodes that look like it."""
         found: dict[tuple[Any, ...], list[int]] = {}
@@ -216,21 +220,14 @@ class _Builder:
                     if m not in legal:
                         raise broken_rule(step, m, envs)
             elif not free:
-                name = f"{step.player[0]}.{step.box.outs[0].name}"
-                raise refuse("incomplete-strategy", f"the strategy says nothing about `{name}`", span=step.box.at)
+                raise incomplete(step)
             chances = None if planned is None else dict(planned)
             options = legal if free or chances is None else tuple(chances)
-            edges.append(
-                tuple(
-                    (
-                        m,
-                        None if chances is None else chances.get(m, ZERO),
-                        after,
-                        self._node(after, move(s, m if joint else (m,))),
-                    )
-                    for m in options
-                )
-            )
+            found: list[Edge] = []
+            for m in options:
+                chance = None if chances is None else chances.get(m, ZERO)
+                found.append((m, chance, after, self._node(after, move(s, m if joint else (m,)))))
+            edges.append(tuple(found))
         self.graph.edges[pc], self.graph.seen[pc] = edges, seens
 
     def _legal(self, step: Choose, envs: list[dict[str, Any]]) -> tuple[Any, ...]:
@@ -298,6 +295,12 @@ class _Builder:
 
 
 ONE, ZERO = Fraction(1), Fraction(0)
+
+
+def incomplete(step: Choose) -> Refusal:
+    """The refusal of a strategy that has no plan for a decision that it comes to."""
+    name = f"{step.player[0]}.{step.box.outs[0].name}"
+    return refuse("incomplete-strategy", f"the strategy says nothing about `{name}`", span=step.box.at)
 
 
 def obeys(step: Choose, move: Any, envs: list[dict[str, Any]]) -> bool:
@@ -387,14 +390,20 @@ def reach(graph: Graph) -> dict[int, Scaled]:
         if edges is None:
             continue
         here = found[pc]
-        scale = lcm(*(c.denominator for es in edges for _, c, _, _ in es if c)) if edges else 1
-        den = here.den * scale
+        branches = graph.branches(pc)
+        scale = lcm(*{c.denominator for es in edges for _, c, _, _ in es if c}) if branches else 1
+        den = here.den if scale == 1 else here.den * scale
         for target in {t for es in edges for _, _, t, _ in es}:
             there = found[target]
             if there.den != den:
                 there.over(lcm(there.den, den))
         for weight, es in zip(here.nums, edges, strict=True):
-            if weight:
+            if not branches:
+                if weight:
+                    _, _, target, node = es[0]
+                    there = found[target]
+                    there.nums[node] += weight if there.den == den else weight * (there.den // den)
+            elif weight:
                 for _, chance, target, node in es:
                     if chance:
                         there = found[target]

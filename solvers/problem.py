@@ -13,7 +13,7 @@ from typing import Any
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.show import show
-from opengames.solvers.layers import ZERO, Edge, Graph, Scaled
+from opengames.solvers.layers import Edge, Graph, Scaled
 from opengames.tree import Player
 
 #: (step, node)
@@ -84,6 +84,15 @@ def back(
     nums: list[int] | dict[int, int] = [0] * size if 2 * len(nodes) > size else {}
     if edges is None:
         return Scaled(nums if nums else dict.fromkeys(nodes, 0))
+    gains = graph.gains.get(pc)
+    if gains is None and not chosen and not graph.branches(pc):
+        # Nothing is drawn, decided or earned: the numbers are those of what follows.
+        goals = {edges[n][0][2] for n in nodes}
+        if len(goals) == 1:
+            after = values[goals.pop()]
+            for n in nodes:
+                nums[n] = after.nums[edges[n][0][3]]
+            return Scaled(nums, after.den)
     used = [(n, ((1, chosen[n]),)) if n in chosen else (n, None) for n in nodes]
     scale = 1
     targets: set[int] = set()
@@ -97,12 +106,14 @@ def back(
                     targets.add(target)
         else:
             targets.add(chosen[n][2])
-    common = lcm(*(values[t].den for t in targets)) if targets else 1
-    factor = {t: common // values[t].den for t in targets}
-    gains = graph.gains.get(pc)
-    gain_den = lcm(*(gains[n].get(player, ZERO).denominator for n in nodes)) if gains else 1
-    den = lcm(common * scale, gain_den)
-    lift = den // (common * scale)
+    common = multiple({values[t].den for t in targets})
+    factor = {t: 1 if values[t].den == common else common // values[t].den for t in targets}
+    earned = {n: gains[n][player] for n in nodes if player in gains[n]} if gains else {}
+    base = common if scale == 1 else common * scale
+    den = multiple({base, *(gain.denominator for gain in earned.values())})
+    lift = 1 if den == base else den // base
+    lifts = {d: den // d for d in {gain.denominator for gain in earned.values()}}
+    plain = scale == 1 and lift == 1
     for n, one in used:
         if one is not None:
             _, _, target, node = chosen[n]
@@ -111,15 +122,21 @@ def back(
             num = 0
             for _, chance, target, node in edges[n]:
                 if chance:
-                    share = chance.numerator * (scale // chance.denominator)
+                    share = 1 if plain else chance.numerator * (scale // chance.denominator)
                     num += share * values[target].nums[node] * factor[target]
-        num *= lift
-        if gains:
-            gain = gains[n].get(player)
-            if gain:
-                num += gain.numerator * (den // gain.denominator)
+        if lift != 1:
+            num *= lift
+        if n in earned:
+            gain = earned[n]
+            num += gain.numerator * lifts[gain.denominator]
         nums[n] = num
     return Scaled(nums, den)
+
+
+def multiple(numbers: Collection[int]) -> int:
+    """The least common multiple. Where the largest number is one, as it mostly is, no gcd of long numbers is taken."""
+    largest = max(numbers, default=1)
+    return largest if all(largest % n == 0 for n in numbers if n != largest) else lcm(*numbers)
 
 
 def put(into: Scaled, node: int, source: Scaled, at: int) -> None:
@@ -134,4 +151,4 @@ def player_name(player: Player) -> str:
     return f"{name}[{', '.join(show(v) for v in index)}]" if index else name
 
 
-__all__ = ["Place", "Problem", "Response", "Set", "back", "player_name", "put"]
+__all__ = ["Place", "Problem", "Response", "Set", "back", "multiple", "player_name", "put"]

@@ -30,7 +30,7 @@ from opengames.diagnostics import refuse
 from opengames.show import show
 from opengames.solvers.answers import brief
 from opengames.solvers.layers import ZERO, Edge, Scaled
-from opengames.solvers.problem import Place, Problem, Response, Set, player_name
+from opengames.solvers.problem import Place, Problem, Response, Set, multiple, player_name
 
 #: Pure strategies that are tried at once, without looking for bounds.
 FEW = 64
@@ -114,9 +114,9 @@ def sighted(problem: Problem) -> Fraction:
         chosen: dict[int, Edge] = {}
         for group in problem.sets.get(pc, {}).values():
             for n in group:
-                chosen[n] = max(
-                    problem.graph.edges[pc][n], key=lambda e: Fraction(values[e[2]].nums[e[3]], values[e[2]].den)
-                )
+                edges = problem.graph.edges[pc][n]
+                common = multiple({values[t].den for _, _, t, _ in edges})
+                chosen[n] = max(edges, key=lambda e: _over(values[e[2]], e[3], common))
         values[pc] = problem.layer(pc, values, chosen)
     return problem.worth(values)
 
@@ -198,16 +198,21 @@ def _best(
 ) -> Any:
     pc, _ = key
     edges = problem.graph.edges[pc]
-    here = [(n, weights.get((pc, n), ZERO)) for n in group]
-    earned: dict[Any, Fraction] = {}
+    likely = {n: weights[pc, n] for n in group if (pc, n) in weights}
+    den = multiple({w.denominator for w in likely.values()})
+    here = [(n, w.numerator * (den // w.denominator)) for n, w in likely.items()]
+    common = multiple({values[t].den for n, _ in here for _, _, t, _ in edges[n]})
+    earned: dict[Any, int] = {}
     for i, (move, *_) in enumerate(edges[group[0]]):
-        earned[move] = sum(
-            (w * Fraction(values[edges[n][i][2]].nums[edges[n][i][3]], values[edges[n][i][2]].den) for n, w in here if w),
-            ZERO,
-        )
+        earned[move] = sum(w * _over(values[edges[n][i][2]], edges[n][i][3], common) for n, w in here)
     known = [plan[key]] if key in plan else [m for m, chance, _, _ in edges[group[0]] if chance]
     most = max(earned.values())
     return next(m for m in (*known, *earned) if earned[m] == most)
+
+
+def _over(values: Scaled, node: int, den: int) -> int:
+    """A node's value over `den`, a multiple of the layer's denominator."""
+    return values.nums[node] if values.den == den else values.nums[node] * (den // values.den)
 
 
 def _reached(problem: Problem, plan: Mapping[Set, Any]) -> dict[Place, Fraction]:

@@ -14,8 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from fractions import Fraction
-from itertools import islice, product
 from random import Random
 from typing import Any
 
@@ -28,10 +26,10 @@ from opengames.proved.knowledge import Facts
 from opengames.proved.shape import is_open, normal, prefix
 from opengames.proved.solve import Clock, Reply, rounder, satisfy
 from opengames.proved.translate import NeedsQuantifiers, Obligation, Scope, Translator, goals
-from opengames.proved.values import Num, Truth, Value
+from opengames.proved.values import Truth, Value
+from opengames.proved.witness import at, has_finitely_many, leaves, probe
 from opengames.rounding import rounds
-from opengames.show import show
-from opengames.spaces import Family, Grid, Reals, Record, Space, index_size, is_finite, points
+from opengames.spaces import Space, is_finite
 from opengames.terms import Ask, Const, Fold, Prim, Term, substitute
 
 SECONDS = 5
@@ -39,14 +37,14 @@ CASES = 256
 """Cases of finite variables that are decided one by one; of more, the variables are left open."""
 EXPANDED = 600
 """Cases of an inner quantifier that are written out; more are brought in one by one."""
-ROUNDS = 60
+ROUNDS = 1_000
 """Candidates for a witness that are tried."""
 GROUND = 200_000
 """Cases that are evaluated, where evaluating decides."""
 _DEPTH = 5
 _GOALS = 200
 _PROBES = 48
-_SAID = 8
+_AT_A_TIME = 4  # answers to one candidate
 _MANY = 150  # facts beyond which those near a goal are tried alone
 
 
@@ -182,8 +180,8 @@ class Case:
     def finding(self) -> Finding:
         """Decide it."""
         inner = self.body if isinstance(self.body, Fold) and self.body.op == "or" else None
-        large = inner is not None and (not _finite(inner) or count(inner.iters) > EXPANDED)
-        if inner is not None and large and _finite(inner):
+        large = inner is not None and (not has_finitely_many(inner) or count(inner.iters) > EXPANDED)
+        if inner is not None and large and has_finitely_many(inner):
             return self._instantiated()
         try:
             return self.at_once(quantifiers=False, clock=self.prover.clock)
@@ -385,10 +383,10 @@ class Case:
         return [(self.opened[n], s) for n, s in self.left]
 
     def _polished(self, constraints: list[Truth], reply: Reply) -> Any:
-        leaves = [leaf for value, space in self.left_open() for leaf in _leaves(value, space)]
-        if not leaves:
+        found = [leaf for value, space in self.left_open() for leaf in leaves(value, space)]
+        if not found:
             return reply.model
-        return rounder(constraints, leaves, reply.model, Clock.start(min(1.0, self.prover.clock.left / 2)))
+        return rounder(constraints, found, reply.model, Clock.start(min(1.0, self.prover.clock.left / 2)))
 
     # ------------------------------------------------------------------- instantiation
 
@@ -401,9 +399,13 @@ class Case:
         tr, scope = started
         inner = self.body
         duty = self._inner_duties(inner)
-        said: list[Truth] = []
+        asked = _Inner.of(self, inner)
+        said, paid = Facts(), 0
         for _ in range(ROUNDS):
-            constraints = tr.complete(True, Facts([v.truth(x) for x in (*(v.negation(d.broken()) for d in tr.obligations), *said)]))
+            for d in tr.obligations[paid:]:
+                said.add(v.negation(d.broken()))
+            paid = len(tr.obligations)
+            constraints = tr.complete(True, said)
             reply = satisfy(constraints, self.prover.clock)
             contracts = tuple(tr.contracts)
             if reply.status == "unsat":
@@ -411,57 +413,35 @@ class Case:
             if reply.status == "unknown":
                 return Finding("unknown", [], (reply.why,), contracts, 1)
             witness = self.witness(reply.model, tr)
-            answer = self._answer(witness)
-            if answer is None:
+            answers = asked.at(witness) if asked is not None else None
+            if answers is None:
+                answers = self._answers(witness)
+            if not answers:
                 return self._refuted(constraints, reply, tr)
-            counts = self.body if inner.where is None else inner.where
-            types = dict(inner.iters)
-            bound = scope.bind(answer, types)
-            where = True if inner.where is None else tr.truth(counts, bound)
-            said.append(v.negation(v.conj((where, tr.truth(inner.body, bound, -1)))))
+            for answer in answers:
+                bound = scope.bind(answer, dict(inner.iters))
+                where = True if inner.where is None else tr.truth(inner.where, bound)
+                said.add(v.negation(v.conj((where, tr.truth(inner.body, bound, -1)))))
         return Finding("unknown", [], (f"{ROUNDS} candidates for a counterexample were each answered by another value",))
 
-    def _answer(self, witness: Assignment) -> dict[str, Any] | None:
-        """Values of the inner variables for which the claim holds at the witness; `None` if there are none."""
+    def _answers(self, witness: Assignment) -> list[dict[str, Any]]:
+        """Values of the inner variables for which the claim holds at the witness; none if there are none."""
         inner = self._at(witness)
         assert isinstance(inner, Fold)
-        names = [n for n, _ in inner.iters]
-        if _finite(inner):
-            iters, body = prefix(normal(inner, self.prover.funs, True))
-            found = Case(self.prover, body, self.depth + 1, iters, iters).finding()
-        else:
-            found = self.prover.decide(inner, self.depth + 1).flipped()
-        if found.verdict == "unknown" and _finite(inner) and count(inner.iters) <= GROUND and self._evaluates():
-            return self._tried(inner, witness)
+        found = self.prover.decide(inner, self.depth + 1)
         if found.verdict == "unknown":
             raise Undecided("; ".join(found.reasons))
-        if found.verdict == "proved":
-            return None
-        return {n: value for n, (_, value, _) in zip(names, found.witness, strict=False)}
-
-    def _tried(self, inner: Fold, witness: Assignment) -> dict[str, Any] | None:
-        body = inner.body if inner.where is None else Prim("and", (inner.where, inner.body))
-        holds = compile_term(body, self.prover.funs, self.prover.params)
-        cases = product(*(tuple(points(s)) for _, s in inner.iters))
+        if found.verdict == "refuted":
+            return []
         names = [n for n, _ in inner.iters]
-        try:
-            return next((e for e in (dict(zip(names, x, strict=True)) for x in cases) if holds(e)), None)
-        except Refusal as refused:
-            raise Undecided(f"at {at(witness)}: {refused.diagnostics[0].headline}") from None
+        return [{n: value for n, (_, value, _) in zip(names, found.witness, strict=False)}]
 
     def _inner_duties(self, inner: Fold) -> Finding | None:
         """What the body needs, for all values of the inner variables too."""
-        started = self.start(True)
-        if started is None:
+        opened = _Inner.of(self, inner, every=True)
+        if opened is None:
             return None
-        tr, scope = started
-        try:
-            bound = scope.bind({n: tr.open(written(n), s) for n, s in inner.iters}, dict(inner.iters))
-        except ValueError:
-            return None
-        counts = True if inner.where is None else tr.truth(inner.where, bound)
-        with tr.under(counts):
-            tr.truth(inner.body, bound, -1)
+        tr = opened.tr
         broken = v.disj(d.broken() for d in tr.obligations)
         if broken is False:
             return None
@@ -471,31 +451,55 @@ class Case:
         return Finding("unknown", [], (f"it was not shown that the claim has a value everywhere {reply.why}".rstrip(),))
 
 
-def _finite(term: Fold) -> bool:
-    return all(is_finite(s) for _, s in term.iters)
+@dataclass
+class _Inner:
+    """The body of an inner `exists` with all variables open, written out once and asked about at one witness after another."""
 
+    case: Case
+    tr: Translator
+    outer: Scope
+    inner: dict[str, Value]
+    holds: Truth
 
-def probe(space: Space, random: Random, size: int) -> Any:
-    """A plain value of a space, by chance; larger ones later."""
-    match space:
-        case Reals(lower=lower, upper=upper):
-            near = [x for x in (lower, upper) if x is not None]
-            middle = (near[0] + near[1]) / 2 if len(near) == 2 else near[0] if near else Fraction(0)
-            reach = Fraction(2 ** (size // 4), 2)
-            found = random.choice([*near, middle, middle + reach, middle - reach, middle + reach / 3])
-            found = found if lower is None else max(lower, found)
-            return found if upper is None else min(upper, found)
-        case Record(fields=fields):
-            return tuple(probe(s, random, size) for _, s in fields)
-        case Family(index=index, item=item):
-            return tuple(probe(item, random, size) for _ in range(index_size(index)))
-    return random.choice(list(islice(points(space), 1000)))
+    @classmethod
+    def of(cls, case: Case, term: Fold, every: bool = False) -> _Inner | None:
+        """`None` where a variable ranges over nothing, or (unless `every` is wanted) the body quantifies over reals."""
+        if not every and (not has_finitely_many(term) or is_open(term.body, case.prover.funs)):
+            return None
+        before = case.opened
+        started = case.start(True)
+        if started is None:
+            return None
+        tr, outer = started
+        case.opened = before
+        try:
+            inner = {n: tr.open(written(n), s) for n, s in term.iters}
+        except ValueError:
+            return None
+        bound = outer.bind(inner, dict(term.iters))
+        counts = True if term.where is None else tr.truth(term.where, bound)
+        with tr.under(counts):
+            holds = tr.truth(term.body, bound, -1)
+        return cls(case, tr, outer, inner, v.conj((counts, holds)))
 
-
-def at(witness: Assignment) -> str:
-    """Where, in words: `soc = 0 MWh, wish = 10 MW`."""
-    said = [f"{name} = {show(value, space)}" for name, value, space in witness[:_SAID]]
-    return ", ".join([*said, *([f"and {len(witness) - _SAID} more"] if len(witness) > _SAID else [])])
+    def at(self, witness: Assignment) -> list[dict[str, Any]] | None:
+        """A few values for which the body holds there; `None` where that is not settled."""
+        tr, found = self.tr, []
+        fixed = Facts([
+            v.truth(tr.labels.same(self.outer.values[n], value))
+            for (n, _), (_, value, _) in zip(self.case.iters, witness, strict=True)
+            if n not in self.case.known
+        ])  # fmt: skip
+        for _ in range(_AT_A_TIME):
+            reply = satisfy(tr.complete(self.holds, fixed), self.case.prover.clock.part(0.3))
+            if reply.status == "unknown":
+                return None
+            if reply.status == "unsat":
+                break
+            found.append({n: v.read(reply.model, x, tr.labels) for n, x in self.inner.items()})
+            same = [tr.labels.same(x, found[-1][n]) for n, x in self.inner.items()]
+            fixed.add(v.negation(v.conj(same)))
+        return found
 
 
 def _first_broken(duties: list[Obligation], reply: Reply) -> Obligation:
@@ -507,16 +511,4 @@ def _first_broken(duties: list[Obligation], reply: Reply) -> Obligation:
     return duties[0]
 
 
-def _leaves(value: Value, space: Space) -> list[tuple[Any, Any]]:
-    """The open numbers inside a value, each with the size of the unit it is written in."""
-    match space, value:
-        case Reals(shown=shown) | Grid(shown=shown), Num():
-            return [(value.expr, shown.scale if shown else 1)]
-        case Record(fields=fields), tuple():
-            return [leaf for x, (_, s) in zip(value, fields, strict=True) for leaf in _leaves(x, s)]
-        case Family(item=item), tuple():
-            return [leaf for x in value for leaf in _leaves(x, item)]
-    return []
-
-
-__all__ = ["CASES", "SECONDS", "AskTerm", "Case", "Finding", "Prover", "at"]
+__all__ = ["CASES", "SECONDS", "AskTerm", "Case", "Finding", "Prover"]

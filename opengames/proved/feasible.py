@@ -22,11 +22,12 @@ from opengames.diagram import Decide, Diagram, Draw, walk
 from opengames.evaluate import evaluate
 from opengames.proved import values as v
 from opengames.proved.convex import is_convex
-from opengames.proved.decide import Finding, Prover, at
+from opengames.proved.decide import Finding, Prover
 from opengames.proved.plays import Obeyed, Play, play
 from opengames.proved.solve import Reply, satisfy
 from opengames.proved.translate import NeedsQuantifiers, Scope, Translator
 from opengames.proved.values import Label, Num, Truth, Value
+from opengames.proved.witness import at
 from opengames.spaces import Family, Reals, Record, Space, contains, is_finite, points, size
 from opengames.terms import Ask, Const, Ref, substitute
 

@@ -165,6 +165,29 @@ def test_calls_and_computed_wires_become_variables_of_their_own():
     assert model.query("q").value == Fraction(1, 3)
 
 
+def test_loops_are_unrolled_and_the_elements_of_families_are_variables():
+    text = """
+    type Hour = 1..3
+    channel weather() -> (wet: bool[Hour], days: 0..3) {
+        for t in Hour carrying before = false {
+            wet ~ bernoulli(if before then 60% else 20%)
+            next before = wet
+        }
+        days = sum(ind(wet[t]) for t in Hour)
+    }
+    query q = P(wet[1] and wet[3]) of weather
+    query all = P(days == 3) of weather
+    """
+    model = load(text)
+    net = networks.from_game(model.program, "weather")
+    assert {"wet_1", "wet_2", "wet_3", "days"} <= set(net.states)
+    assert networks.to_pgmpy(net).check_model()
+    places = [[v.name for v in net].index(n) for n in ("wet_1", "wet_3", "days")]
+    worlds = joint(net)
+    assert sum(c for w, c in worlds.items() if w[places[0]] == w[places[1]] == "true") == model.query("q").value
+    assert sum(c for w, c in worlds.items() if w[places[2]] == "3") == model.query("all").value == Fraction(72, 1000)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

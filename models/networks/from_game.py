@@ -1,7 +1,8 @@
 """A finite channel as a Bayesian network: one variable for every draw and every value computed on the way.
 
 A wire has the states of its type; a wire over the reals has the values that it can take. A row that no play reaches
-and that cannot be computed (a division by a wire that is zero there) is uniform, and never matters.
+and that cannot be computed (a division by a wire that is zero there) is uniform, and never matters. Loops are unrolled:
+the elements of a family are variables of their own.
 """
 
 from __future__ import annotations
@@ -14,16 +15,18 @@ from math import prod
 from typing import Any
 
 from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Decide, Diagram, Draw, walk, wires
+from opengames.diagram import Decide, Diagram, Draw, Loop, walk, wires
 from opengames.exact.asking import STATES, open_scope
 from opengames.exact.order import order
 from opengames.exact.scope import Plan
 from opengames.exact.steps import Calc, Sample
+from opengames.exact.unrolled import unrolled
 from opengames.models.networks.bayes import BayesNet, Row, Variable, bayes_net
 from opengames.models.networks.to_game import NOTHING
 from opengames.program import Program
 from opengames.show import show
-from opengames.spaces import Enum, Space, points, size
+from opengames.spaces import Enum, Family, Space, index_points, is_finite, points, size
+from opengames.terms import Pack, Var
 
 _STANDS = re.compile(r"`(\w+)` stands for (.*\S)")
 #: The most chances that one table may hold.
@@ -33,22 +36,48 @@ CELLS = 1 << 20
 def from_game(program: Program, channel: str, params: Mapping[str, Any] | None = None) -> BayesNet:
     """The network of a declared channel (or game without decisions), names as the text says that they stand for.
 
-    Raises `Refusal`: `needs-inputs`, `not-a-network` for a draw from a continuum, decisions, loops or branches,
+    Raises `Refusal`: `needs-inputs`, `not-a-network` for a draw from a continuum, decisions or branches,
     `over-budget` for a table of more than `CELLS` chances.
     """
     diagram = program.diagrams[channel]
     _refuse_open(diagram)
+    named = {w: w for w in wires(diagram)}
+    if any(isinstance(box, Loop) for _, box in walk(diagram)):
+        diagram, named = _without_loops(program, diagram, params)
     plan, scope, region = open_scope(program, diagram, params, STATES, Fraction, {})
-    own = {scope.solid(w): w for w in wires(diagram)}
+    own: dict[str, str] = {}
+    for wire, name in named.items():
+        own.setdefault(scope.solid(wire), name)
     found: dict[str, Variable] = {}
     values: dict[str, tuple[Any, ...]] = {}
     names = _Names(own, program, channel)
     for step in order(region.steps, frozenset(own), plan.spaces):
         if not isinstance(step, Calc | Sample):
-            raise _not_network(diagram, "it has loops or branches")
-        variable = _variable(plan, step, values, found, names, diagram)
-        found[step.out] = variable
+            raise _not_network(diagram, "it has branches, whose draws are not one table each")
+        found[step.out] = _variable(plan, step, values, found, names, diagram)
     return bayes_net(names.of_channel, list(found.values()), channel)
+
+
+def _without_loops(
+    program: Program, diagram: Diagram, params: Mapping[str, Any] | None
+) -> tuple[Diagram, dict[str, str]]:
+    """The diagram with its loops unrolled, and what its wires are called: an element of a family by its key."""
+    told = [w for w, space in wires(diagram).items() if is_finite(space) or isinstance(space, Family)]
+    known = program.param_values() if params is None else params
+    flat = unrolled(diagram, [Var(w) for w in told], program.funs, known)
+    if flat is None:
+        raise _not_network(diagram, "its loops are too long to unroll, or have branches or decisions in them")
+    named: dict[str, str] = {}
+    for wire, term in zip(told, flat[1], strict=True):
+        space = wires(diagram)[wire]
+        if isinstance(term, Var):
+            named.setdefault(term.name, wire)
+        elif isinstance(term, Pack) and isinstance(space, Family):
+            for key, item in zip(index_points(space.index), term.items, strict=True):
+                if isinstance(item, Var):
+                    said = "_".join(show(k, s) for k, s in zip(key, space.index, strict=True))
+                    named.setdefault(item.name, f"{wire}_{said}")
+    return flat[0], named
 
 
 class _Names:
@@ -59,10 +88,19 @@ class _Names:
         self.wires = dict(_STANDS.findall(program.docs.get(channel, "")))
         self.labels = {kind: dict(_STANDS.findall(text)) for kind, text in program.docs.items()}
         self.of_channel = channel
+        self.given: dict[str, str] = {}
 
     def variable(self, slot: str) -> str:
+        if slot not in self.given:
+            name = self._variable(slot)
+            while name in self.given.values():
+                name += "_"
+            self.given[slot] = name
+        return self.given[slot]
+
+    def _variable(self, slot: str) -> str:
         wire = self.own.get(slot, slot)
-        return str(self.wires.get(wire, re.sub(r"[^A-Za-z_0-9]+", "_", wire)))
+        return str(self.wires.get(wire, re.sub(r"[^A-Za-z_0-9]+", "_", wire).strip("_") or "wire"))
 
     def state(self, value: Any, space: Space | None) -> str:
         said = show(value, space)

@@ -266,6 +266,16 @@ def test_a_move_that_is_only_known_by_its_rules_refutes_nothing():
     assert least.verdict == "unknown" and "best move was not worked out" in least.because[0]
 
 
+def test_rules_that_nobody_can_obey_prove_nothing():
+    text = """
+    player p
+    game G() -> (a: real) { decide a: [0, 1] by p earning a subject to { more: a >= 2 } }
+    verify it: a == 7 of G
+    """
+    found_ = og.loads(text).verify("it")[0]
+    assert found_.verdict == "unknown" and "no play obeys all the rules" in found_.because[0]
+
+
 def test_duals_have_their_signs():
     text = """
     player op

@@ -20,6 +20,7 @@ from opengames.proved.decide import Case, Finding, Prover
 from opengames.proved.plays import Play, play
 from opengames.proved.replay import Impossible, replay
 from opengames.proved.shape import is_open, normal
+from opengames.proved.solve import satisfy
 from opengames.proved.translate import NeedsQuantifiers, Scope, Translator
 from opengames.proved.values import Value
 from opengames.rounding import formulas, rounds
@@ -50,9 +51,20 @@ class PlayCase(Case):
     def finding(self) -> Finding:
         """Decide it."""
         try:
-            return self.at_once(quantifiers=False, clock=self.prover.clock)
+            found = self.at_once(quantifiers=False, clock=self.prover.clock)
         except NeedsQuantifiers:
-            return self.at_once(quantifiers=True, clock=self.prover.clock)
+            found = self.at_once(quantifiers=True, clock=self.prover.clock)
+        if found.verdict == "proved" and self.made.rules and self._is_empty():
+            return Finding("unknown", [], ("no play obeys all the rules, so that nothing is said about any",))
+        return found
+
+    def _is_empty(self) -> bool:
+        """Whether there is plainly no play that the claim could be about."""
+        started = self.start(False)
+        if started is None:
+            return True
+        reply = satisfy(started[0].complete(True), self.prover.clock.part(0.3))
+        return reply.status == "unsat"
 
     def start(self, quantifiers: bool) -> tuple[Translator, Scope] | None:
         """A translator and the wires of the play."""

@@ -29,8 +29,8 @@ from typing import Any
 from opengames.diagnostics import refuse
 from opengames.show import show
 from opengames.solvers.answers import brief
-from opengames.solvers.layers import ZERO, Edge, Scaled
-from opengames.solvers.problem import Place, Problem, Response, Set, multiple, player_name
+from opengames.solvers.layers import ONE, ZERO, Edge, Scaled
+from opengames.solvers.problem import Problem, Response, Set, multiple, player_name
 
 #: Pure strategies that are tried at once, without looking for bounds.
 FEW = 64
@@ -192,15 +192,14 @@ def _best(
     problem: Problem,
     key: Set,
     group: list[int],
-    weights: Mapping[Place, Fraction],
+    weights: Mapping[int, Mapping[int, int]],
     values: Mapping[int, Scaled],
     plan: Mapping[Set, Any],
 ) -> Any:
     pc, _ = key
     edges = problem.graph.edges[pc]
-    likely = {n: weights[pc, n] for n in group if (pc, n) in weights}
-    den = multiple({w.denominator for w in likely.values()})
-    here = [(n, w.numerator * (den // w.denominator)) for n, w in likely.items()]
+    likely = weights.get(pc, {})
+    here = [(n, likely[n]) for n in group if n in likely]
     common = multiple({values[t].den for n, _ in here for _, _, t, _ in edges[n]})
     earned: dict[Any, int] = {}
     for i, (move, *_) in enumerate(edges[group[0]]):
@@ -215,22 +214,37 @@ def _over(values: Scaled, node: int, den: int) -> int:
     return values.nums[node] if values.den == den else values.nums[node] * (den // values.den)
 
 
-def _reached(problem: Problem, plan: Mapping[Set, Any]) -> dict[Place, Fraction]:
-    """How likely each node of the region is from `first` on, under the plan and else the strategy."""
-    found: dict[Place, Fraction] = {problem.first: Fraction(1)}
+def _reached(problem: Problem, plan: Mapping[Set, Any]) -> dict[int, dict[int, int]]:
+    """How likely the nodes of each step are from `first` on, relative to one another, under the plan and else the
+    strategy.
+    """
+    found: dict[int, dict[int, int]] = {problem.first[0]: {problem.first[1]: 1}}
+    dens = {problem.first[0]: 1}
     for pc in sorted(problem.region):
-        if pc not in problem.graph.edges:
+        here, edges = found.get(pc), problem.graph.edges.get(pc)
+        if here is None or edges is None:
             continue
-        set_of = {n: seen for seen, group in problem.sets.get(pc, {}).items() for n in group}
+        moves = {
+            n: plan[pc, seen] for seen, group in problem.sets.get(pc, {}).items() if (pc, seen) in plan for n in group
+        }
+        flows: list[tuple[int, Fraction, int, int]] = []
         for n in problem.region[pc]:
-            weight = found.get((pc, n), ZERO)
-            if not weight or problem.stops((pc, n)):
-                continue
-            planned = n in set_of and (pc, set_of[n]) in plan
-            for move, chance, target, node in problem.graph.edges[pc][n]:
-                share = Fraction(move == plan[pc, set_of[n]]) if planned else chance
-                if share:
-                    found[target, node] = found.get((target, node), ZERO) + weight * share
+            weight = here.get(n, 0)
+            if weight and not problem.stops((pc, n)):
+                for move, chance, target, node in edges[n]:
+                    share = (ONE if move == moves[n] else ZERO) if n in moves else chance
+                    if share:
+                        flows.append((weight, share, target, node))
+        scale = multiple({share.denominator for _, share, _, _ in flows})
+        den = dens[pc] * scale
+        for target in {target for _, _, target, _ in flows}:
+            common = multiple({dens.get(target, 1), den})
+            lift = common // dens.get(target, 1)
+            found[target] = {node: num * lift for node, num in found.get(target, {}).items()}
+            dens[target] = common
+        for weight, share, target, node in flows:
+            part = weight * share.numerator * (scale // share.denominator) * (dens[target] // den)
+            found[target][node] = found[target].get(node, 0) + part
     return found
 
 

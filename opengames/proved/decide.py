@@ -176,6 +176,7 @@ class Case:
     left: Iters = ()
     known: dict[str, Any] = field(default_factory=dict)
     opened: dict[str, Value] = field(default_factory=dict)
+    wrong: Truth = True  # what a witness is looked for
 
     def finding(self) -> Finding:
         """Decide it."""
@@ -224,7 +225,7 @@ class Case:
         reasons: list[str] = []
         parts_ = goals(holds)
         for goal in parts_ if len(parts_) <= _GOALS else [holds]:
-            wrong = v.negation(goal)
+            self.wrong = wrong = v.negation(goal)
             if self._far_from(wrong, assumed, tr, clock):
                 assumed.add(goal)
                 continue
@@ -282,6 +283,7 @@ class Case:
             said = "; ".join(dict.fromkeys(d.what for d in duties))
             return Finding("unknown", [], (f"it was not shown that the claim has a value everywhere ({said}?): {reply.why}",))
         first = _first_broken(duties, reply)
+        self.wrong = first.broken()
         witness = self.witness(self._polished(tr.complete(first.broken()), reply), tr)
         where = at(witness)
         said = f"where {where}, {first.what}" if where else first.what

@@ -11,18 +11,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+import z3
+
 from opengames.cases import Assignment, Undecided
 from opengames.diagnostics import Refusal
 from opengames.diagram import Diagram
 from opengames.evaluate import evaluate
 from opengames.proved import values as v
 from opengames.proved.decide import Case, Finding, Prover
+from opengames.proved.knowledge import names_in
 from opengames.proved.plays import Play, play
 from opengames.proved.replay import Impossible, replay
 from opengames.proved.shape import is_open, normal
 from opengames.proved.solve import satisfy
 from opengames.proved.translate import NeedsQuantifiers, Scope, Translator
-from opengames.proved.values import Value
+from opengames.proved.values import Label, Num, Truth, Value
 from opengames.rounding import formulas, rounds
 from opengames.spaces import Space
 from opengames.terms import Const, Term, free, substitute
@@ -78,9 +81,11 @@ class PlayCase(Case):
         return [(c.value, c.space) for c in self.made.choices]
 
     def witness(self, model: Any, tr: Translator) -> Assignment:
-        """The draws and moves in a model."""
+        """The draws and moves in a model, of which those are told that what went wrong was computed from."""
         self.chosen = {(c.place, c.wire): v.read(model, c.value, tr.labels) for c in self.made.choices}
-        return [(c.name, self.chosen[c.place, c.wire], c.space) for c in self.made.choices]
+        told = _behind(self.wrong, tr.facts)
+        relevant = [c for c in self.made.choices if not told.isdisjoint(_names_of(c.value))] or self.made.choices
+        return [(c.name, self.chosen[c.place, c.wire], c.space) for c in relevant]
 
     def replayed(self, witness: Assignment) -> Finding:
         """The claim in the play found, run again exactly."""
@@ -112,6 +117,27 @@ class PlayCase(Case):
         except Impossible:
             return None
         return None
+
+
+def _behind(goal: Truth, facts: list[Any]) -> set[str]:
+    """The names in a goal, and in what the named values among them are defined by."""
+    defined = {str(f.arg(0).decl().name()): f.arg(1) for f in facts if z3.is_eq(f) and z3.is_const(f.arg(0))}
+    reached: set[str] = set()
+    todo = list(names_in(goal))
+    while todo:
+        name = todo.pop()
+        if name not in reached:
+            reached.add(name)
+            todo += names_in(defined[name]) if name in defined else ()
+    return reached
+
+
+def _names_of(value: Value) -> frozenset[str]:
+    if isinstance(value, tuple):
+        return frozenset().union(*map(_names_of, value))
+    if isinstance(value, Num | Label):
+        return names_in(value.expr if isinstance(value, Num) else value.code)
+    return names_in(value) if isinstance(value, z3.BoolRef) else frozenset()
 
 
 __all__ = ["PlayCase", "decide_play"]

@@ -303,7 +303,7 @@ def _leaf(model: Model, question: Question, claim: Claim) -> Leaf:
 
 #: What the words in a method say about what a verdict extends to, the first that is there.
 _COVERS: Mapping[str, str] = {
-    "every round": "every play of any number of rounds, by induction",
+    "any number of rounds": "every play, with any number of rounds: any draw that can happen, any moves that the rules allow",
     "every play, all strategies": "every play: any draw that can happen, and any moves that the rules allow",
     "every play": "every play: any draw that can happen",
     "z3": "all values of its variables",

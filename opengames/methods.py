@@ -118,6 +118,10 @@ METHODS: dict[str, MethodWord] = {
         ),
         MethodWord(
             "sympy", "closed forms, with what has no value left free",
+        MethodWord(
+            "invariant", "proofs about every round of a loop by induction on what it carries", frozenset({PLAYS}),
+            (Option("seconds", "count", 5, "that the proof may take", 1),),
+        ),
             (WIRES - {"cvar"}) | {FORMULA, "same", "equilibrium"},
         ),
         MethodWord(

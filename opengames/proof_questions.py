@@ -33,7 +33,7 @@ def wanted(work: Work) -> bool:
     """Whether a claim is one for the proved reading before all others."""
     question, by = work.question, work.question.by
     if by is not None:
-        return by.name == "z3"
+        return by.name in ("z3", "invariant")
     asks = {t.op for t in parts(question.term) if isinstance(t, Ask)}
     if asks - _ASKS or question.kind != "verify":
         return False
@@ -51,12 +51,17 @@ def verdict(work: Work, most: float | None = None) -> str:
 
     diagram = _diagram(work)
     found = decide(
-        work.program, work.question.term, work.desk.params, diagram, work.question.under is not None, _seconds(work, most)
-    )
+        work.program, work.question.term, work.desk.params, diagram, work.question.under is not None, _seconds(work, most),
+        work.question.by is not None and work.question.by.name == "invariant",
+    )  # fmt: skip
     work.methods[_method(found, diagram)] = None
     work.contracts += found.contracts
     if found.verdict == "unknown":
-        raise Undecided("; ".join(found.reasons) or "z3 could not decide it")
+        *more, last = found.reasons or ("z3 could not decide it",)
+        if work.question.by is None:
+            raise Undecided("; ".join([*more, last]))
+        work.because += more
+        raise Undecided(last)
     _tell(work, found)
     return found.verdict
 
@@ -128,6 +133,7 @@ def _method(found: Finding, diagram: Diagram | None) -> str:
     if diagram is not None:
         decided = any(isinstance(box, Decide) for _, box in walk(diagram))
         words.append("every play, all strategies" if decided else "every play")
+        words += [covers] if (covers := getattr(found, "covers", "")) else []
     elif found.cases > 1:
         words.append(f"{found.cases:,} cases")
     return ", ".join([*words, *found.contracts])

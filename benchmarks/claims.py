@@ -33,9 +33,9 @@ def measure() -> Outcome:
         for question in model.questions("verify"):
             try:
                 model.claim(question)
-                began = time.perf_counter()
+                began = time.process_time()
                 claim = model.claim(question)
-                took = time.perf_counter() - began
+                took = time.process_time() - began
             except Refusal as refused:
                 left_out.append(f"{path.stem}.{question.name} ({refused.diagnostics[0].code})")
                 continue

@@ -98,7 +98,8 @@ class _Builder:
     ) -> None:
         self.code, self.behaviour, self.merge, self.limit = code, behaviour, merge, limit
         self.explore = None if explore is None else frozenset(explore)
-        self.index: dict[int, dict[State, int]] = {}
+        self.index: dict[int, dict[tuple[int, ...], int]] = {}
+        self.values: dict[int, dict[Any, Any]] = {}  # of each slot, every value that it has had
         self.count = 0
         self.skip = self._skips()
         self.graph = Graph(code, self.skip[0])
@@ -140,10 +141,11 @@ class _Builder:
         states = self.graph.states.setdefault(pc, [])
         if self.merge:
             index = self.index.setdefault(pc, {})
-            node = index.get(state)
+            key = tuple(map(id, state))  # equal values of a slot are one object: see `_move`
+            node = index.get(key)
             if node is not None:
                 return node
-            index[state] = len(states)
+            index[key] = len(states)
         states.append(state)
         self.count += 1
         if self.count > self.limit:
@@ -285,13 +287,28 @@ class _Builder:
         return lambda state: pick(state + known)
 
     def _move(self, layout: tuple[int, ...], new: tuple[int, ...], target: int) -> Callable[[State, State], State]:
-        """From a state and the values of `new` slots to the state at `target`."""
+        """From a state and the values of `new` slots to the state at `target`.
+
+        Equal values of a slot become one object, so that states can be compared without hashing all their numbers anew.
+        """
         goal = self.code.live[target]
-        if goal == layout and not set(new) & set(goal):
+        kept = [s in goal for s in new]
+        if goal == layout and not any(kept):
             return lambda state, values: state
         places = {s: i for i, s in enumerate(layout)} | {s: len(layout) + i for i, s in enumerate(new)}
         pick = picker(tuple(places[s] for s in goal))
-        return lambda state, values: pick(state + values)
+        if not any(kept):
+            return lambda state, values: pick(state + values)
+        if len(new) == 1:
+            known = self.values.setdefault(new[0], {})
+            return lambda state, values: pick((*state, known.setdefault(values[0], values[0])))
+        tables = [self.values.setdefault(s, {}) if k else None for s, k in zip(new, kept, strict=True)]
+
+        def move(state: State, values: State) -> State:
+            own = (v if t is None else t.setdefault(v, v) for v, t in zip(values, tables, strict=True))
+            return pick((*state, *own))
+
+        return move
 
 
 ONE, ZERO = Fraction(1), Fraction(0)

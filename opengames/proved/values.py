@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -191,6 +192,7 @@ def leaves(space: Space) -> int:
 # --------------------------------------------------------------------------- numbers
 
 
+@lru_cache(maxsize=4096)
 def number(value: Fraction | int) -> Any:
     """A rational as a z3 constant."""
     return z3.RealVal(str(value))

@@ -63,7 +63,7 @@ def claims_about(draw, wire, space):
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_composed_channels_get_the_verdict_of_the_exact_reading(data):
     diagram, _, last = data.draw(chains())
     port = diagram.outputs[0]
@@ -113,7 +113,7 @@ def _coin(p):
 
 
 @given(st.data())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_loops_and_branches_get_the_verdict_of_the_exact_reading(data):
     diagram, n = data.draw(looped())
     wire = st.sampled_from(("d", "m", "s"))

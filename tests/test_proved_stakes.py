@@ -54,7 +54,7 @@ def payoffs(formulas, events=3):
     st.lists(st.sampled_from(ATOMS), min_size=2, max_size=4, unique=True),
     st.lists(st.builds(F, st.integers(0, 10), st.just(10)), min_size=4, max_size=4),
 )
-@settings(max_examples=40)
+@settings(max_examples=25)
 def test_prices_are_coherent_where_a_distribution_gives_them_and_else_the_stakes_win_everywhere(formulas, prices):
     named = {f"T{i}": f for i, f in enumerate(formulas)}
     prices = prices[: len(formulas)]

@@ -66,19 +66,19 @@ def agrees(term, point, is_truth, known=frozenset()):
         assert not within.beyond(expected, expected)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(numbers(), POINTS)
 def test_numbers_have_the_value_that_evaluation_gives_or_an_obligation_is_broken(term, point):
     agrees(term, point, is_truth=False)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(truths(depth=2), POINTS, st.sets(st.sampled_from(sorted(TYPES))))
 def test_truth_values_too_whichever_variables_are_known(term, point, known):
     agrees(term, point, is_truth=True, known=known)
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(numbers(depth=2, divide=False), POINTS)
 def test_where_nothing_divides_nothing_is_owed(term, point):
     tr, scope = opened()
@@ -88,7 +88,7 @@ def test_where_nothing_divides_nothing_is_owed(term, point):
 
 @pytest.mark.parametrize("op", ["+", "-", "*", "/", "min", "max", "==", "!=", "<", "<=", ">", ">="])
 @given(a=rationals, b=rationals)
-@settings(max_examples=15)
+@settings(max_examples=6)
 def test_each_operator_of_two_numbers(op, a, b):
     point = {"x": a, "y": b, "b": True, "c": "red", "f": (a, b, a)}
     agrees(Prim(op, (Var("x"), Var("y"))), point, op in ("==", "!=", "<", "<=", ">", ">="))

@@ -42,7 +42,6 @@ def value(work: Work, free: Iterable[str] = ()) -> tuple[Any, Space | None]:
     work.methods["sympy"] = None
     space = work.question.space
     if isinstance(found, Conditions):
-        work.because += found.lines()
         return found, None
     if isinstance(work.question.term, Ask) and work.question.term.op == "distribution":
         work.over = space

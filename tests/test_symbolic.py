@@ -347,7 +347,7 @@ def test_cases_are_told_apart_only_where_they_differ():
     def compute(known):
         if x not in known:
             raise Split(x, (1, 2, 3))
-        return "small" if known[x] < 3 else "large"
+        return "small" if known.get(x, 0) < 3 else "large"
 
     tree = explore(compute)
     assert isinstance(tree, Fork)

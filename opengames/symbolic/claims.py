@@ -83,6 +83,9 @@ def _has_sign(gap: sympy.Expr, strict: bool, spaces: dict[sympy.Symbol, Space]) 
 
 def _polynomial_has_sign(gap: sympy.Expr, strict: bool, spaces: dict[sympy.Symbol, Space]) -> bool:
     symbols = sorted(gap.free_symbols, key=str)
+    factored = sympy.factor(gap)
+    if factored.is_positive if strict else factored.is_nonnegative:
+        return True
     if not symbols:
         return bool(gap > 0 if strict else gap >= 0)
     ends = [_ends(spaces.get(s)) for s in symbols]

@@ -29,7 +29,8 @@ from opengames.symbolic.feasible import explored
 from opengames.symbolic.formulas import Scene, free_symbols, said
 from opengames.symbolic.inequalities import System, at_most_zero, follows, system
 from opengames.symbolic.machine import Machine, key_of, plus, settled, times
-from opengames.symbolic.printing import escaped, latex
+from opengames.symbolic.names import escaped
+from opengames.symbolic.printing import latex
 from opengames.symbolic.tidy import tidy
 from opengames.symbolic.unrolled import Seat, Step
 from opengames.symbolic.values import bounds, expr, holds, number
@@ -37,6 +38,7 @@ from opengames.symbolic.values import bounds, expr, holds, number
 PLANS = 3_000
 """Plans of one seat that may be compared."""
 
+_ON_A_LINE = 2
 ZERO, ONE = Fraction(0), Fraction(1)
 Env = dict[str, Any]
 Nodes = list[tuple[Env, Any]]
@@ -117,8 +119,14 @@ class Conditions:
         return found
 
     def __str__(self) -> str:
-        inner = [f"   {line}" for line in self.lines()]
-        return "\n".join([f"`{self.strategy}` is an equilibrium if and only if", *inner])
+        head = f"`{self.strategy}` is an equilibrium if and only if"
+        system = self.cases[0][1]
+        if len(self.cases) == 1 and len(system.conditions) <= _ON_A_LINE:
+            if self.always or self.never:
+                return f"`{self.strategy}` is {'always' if self.always else 'never'} an equilibrium"
+            assuming = f", assuming {' and '.join(map(said, system.assuming))}" if system.assuming else ""
+            return f"{head} {' and '.join(map(said, system.conditions))}{assuming}"
+        return "\n".join([head, *(f"   {line}" for line in self.lines())])
 
     __repr__ = __str__
 

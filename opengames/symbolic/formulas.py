@@ -6,8 +6,8 @@ free, are symbols too. What depends on a label or an index is told case by case.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import Any
 
@@ -19,7 +19,8 @@ from opengames.spaces import Bool, Enum, Family, Reals, Record, Space
 from opengames.symbolic.cases import Cases, Known, leaves, mapped
 from opengames.symbolic.expressions import Translator
 from opengames.symbolic.feasible import explored
-from opengames.symbolic.printing import latex, name
+from opengames.symbolic.names import name
+from opengames.symbolic.printing import latex
 from opengames.symbolic.tidy import tidy
 from opengames.symbolic.values import Label, Symbols, Unknown, bounds, expr, holds, number, truth
 from opengames.symbolic.written import written
@@ -31,7 +32,7 @@ class Formula:
     """A closed form.
 
     name: what it is of. value: a sympy expression, a condition, or tuples of these as `space` has them. inputs: the symbols that
-    are inputs, params: those that are params. where: conditions on the symbols that the spaces state.
+    are inputs, params: those that are params. where: conditions on the symbols that the spaces state. told: writes it as a `fun`.
     """
 
     name: str
@@ -40,7 +41,14 @@ class Formula:
     inputs: tuple[tuple[str, Space], ...] = ()
     params: tuple[str, ...] = ()
     where: tuple[Any, ...] = ()
-    order: int = 0
+    told: Callable[[Any], str] | None = field(default=None, compare=False)
+
+    def to_game(self) -> str:
+        """The formula as a `fun` that can be pasted into the text. Raises `Refusal` (`not-expressible`) if it cannot be said."""
+        if self.told is None:
+            raise refuse("not-expressible", f"`{self.name}` is no fun: its formula has no inputs to be declared",
+                         help="`str` and `.latex()` print it")  # fmt: skip
+        return self.told(self)
 
     @property
     def expr(self) -> Any:
@@ -233,7 +241,7 @@ def derivative(
     scene = Scene(program, free)
     wheres = tuple(w for w in whole.where if w.free_symbols <= free_symbols(value))
     space = _plain(whole.space)
-    return Formula(f"{fun}_{suffix}", value, space, whole.inputs, scene.names(value), wheres, order)
+    return Formula(f"{fun}_{suffix}", value, space, whole.inputs, scene.names(value), wheres)
 
 
 def _plain(space: Space | None) -> Space:

@@ -44,7 +44,7 @@ from opengames.terms import (
     substitute,
 )  # fmt: skip
 
-STEPS = 20_000
+STEPS = 8_000
 """Steps that a diagram may unroll to."""
 
 _WRITTEN_OUT = 4_000

@@ -11,6 +11,7 @@ from typing import Any
 import sympy
 
 from opengames.diagnostics import Refusal, refuse
+from opengames.spaces import Shown
 
 _OR, _AND, _NOT, _RELATION, _SUM, _PRODUCT, _UNARY, _POWER, _ATOM = range(9)
 _RELATIONS = {
@@ -18,6 +19,22 @@ _RELATIONS = {
     sympy.GreaterThan: ">=",
 }  # fmt: skip
 _CALLS = {"exp": "exp", "log": "log", "Abs": "abs", "floor": "floor", "Max": "max", "Min": "min"}
+
+
+def amounts(found: Any, how: Shown | None) -> str:
+    """As `written`, where a case that is nothing but a number gets the unit that `how` names."""
+    if how is None or not how.unit:
+        return written(found)
+    if isinstance(found, sympy.Piecewise):
+        text = "".join(f"if {written(c)} then {amounts(v, how)} else " for v, c in found.args[:-1])
+        return text + amounts(found.args[-1][0], how)
+    if isinstance(found, Fraction | sympy.Rational):
+        scaled = Fraction(int(found.p), int(found.q)) if isinstance(found, sympy.Rational) else found
+        scaled /= how.scale
+        sign = "-" if scaled < 0 else ""
+        top = f"{sign}{abs(scaled.numerator)} {how.unit}"
+        return top if scaled.denominator == 1 else f"{top} / {scaled.denominator}"
+    return written(found)
 
 
 def written(found: Any) -> str:
@@ -57,11 +74,21 @@ def _write(e: Any) -> tuple[str, int]:
     if isinstance(e, sympy.Not):
         return f"not {_within(e.args[0], _NOT)}", _NOT
     if e.is_Relational:
-        return f"{_within(e.lhs, _SUM)} {_RELATIONS[e.func]} {_within(e.rhs, _SUM)}", _RELATION
+        left, right = _sides(e)
+        return f"{_within(left, _SUM)} {_RELATIONS[e.func]} {_within(right, _SUM)}", _RELATION
     name = type(e).__name__
     if name in _CALLS:
         return f"{_CALLS[name]}({', '.join(written(a) for a in sorted(e.args, key=sympy.default_sort_key))})", _ATOM
     raise _wordless(e)
+
+
+def _sides(e: Any) -> tuple[Any, Any]:
+    """The sides of a relation; `a - b > 0` as `a > b`, which needs no unit for the 0."""
+    if e.rhs != 0 or not isinstance(e.lhs, sympy.Add):
+        return e.lhs, e.rhs
+    left = [t for t in e.lhs.args if not t.could_extract_minus_sign()]
+    right = [-t for t in e.lhs.args if t.could_extract_minus_sign()]
+    return (sympy.Add(*left), sympy.Add(*right)) if left and right else (e.lhs, e.rhs)
 
 
 def ordered(e: Any) -> list[Any]:
@@ -130,4 +157,4 @@ def _pieces(e: sympy.Piecewise) -> str:
     return text + _write(value)[0]
 
 
-__all__ = ["ordered", "written"]
+__all__ = ["amounts", "ordered", "written"]

@@ -297,17 +297,17 @@ def test_options_of_z3_are_checked():
 
 
 def test_an_interrupt_ends_a_proof(tmp_path):
-    text = HARD.replace("1..7", "1..9").replace("{by}", "by z3[seconds = 60]")
-    (tmp_path / "hard.game").write_text(text.replace("+ 1 >", ">"), encoding="utf-8")
+    text = HARD.replace("1..7", "1..9").replace("8 - i", "10 - i").replace("+ 1 >", "+ 1/1000 >")
+    (tmp_path / "hard.game").write_text(text.replace("{by}", "by z3[seconds = 60]"), encoding="utf-8")
     script = "import sys; from opengames.cli import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", script, "verify", str(tmp_path / "hard.game")]
     made = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)
     time.sleep(3.0)
-    if made.poll() is None:
-        os.kill(made.pid, signal.SIGINT)
-    out, err = made.communicate(timeout=20)
-    assert "Traceback" not in err, err
-    assert made.returncode in (130, 1, 0), (made.returncode, out, err)
+    if made.poll() is not None:
+        pytest.skip("z3 decided it before it could be interrupted")
+    os.kill(made.pid, signal.SIGINT)
+    _, err = made.communicate(timeout=20)
+    assert made.returncode == 130 and "interrupted" in err and "Traceback" not in err, (made.returncode, err)
 
 
 @given(claims(depth=1))

@@ -190,6 +190,10 @@ KNOWN = {
         "forall f in [0, 1][Item]: product(f[i] for i in Item) <= min(f[i] for i in Item)",
         "forall n in 0..10, x in [0, 1]: x ^ 2 <= x or n > 10",
         "forall p in prob, q in prob: p + q - p * q in prob",
+        "forall x in real: (forall y in [0, 1]: x + y >= 0) implies x >= 0",
+        "forall x in [0, 1]: (if (exists y in [0, 1]: y >= x) then 1 else 0) == 1",
+        "forall f in real[Item]: exists n in Item: forall m in Item: f[n] >= f[m]",
+        "forall x in real where x > 0: sqrt(x) <= (1 + x) / 2",
     ],
     "refuted": [
         "forall x in real: square(x) > 0",
@@ -203,12 +207,15 @@ KNOWN = {
         "exp(1) == 2.7182818284 by z3",
         "forall i in Item: price(i) * price(i) <= 8",
         "forall f in [0, 1][Item]: sum(f[i] for i in Item) < 3",
+        "forall x in [0, 1]: (if (exists y in [0, 1]: y > x) then 1 else 0) == 1",
+        "forall x in real: (exists y in [0, 1]: x + y >= 0) implies x >= 0",
     ],
     "unknown": [
         "forall x in real: 1 / x != 0",
         "forall x in [0, 4]: x * x != 2",
         "forall x in [0, 3]: half(x) <= 3/2",
         "forall x in real: log(x) <= x",
+        "forall x in real: half(x) > 1 implies half(x) > 7",
     ],
 }
 

@@ -335,6 +335,11 @@ class Case:
             reply = satisfy(tr.complete(holds, assumed), self.prover.clock.part(0.5))
             if reply.status == "unsat":
                 return Finding("refuted", [], (), tuple(tr.contracts), 1)
+        elif self.depth < _DEPTH:
+            negated = normal(self.body, self.prover.funs, True)
+            found = Case(self.prover, negated, _DEPTH).at_once(quantifiers=True, clock=self.prover.clock.part(0.5))
+            if found.verdict == "proved":
+                return found.flipped()
         named = ", ".join(c.split(" by ")[0] for c in tr.contracts) or "roots"
         return Finding("unknown", [], (f"the laws that stand for {named} do not decide it",))
 

@@ -181,12 +181,20 @@ class TreeBuilder:
         return Part("seat_vars", self._names(c), self._span(c))
 
     def question(self, c: list[Any]) -> s.QuestionDecl:
-        scope: dict[str, Any] = {"of": None, "under": None, "by": None}
+        scope: dict[str, Any] = {"of": None, "after": None, "under": None, "by": None}
         for i in range(4, len(c), 2):
             scope[str(c[i])] = c[i + 1]
         return s.QuestionDecl(
-            str(c[0]), self._name(c[1]), c[3], scope["of"], scope["under"], scope["by"], self._span(c)
-        )
+            str(c[0]), self._name(c[1]), c[3], scope["of"], scope["under"], scope["by"], self._span(c),
+            after=scope["after"].items if scope["after"] is not None else (),
+        )  # fmt: skip
+
+    def trades(self, c: list[Any]) -> Part:
+        return Part("trades", tuple(c[::2]), self._span(c))
+
+    def trade(self, c: list[Any]) -> s.Trade:
+        more = {str(c[i]): c[i + 1] for i in range(5, len(c) - 1, 2)}
+        return s.Trade(self._name(c[0]), c[2], c[4], more.get("|"), more.get(","), self._span(c))
 
     def statics(self, c: list[Any]) -> Part:
         return self._part("statics", c)

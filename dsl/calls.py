@@ -11,7 +11,7 @@ from opengames.dsl import types as t
 from opengames.dsl.choices import unify
 from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin, source
 from opengames.dsl.infer import infer, rule, value, want
-from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, QUESTIONS, SAME_AS, TEMPORAL
+from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, MARKET, QUESTIONS, SAME_AS, TEMPORAL
 from opengames.dsl.ranges import bind_iters, both
 from opengames.dsl.type_expressions import values_of
 from opengames.spaces import Space, is_finite
@@ -26,7 +26,7 @@ def call(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
     context = scope.context
     if name is None:
         return context.wrong("not-a-function", "only a named function can be called", node.callee.at, "not a name")
-    if scope.lookup(name) is not None:
+    if scope.lookup(name) is not None and not (scope.questions and name in MARKET):
         return context.wrong(
             "not-a-function",
             f"`{name}` is a wire, not a function",
@@ -44,7 +44,7 @@ def call(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
         return _BUILTIN[name](scope, node, expected)
     if name == "dual":
         return _dual(scope, node)
-    if name in QUESTIONS:
+    if name in QUESTIONS or (name in MARKET and name not in context.declared):
         return _question(scope, node, name)
     return _unknown(scope, node, name)
 
@@ -88,7 +88,7 @@ def _unknown(scope: Scope, node: s.CallExpr, name: str) -> Typed:
         return WRONG
     if kind:
         return context.wrong("not-a-function", f"`{name}` is a {kind}, not a function", node.callee.at, f"a {kind}")
-    known = [*context.signatures, *FUNCTIONS, *TEMPORAL, *DISTRIBUTIONS, *context.boxes, *(QUESTIONS if scope.questions else ())]
+    known = [*context.signatures, *FUNCTIONS, *TEMPORAL, *DISTRIBUTIONS, *context.boxes, *((*QUESTIONS, *MARKET) if scope.questions else ())]
     close = None if name in ELSEWHERE else SAME_AS.get(name) or nearest(name, known)
     return context.wrong(
         "unknown-function",
@@ -495,7 +495,7 @@ def _dual(scope: Scope, node: s.CallExpr) -> Typed:
 @rule(s.Given)
 def given(scope: Scope, node: s.Given, expected: t.Type | None) -> Typed:
     name = _callee(node.callee) or ""
-    if name in QUESTIONS and scope.questions:
+    if (name in QUESTIONS or (name in MARKET and name not in scope.context.signatures)) and scope.questions:
         from opengames.dsl.questions import ask_given
 
         return ask_given(scope, node, name)

@@ -28,10 +28,10 @@ STEP = 4
 CLAUSES = frozenset(
     {
         "BY", "SEEING", "EARNING", "SUBJECT", "OF", "UNDER", "EXPECTS", "REPORTS", "PAYING", "CARRYING", "REVERSED",
-        "WHERE",
+        "WHERE", "AFTER",
     }
 )  # fmt: skip
-LISTS = frozenset({"decide", "carrying", "seeing", "player", "for", "forall", "exists", "use"})
+LISTS = frozenset({"after", "decide", "carrying", "seeing", "player", "for", "forall", "exists", "use"})
 OPERATORS = frozenset({"+", "-", "*", "/", "^", "@", ">>", "and", "or", "implies", "in"})
 OPERANDS = frozenset({"NAME", "NUMBER", "QUANTITY", "UNIT"})
 

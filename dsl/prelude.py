@@ -10,11 +10,14 @@ QUESTIONS = (
     "exploitability", "dominant", "reach", "feasible", "coverage",
 )  # fmt: skip
 
+#: What may be asked of a market on a channel; a fun of the author's own may have one of these names.
+MARKET = ("price", "worst", "expected", "best")
+
 #: What other languages call ours, and what they have that here is written otherwise.
 SAME_AS = {
     "maximum": "max", "minimum": "min", "ln": "log", "prod": "product", "total": "sum", "clip": "clamp",
     "gaussian": "normal", "bern": "bernoulli", "Normal": "normal", "fabs": "abs", "Prob": "P", "Pr": "P",
-    "expectation": "E", "expected": "E", "var": "variance", "globally": "always",
+    "expectation": "E", "var": "variance", "globally": "always",
     "finally": "eventually", "slack": "margin", "robustness": "margin",
 }  # fmt: skip
 ELSEWHERE = {

@@ -6,12 +6,14 @@ from typing import Any
 
 from opengames import program as p
 from opengames.diagnostics import Edit, Window
+from opengames.dsl import markets
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.calls import arrange
 from opengames.dsl.context import WRONG, Context, Scope, Typed, nearest, source
 from opengames.dsl.infer import constant, infer, value, want
 from opengames.dsl.instances import Instance, box_of, seat_of
+from opengames.dsl.prelude import MARKET
 from opengames.dsl.question_shape import well_formed
 from opengames.methods import METHODS, RECOGNITION, asked, unsuited
 from opengames.terms import Ask, Const, Pack, Ref, Term, Var
@@ -48,11 +50,15 @@ def question(context: Context, node: s.QuestionDecl) -> p.Question | None:
         term, answer = found.term, found.over or found.type
     if not well_formed(context, term, node.kind, node.value.at):
         return None
+    after = markets.trades(scope, node, term)
+    if after is None:
+        return None
     text = source(scope, node.value, 200)
     space = None if answer == t.UNIT else t.space(answer)
     made = p.Question(
-        node.kind, node.name.text, term, of.name if of is not None else None, under, method, space, text, at=node.at
-    )
+        node.kind, node.name.text, term, of.name if of is not None else None, under, method, space, text, at=node.at,
+        after=after,
+    )  # fmt: skip
     return made if method is None or suits(context, method, asked(made)) else None
 
 
@@ -138,11 +144,22 @@ def method_of(scope: Scope, node: s.Expr) -> p.Method | None:
             )  # fmt: skip
             return None
         typed = value(scope, arg.value)
+        if isinstance(typed.type, t.Num) and typed.type.dimension and not _money(name, arg.name.text, typed.type):
+            scope.context.report(
+                "unit-mismatch", f"the option `{arg.name.text}` of `{name}` is no quantity in {t.unit_words(typed.type)}",
+                arg.value.at, t.unit_words(typed.type), help="leave the unit out",
+            )  # fmt: skip
+            return None
         known = constant(scope, typed.term, arg.value.at) if not t.is_wrong(typed.type) else None
         if known is None:
             return None
         options.append((arg.name.text, known))
     return p.Method(name, tuple(options), at=node.at)
+
+
+def _money(method: str, option: str, kind: t.Num) -> bool:
+    """Whether this is an amount of $, and the option takes one."""
+    return kind.dimension == (("$", 1),) and any(o.name == option and o.kind == "amount" for o in METHODS[method].options)
 
 
 def _there() -> list[str]:
@@ -156,7 +173,7 @@ def _there() -> list[str]:
 def ask(scope: Scope, node: s.CallExpr, name: str) -> Typed:
     """`E(x)`, `equilibrium(s)`, ...: a call of one of the asking words."""
     args = [a.value for a in node.args]
-    needs = _ARGUMENTS[name]
+    needs = _ARGUMENTS.get(name, ((len(args),), ""))
     named = next((a for a in node.args if a.name is not None), None)
     if named is not None and named.name is not None:
         compared = f"{named.name.text} == {source(scope, named.value, 1_000)}"
@@ -168,6 +185,8 @@ def ask(scope: Scope, node: s.CallExpr, name: str) -> Typed:
             help=f"to compare, write `==`: `{source(scope, node.callee)}({compared})`",
             edit=Edit(named.name.at.to(named.value.at), compared),
         )
+    if name in MARKET:
+        return markets.asked(scope, node, name, args)
     if len(args) not in needs[0]:
         return scope.context.wrong("wrong-count", f"`{name}` takes {needs[1]}", node.at, f"{len(args)} given")
     match name:
@@ -243,6 +262,8 @@ def _about_wires(scope: Scope, node: s.CallExpr, name: str, args: list[s.Expr]) 
 
 def ask_given(scope: Scope, node: s.Given, name: str) -> Typed:
     """`P(event | evidence, ...)`, and the same for `E` and `distribution`."""
+    if name in MARKET:
+        return markets.asked(scope, node, name, [node.event], node.evidence)
     if name not in ("P", "E", "distribution"):
         return scope.context.wrong(
             "question-outside", f"`{name}` takes no evidence", node.at, "`P`, `E` and `distribution` do"

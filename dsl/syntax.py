@@ -302,8 +302,20 @@ class StrategyDecl:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """`buy(ann, event | given, amount)`: a trade in a question's `after`. amount: `None` if it is left out."""
+
+    verb: Name
+    trader: Expr
+    event: Expr
+    given: Expr | None
+    amount: Expr | None
+    at: Span = Place
+
+
+@dataclass(frozen=True, slots=True)
 class QuestionDecl:
-    """kind: `verify` or `query`."""
+    """kind: `verify` or `query`. after: the trades before it is asked."""
 
     kind: str
     name: Name
@@ -313,6 +325,7 @@ class QuestionDecl:
     by: Expr | None
     at: Span = Place
     doc: str = field(default="", compare=False)
+    after: tuple[Trade, ...] = ()
 
 
 Decl = (
@@ -339,5 +352,5 @@ __all__ = [
     "NamePattern", "NamedType", "NextStmt", "Number", "NumberPattern", "ParamDecl", "Pattern", "Place",
     "PlanDecl", "PlayerDecl", "Quantified", "QuestionDecl", "RangeType", "RealType", "RecognitionDecl",
     "RecordExpr", "RecordType", "Row", "RuleStmt", "SeatDecl", "SetType", "Static", "Stmt", "StrategyDecl",
-    "TableExpr", "TupleExpr", "TuplePattern", "TypeDecl", "TypeExpr", "Unary", "UnitDecl", "UseDecl",
+    "TableExpr", "Trade", "TupleExpr", "TuplePattern", "TypeDecl", "TypeExpr", "Unary", "UnitDecl", "UseDecl",
 ]  # fmt: skip

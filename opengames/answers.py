@@ -15,7 +15,14 @@ from itertools import product
 from time import perf_counter
 from typing import Any
 
-from opengames import game_questions, method_options, proof_questions, symbolic_questions, wire_questions
+from opengames import (
+    game_questions,
+    method_options,
+    priced_questions,
+    proof_questions,
+    symbolic_questions,
+    wire_questions,
+)
 from opengames.cases import Undecided, assignments, bounded, count, parts, search
 from opengames.desk import Desk, Work, cannot, estimate_name
 from opengames.diagnostics import Diagnostic, Refusal
@@ -258,6 +265,8 @@ def _ask(work: Work, ask: Ask) -> Term:
             return Const(game_questions.reach(work, ask))
         case "same":
             return Const(wire_questions.same(work, ask))
+        case "price" | "worst" | "expected" | "best":
+            return Const(priced_questions.answer(work, ask))
     raise Undecided(
         {
             "feasible": "`feasible` needs the solver of clearings, which this version does not have",

@@ -66,6 +66,7 @@ class Work:
     certificate: Any = None
     game: str | None = None
     over: Space | None = None  # of the values of a distribution
+    market: Any = None  # on the channel of the question, after its trades
     rounded: bool = False
     shortened: bool = False  # an exact number is printed as a decimal
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from opengames.diagnostics import Diagnostic, Refusal
-from opengames.methods import CHANGES, FORMULA, METHODS, NORMAL_FORM, WIRES, asked, unsuited, wrong_option
+from opengames.methods import CHANGES, FORMULA, MARKET, METHODS, NORMAL_FORM, WIRES, asked, unsuited, wrong_option
 from opengames.program import Method, Question
 
 #: What each option has an effect on. Options of methods that are not here have one wherever the method has.
@@ -22,6 +22,9 @@ EFFECTS: dict[tuple[str, str], frozenset[str]] = {
     ("dynamic_programming", "exact"): frozenset({"best_response"}),
     ("induction", "nodes"): CHANGES,
     ("junction_tree", "cells"): METHODS["junction_tree"].answers,
+    ("lmsr", "depth"): MARKET,
+    ("lmsr", "budget"): MARKET,
+    ("lmsr", "cash"): MARKET,
     ("simulate", "runs"): METHODS["simulate"].answers,
     ("simulate", "seed"): METHODS["simulate"].answers,
     ("z3", "seconds"): METHODS["z3"].answers,

@@ -25,14 +25,15 @@ RECOGNITION = "recognition"
 WIRES = frozenset({"E", "P", "cvar", "variance", "distribution", PLAYS})
 CHANGES = frozenset({"equilibrium", "exploitability", "subgame_perfect", "best_response"})
 NORMAL_FORM = frozenset({"equilibria", "dominant"})
+MARKET = frozenset({"price", "worst", "expected", "best"})
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
     """One option of a method, as in `simulate[runs = 1_000]`.
 
-    kind: `"count"` (a whole number of at least `least`), `"chance"` (between 0 and 1), or `"choice"` (a
-    bool).
+    kind: `"count"` (a whole number of at least `least`), `"chance"` (between 0 and 1), `"choice"` (a
+    bool), or `"amount"` (a number above 0, of $ or bare).
     """
 
     name: str
@@ -45,7 +46,7 @@ class Option:
 @dataclass(frozen=True, slots=True)
 class MethodWord:
     """A word after `by`. answers: asking words, or `PLAYS`, `FORMULA`, `RECOGNITION`. missing: why it cannot be
-    used yet, `None` if it can.
+    used yet, `None` if it can. beside: asking words that may stand beside them, answered as they are without `by`.
     """
 
     name: str
@@ -53,6 +54,7 @@ class MethodWord:
     answers: frozenset[str]
     options: tuple[Option, ...] = ()
     missing: str | None = None
+    beside: frozenset[str] = frozenset()
 
     @property
     def available(self) -> bool:
@@ -128,6 +130,15 @@ METHODS: dict[str, MethodWord] = {
             "junction_tree", "chances on a junction tree in floating point, for large networks",
             WIRES - {"cvar", PLAYS}, (Option("cells", "count", 1 << 24, "entries of all tables of the tree", 1),),
         ),
+        MethodWord(
+            "lmsr", "a market on a channel whose maker follows a logarithmic market scoring rule", MARKET,
+            (
+                Option("depth", "amount", 100, "of the market: how little a share moves its price [$]"),
+                Option("budget", "amount", None, "instead of the depth: the most that the maker may lose [$]"),
+                Option("cash", "amount", 1_000_000, "of every trader [$]"),
+            ),
+            beside=WIRES - {PLAYS},
+        ),
         MethodWord("enkf", "ensemble Kalman filter", _INVERTS, missing=_FILTERS),
         MethodWord("particle", "particle filter", _INVERTS, missing=_FILTERS),
         MethodWord("kalman", "Kalman filter", _INVERTS, missing=_FILTERS),
@@ -154,6 +165,8 @@ def wrong_option(method: str, name: str, value: Any) -> str | None:
         return None if isinstance(value, bool) else f"`{name}` is true or false"
     if isinstance(value, bool) or not isinstance(value, int | Fraction):
         return f"`{name}` is a number"
+    if option.kind == "amount":
+        return None if value > 0 else f"`{name}` is above 0"
     if option.kind == "chance":
         return None if 0 <= value <= 1 else f"`{name}` lies between 0 and 1"
     if Fraction(value).denominator != 1 or value < option.least:
@@ -189,7 +202,7 @@ def unsuited(method: str, kinds: tuple[str, ...]) -> Unsuited | None:
     '`E` is answered by `exact`, `simulate` or `sympy`'
     """
     word = METHODS[method]
-    wrong = next((k for k in kinds or (FORMULA,) if k not in word.answers), None)
+    wrong = next((k for k in kinds or (FORMULA,) if k not in word.answers | (word.beside if word.answers & set(kinds) else frozenset())), None)
     if wrong is None:
         return None
     subject = "a recognition" if wrong == RECOGNITION else f"`{wrong}`" if wrong.isidentifier() else wrong
@@ -211,6 +224,6 @@ def _either(names: list[str]) -> str:
 
 
 __all__ = [
-    "CHANGES", "FORMULA", "METHODS", "NORMAL_FORM", "PLAYS", "RECOGNITION", "WIRES", "MethodWord", "Option",
+    "CHANGES", "FORMULA", "MARKET", "METHODS", "NORMAL_FORM", "PLAYS", "RECOGNITION", "WIRES", "MethodWord", "Option",
     "Unsuited", "asked", "unsuited", "wrong_option",
 ]  # fmt: skip

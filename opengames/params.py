@@ -129,7 +129,9 @@ def _one_expression(name: str, words: str) -> None:
         raise refuse("bad-param-value", f"`{words}` is no value for `{name}`", notes=(what,),
                      help="write an expression of the language, such as `24 $`")  # fmt: skip
     declaration = found.file.declarations[0]
-    if isinstance(declaration, syntax.QuestionDecl) and (declaration.of or declaration.under or declaration.by):
+    if isinstance(declaration, syntax.QuestionDecl) and (
+        declaration.of or declaration.after or declaration.under or declaration.by
+    ):
         raise refuse("bad-param-value", f"`{words}` is no value for `{name}`", notes=("a value asks nothing",))
 
 

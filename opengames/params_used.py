@@ -12,7 +12,8 @@ from opengames.terms import Apply, Param, Ref, Term, children
 def params_of(program: Program, question: Question) -> set[str]:
     """The params whose values the answer to `question` may depend on."""
     games, strategies = _named(program, question)
-    return params_in(program, [question.term], games, strategies)
+    traded = [term for trade in question.after for term in trade.terms]
+    return params_in(program, [question.term, *traded], games, strategies)
 
 
 def params_in(program: Program, terms: Iterable[Term], games: Iterable[str], strategies: Iterable[str]) -> set[str]:

@@ -100,6 +100,27 @@ class Method:
 
 
 @dataclass(frozen=True, slots=True)
+class Trade:
+    """A trade in the market that a question asks. verb: `buy`, `sell` or `move`.
+
+    player, index: the seat that trades. event, given: over wires. amount: shares, or the price to move to.
+    """
+
+    verb: str
+    player: str
+    index: tuple[Term, ...]
+    event: Term
+    given: Term | None
+    amount: Term
+    at: Span | None = At_
+
+    @property
+    def terms(self) -> tuple[Term, ...]:
+        """Every term of it."""
+        return (*self.index, self.event, *(() if self.given is None else (self.given,)), self.amount)
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
     """A `verify` (kind "verify", boolean) or `query` (kind "query").
 
@@ -107,7 +128,7 @@ class Question:
     of: name of a diagram in `Program.diagrams`. under: name of a strategy.
     space: of the answer, where it is a value (`None` for answers such as a set of equilibria); where it is a
     distribution, of the values that it distributes.
-    text: as the author wrote it, for reports.
+    text: as the author wrote it, for reports. after: trades in the market on `of`, before it is asked.
     """
 
     kind: str
@@ -119,6 +140,7 @@ class Question:
     space: Space | None = None
     text: str = ""
     at: Span | None = At_
+    after: tuple[Trade, ...] = ()
 
 
 @dataclass(frozen=True, slots=False)

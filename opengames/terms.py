@@ -232,6 +232,7 @@ class Ask:
     `best_response` (game Ref, player Ref) | `dominant` (game Ref, player Ref)
     `reach` (x: a decision or branch path) | `feasible` (game Ref, inputs...) | `coverage` (recognition Ref, level)
     `same` (Compose, Compose)
+    `price` (event, condition...) | `worst` `expected` `best` (player Ref, index)
     """
 
     op: str

@@ -11,7 +11,7 @@ import pytest
 import opengames as og
 from opengames import methods, solvers
 from opengames.dsl import questions
-from opengames.dsl.prelude import QUESTIONS
+from opengames.dsl.prelude import MARKET, QUESTIONS
 from opengames.methods import FORMULA, METHODS, PLAYS, RECOGNITION, unsuited, wrong_option
 
 COIN = """
@@ -51,7 +51,7 @@ def test_checker_and_solvers_read_one_table_of_words():
 
 
 def test_every_kind_of_question_is_one_that_can_be_asked_and_has_a_word():
-    kinds = {*QUESTIONS, "same", PLAYS, FORMULA, RECOGNITION}
+    kinds = {*QUESTIONS, *MARKET, "same", PLAYS, FORMULA, RECOGNITION}
     answered = set().union(*(w.answers for w in METHODS.values()))
     assert answered == kinds
 

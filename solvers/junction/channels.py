@@ -83,7 +83,7 @@ def distribution(
 
 def _mean(beliefs: Beliefs, factor: Factor) -> float:
     if not factor.names:
-        return float(factor.table)  # type: ignore[arg-type]
+        return float(factor.table)
     chances = beliefs.distribution(factor.names)
     return float(np.where(chances > 0, factor.table, 0.0).ravel() @ chances.ravel())
 

@@ -7,7 +7,7 @@ TEMPORAL = ("always", "eventually", "until", "margin")
 DISTRIBUTIONS = ("bernoulli", "uniform", "normal")
 QUESTIONS = (
     "P", "E", "cvar", "variance", "distribution", "equilibrium", "equilibria", "subgame_perfect", "best_response",
-    "exploitability", "dominant", "reach", "feasible", "coverage",
+    "exploitability", "dominant", "reach", "feasible", "coverage", "why",
 )  # fmt: skip
 
 #: What may be asked of a market on a channel; a fun of the author's own may have one of these names.

@@ -210,6 +210,8 @@ def ask(scope: Scope, node: s.CallExpr, name: str) -> Typed:
             return _feasible(scope, node, args[0])
         case "coverage":
             return _coverage(scope, node, args)
+        case "why":
+            return _why(scope, args)
     raise TypeError(f"not an asking word: {name}")
 
 
@@ -228,6 +230,7 @@ _ARGUMENTS: dict[str, tuple[tuple[int, ...], str]] = {
     "reach": ((1,), "a decision"),
     "feasible": ((1,), "a call of a game, as in `feasible(Sced(load, quote, soc))`"),
     "coverage": ((2,), "a recognition and a level"),
+    "why": (tuple(range(1, 33)), "a claim, and the params that may change, as in `why(safe, power, cap)`"),
 }
 
 
@@ -344,3 +347,33 @@ def _coverage(scope: Scope, node: s.CallExpr, args: list[s.Expr]) -> Typed:
         )
     level = want(scope, args[1], t.PROB, "the level of `coverage`")
     return Typed(Ask("coverage", (Ref("recognition", name), level), at=node.at), t.PROB)
+
+
+def _why(scope: Scope, args: list[s.Expr]) -> Typed:
+    """`why(claim, param, ...)`: a claim of the text by its name, and params by theirs."""
+    context = scope.context
+    refs = []
+    for i, arg in enumerate(args):
+        name = arg.name if isinstance(arg, s.Ident) else ""
+        kind = context.declared.get(name, ("", None))[0]
+        if kind == ("param" if i else "verify"):
+            refs.append(Ref("param" if i else "claim", name, at=arg.at))
+            continue
+        known = context.params if i else [n for n, (k, _) in context.declared.items() if k == "verify"]
+        what, code = ("param", "unknown-param") if i else ("claim", "unknown-question")
+        close = nearest(name, known)
+        listed = ", ".join(f"`{n}`" for n in list(known)[:5])
+        return context.wrong(
+            code, f"there is no {what} `{name or source(scope, arg)}`", arg.at,
+            f"a {kind}, not a {what}" if kind else "not declared",
+            help=f"did you mean `{close}`?" if close else f"the {what}s are {listed}" if listed else "",
+            edit=Edit(arg.at, close) if close else None,
+        )  # fmt: skip
+    for ref in refs[1:]:
+        held = context.param_types.get(ref.name)
+        if isinstance(held, t.Family | t.Record):
+            return context.wrong(
+                "type-mismatch", f"`{ref.name}` is {t.describe(held)}, and `why` changes single values", ref.at, "many values",
+                help="leave it out, or make the value that matters a param of its own",
+            )  # fmt: skip
+    return Typed(Ask("why", tuple(refs), at=args[0].at), t.UNIT)

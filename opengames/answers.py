@@ -190,6 +190,10 @@ def value(work: Work) -> tuple[Any, Space | None]:
     work.check_method()
     if symbolic_questions.wanted(work):
         return symbolic_questions.value(work)
+    if isinstance(term, Ask) and term.op == "why":
+        from opengames import why
+
+        return why.answer(work, term), None
     if isinstance(term, Ask) and term.op in _WHOLE:
         whole = wire_questions.distribution if term.op == "distribution" else game_questions.whole
         return whole(work, term), None

@@ -78,7 +78,7 @@ METHODS: dict[str, MethodWord] = {
         MethodWord(
             "exact",
             "exact answers in rationals: backward induction over information sets, equal histories merged",
-            WIRES | CHANGES | NORMAL_FORM | {FORMULA, RECOGNITION, "reach", "same"},
+            WIRES | CHANGES | NORMAL_FORM | {FORMULA, RECOGNITION, "reach", "same", "why"},
             (
                 _NODES,
                 Option("strategies", "count", 4_096, "pure strategies tried for a seat that forgets its moves", 1),

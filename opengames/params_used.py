@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator
 
 from opengames.diagram import Compute, Decide, Diagram, Draw, walk
 from opengames.program import Program, Question
-from opengames.terms import Apply, Param, Ref, Term, children
+from opengames.terms import Apply, Ask, Param, Ref, Term, children
 
 
 def params_of(program: Program, question: Question) -> set[str]:
     """The params whose values the answer to `question` may depend on."""
     games, strategies = _named(program, question)
+    if isinstance(question.term, Ask) and question.term.op == "why":
+        claims = {ref.name for ref in question.term.args if isinstance(ref, Ref) and ref.kind == "claim"}
+        return set().union(*(params_of(program, q) for q in program.questions if q.kind == "verify" and q.name in claims))
     traded = [term for trade in question.after for term in trade.terms]
     return params_in(program, [question.term, *traded], games, strategies)
 

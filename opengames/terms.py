@@ -231,7 +231,7 @@ class Ask:
     `equilibrium` `subgame_perfect` `exploitability` (strategy Ref) | `equilibria` (game Ref)
     `best_response` (game Ref, player Ref) | `dominant` (game Ref, player Ref)
     `reach` (x: a decision or branch path) | `feasible` (game Ref, inputs...) | `coverage` (recognition Ref, level)
-    `same` (Compose, Compose)
+    `same` (Compose, Compose) | `why` (claim Ref, param Refs...)
     `price` (event, condition...) | `worst` `expected` `best` (player Ref, index)
     """
 

@@ -80,16 +80,18 @@ def _decide(
 
 
 def _of_plays(prover: Prover, diagram: Diagram, term: Term, planned: bool) -> Finding:
-    """By unrolling loops; by induction first where that is long, and after it where that was too much."""
+    """By induction first where a loop is long; else, and where that decides nothing, by unrolling."""
     rounds = max((index_size(tuple(s for _, s in box.iters)) for box in diagram.boxes if isinstance(box, Loop)), default=0)
-    if rounds > LONG:
-        try:
-            found = by_rounds(replace(prover, clock=prover.clock.part(0.5)), diagram, term, planned)
-            if found.verdict != "unknown":
-                return found
-        except Undecided:  # it has no such form: unroll it
-            pass
-    return decide_play(prover, diagram, term, planned)
+    found = _inductively(prover, diagram, term, planned) if rounds > LONG else None
+    return found or decide_play(prover, diagram, term, planned)
+
+
+def _inductively(prover: Prover, diagram: Diagram, term: Term, planned: bool) -> Finding | None:
+    try:
+        found = by_rounds(replace(prover, clock=prover.clock.part(0.5)), diagram, term, planned)
+    except Undecided:  # the claim has no such form
+        return None
+    return None if found.verdict == "unknown" else found
 
 
 __all__ = ["LONG", "decide"]

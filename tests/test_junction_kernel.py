@@ -11,6 +11,7 @@ from opengames.exact.elimination import Factor
 from opengames.solvers.junction.kernel import Kernel
 from opengames.solvers.junction.layout import layout
 from opengames.solvers.junction.passes import Beliefs
+from opengames.solvers.junction.scenarios import Scenarios
 from opengames.solvers.junction.tree import junction_tree, shallow_tree
 
 ELEMENTS = ("mass", "log", "min", "max")
@@ -128,6 +129,81 @@ def test_ten_thousand_events_in_a_chain_and_single_precision():
     for _ in range(n - 1):
         chances.append(0.9 * chances[-1] + 0.2 * (1 - chances[-1]))
     assert answers.values.dtype == np.float32 and np.abs(answers.values[::2] - chances).max() < 1e-5
+
+
+@settings(max_examples=40)
+@given(seed=st.integers(0, 10_000), told=st.integers(0, 6), spare=st.sampled_from([0, 1, 16]), product=st.sampled_from([0, 8]))
+def test_what_scenarios_do_not_change_can_be_worked_out_before(seed, told, spare, product):
+    sizes, scopes = network(seed)
+    tree = junction_tree(sizes, scopes)
+    kernel = Kernel(tree)
+    beliefs = tables_of(kernel, tree, scopes, seed)
+    rng = np.random.default_rng(seed)
+    names = list(rng.choice(list(sizes), told, replace=False))
+    likelihoods = {n: rng.uniform(0, 1, (sizes[n], 4)) * (rng.random((sizes[n], 4)) < 0.8) for n in names}
+    found = kernel.likelihoods([{}] * 4)
+    for n in names:
+        found[slice(*kernel._starts[n])] = likelihoods[n]
+    informed = frozenset(list(sizes).index(n) for n in names)
+    with pytest.MonkeyPatch.context() as patch:  # so small a network is otherwise never cut
+        for name, value in (("SPARE", spare), ("ROOM", 0 if spare < 16 else 1 << 18), ("PRODUCT", product)):
+            patch.setattr(f"opengames.solvers.junction.scenarios.{name}", value)
+        answers = Scenarios(tree, beliefs.tables, informed).ask(found)
+    assert not np.isnan(answers).any()
+    for k in range(4):
+        scenario = beliefs
+        for n in names:
+            scenario = scenario.multiplied([n], likelihoods[n][:, k])
+        want = expected(scenario, "mass")
+        if want is None:
+            assert answers[-1, k] == -np.inf
+            continue
+        assert np.isclose(answers[-1, k], want[0], rtol=1e-12)
+        assert np.allclose(answers[:-1, k], want[1], rtol=1e-11, atol=1e-14)
+        assert ((answers[:-1, k] == 0) == (want[1] == 0)).all()
+
+
+def test_scenarios_that_tell_of_little_pass_over_little():
+    n = 60
+    sizes = {"hub": 9, **{f"x{i}": 4 for i in range(n)}}
+    scopes = [("hub", f"x{i}", f"x{i + 1}") for i in range(n - 1)]
+    tree = junction_tree(sizes, scopes)
+    rng = np.random.default_rng(1)
+    tables = [rng.uniform(0.1, 1, shape) for shape in tree.shapes]
+    few = Scenarios(tree, tables, frozenset([1, 30]))
+    assert few.worthwhile and sum(p.sum.table.size for p in few._parts) <= 9 * 4 * 4
+    assert not Scenarios(tree, tables, frozenset(range(1, n + 1))).worthwhile
+
+
+def test_scenarios_that_tell_of_everything_are_answered_by_the_compiled_passes():
+    sizes, scopes = network(0)
+    tree = junction_tree(sizes, scopes)
+    kernel = Kernel(tree)
+    tables = kernel.pack(tables_of(kernel, tree, scopes, 0).tables)
+    rng = np.random.default_rng(2)
+    likelihoods = rng.uniform(0.1, 1, (sum(sizes.values()), 5))
+    found = kernel.scenarios(tables, likelihoods)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("opengames.solvers.junction.scenarios.SMALL", 0)
+        other = Kernel(tree)
+        compiled = other.scenarios(tables, likelihoods)
+    assert "_many" in vars(other) and "_many" not in vars(kernel)
+    assert np.allclose(found.values, compiled.values, rtol=1e-11) and np.allclose(found.total, compiled.total, rtol=1e-12)
+
+
+def test_other_tables_and_other_evidence_are_not_answered_from_what_was_kept():
+    sizes, scopes = network(3)
+    tree = junction_tree(sizes, scopes)
+    kernel = Kernel(tree)
+    beliefs = tables_of(kernel, tree, scopes, 3)
+    tables = kernel.pack(beliefs.tables)
+    new = beliefs.replaced(1, beliefs.tables[1] * np.linspace(0.5, 1, beliefs.tables[1].size).reshape(tree.shapes[1]))
+    for each, name in ((beliefs, "v1"), (new, "v1"), (new, "v2"), (beliefs, "v2")):
+        flat = tables if each is beliefs else kernel.replaced(tables, 1, new.tables[1])
+        value = int(np.argmax(each.distribution([name])))
+        answers = kernel.scenarios(flat, kernel.likelihoods([{name: value}]))
+        want = expected(each.multiplied([name], kernel.semiring.mask(np.arange(sizes[name]) == value)), "mass")
+        assert np.allclose(answers.values[:, 0], want[1], rtol=1e-11, atol=1e-12)
 
 
 @settings(max_examples=25)

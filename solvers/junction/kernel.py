@@ -10,8 +10,9 @@ Down the tree a clique's table is multiplied by what its parent knows of the sep
 parent (Hugin's form): where that was zero, the clique's entries are zero and stay so. Structural zeros are exact in all
 types and no nan is made. Marginals of `mass` and `log` are chances, those of `min` and `max` the best amounts.
 
-Scenarios are a last axis, so that each gather copies whole rows. Compile time grows with the depth of the tree, not with
-its cliques: use `shallow_tree` for long chains.
+Scenarios are a last axis, so that each gather copies whole rows; those of `mass` that tell of few variables are
+answered without compiling, by `scenarios.Scenarios`. Compile time grows with the depth of the tree, not with its
+cliques: use `shallow_tree` for long chains.
 
 Source: Lauritzen and Spiegelhalter (1988); Jensen, Lauritzen and Olesen, Bayesian updating in causal probabilistic
 networks by local computations (1990).
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 
 from opengames.sampled.backend import Array, jax, jnp, lax
 from opengames.solvers.junction.layout import OPERATION, Layout, layout
+from opengames.solvers.junction.scenarios import Scenarios
 from opengames.solvers.junction.semirings import LOG, MASS, MAX_PLUS, MIN_PLUS, Semiring, Table
 from opengames.solvers.junction.tree import JunctionTree
 
@@ -69,6 +71,7 @@ class Kernel:
     def __init__(self, tree: JunctionTree, element: Element = "mass", *, dtype: str = "float64") -> None:
         self.tree, self.element, self.dtype = tree, element, np.dtype(dtype)
         self.semiring = SEMIRINGS[element]
+        self._kept: tuple[Packed, frozenset[int], Scenarios] | None = None
         self._least = float(np.finfo(self.dtype).tiny)
         ends = np.cumsum([0, *(k for _, k in tree.sizes)])
         self._starts = {n: (int(a), int(b)) for (n, _), a, b in zip(tree.sizes, ends, ends[1:], strict=False)}
@@ -107,7 +110,15 @@ class Kernel:
         return self._one.total(tables, likelihoods)
 
     def scenarios(self, tables: Packed, likelihoods: NDArray[Any]) -> Answers:
-        """All marginals in many scenarios. likelihoods: (values, scenarios), as from `likelihoods`."""
+        """All marginals in many scenarios. likelihoods: (values, scenarios), as from `likelihoods`.
+
+        For `mass`, what the scenarios do not change is worked out first, where that makes less to do (`Scenarios`), and
+        kept for the next call with the same tables and the same variables told of.
+        """
+        if self.element == "mass":
+            ready = self._ready(tables, likelihoods)
+            if ready.worthwhile:
+                return self._answers(ready.ask(likelihoods))
         many, count = self._many, likelihoods.shape[1]
         shared = self._spread(tables)
         parts = []
@@ -117,6 +128,16 @@ class Kernel:
                 part = np.pad(part, ((0, 0), (0, many.width - part.shape[1])), mode="edge")
             parts.append(many.informed(shared, np.ascontiguousarray(part), many.index))
         return self._answers(np.concatenate([np.asarray(p) for p in parts], axis=1)[:, :count])
+
+    def _ready(self, tables: Packed, likelihoods: NDArray[Any]) -> Scenarios:
+        """What these tables and the variables told of allow to work out beforehand, kept until either changes."""
+        told = (likelihoods != 1).any(axis=1)
+        informed = frozenset(v for v, (n, _) in enumerate(self.tree.sizes) if told[slice(*self._starts[n])].any())
+        kept = self._kept
+        if kept is None or kept[1] != informed or not np.array_equal(kept[0], tables):
+            found = Scenarios(self.tree, [tables[place] for place in self._one.layout.places], informed)
+            self._kept = kept = (tables.copy(), informed, found)
+        return kept[2]
 
     def _answers(self, found: NDArray[Any]) -> Answers:
         return Answers(found[-1], found[:-1], self._starts)

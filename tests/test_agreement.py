@@ -91,3 +91,17 @@ def test_a_wire_in_a_branch_is_handed_out_with_its_chance() -> None:
     law = dict(distribution(model().program, exposed(diagram, place), Pack((Var(TAKEN), Var(VALUE)))))
     assert law[True, "Low"] == F(1, 30) and law[True, "High"] == F(4, 30)
     assert sum(chance for (taken, _), chance in law.items() if not taken) == F(5, 6)
+
+
+@pytest.mark.parametrize(
+    ("text", "params"),
+    [
+        ("examples/01_dilemma", {}), ("examples/01_entry", {}), ("examples/02_auction", {}), ("examples/03_events", {}),
+        ("examples/04_reservation", {"K": 2, "N": 2, "T": 2}), ("grid_day", {}),
+    ],
+)  # fmt: skip
+def test_the_examples_agree_where_both_readings_apply(text: str, params: dict[str, int]) -> None:
+    """The battery (05) draws from the normal distribution, and the market (06) clears: the exact reading has neither."""
+    met = compare(og.load(f"specs/{text}.game", **params), runs=2_000, seed=31)
+    assert met.count > 0
+    assert met.least > FALSE_ALARMS / met.count, met.where

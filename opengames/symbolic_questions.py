@@ -85,7 +85,7 @@ def verdict(work: Work) -> str:
     spaces: dict[Any, Space] = {s: space for s, space in scene.symbols.spaces.items() if isinstance(space, Grid | Reals)}
     for fixed, condition in cases:
         found = point(condition, spaces, wanted=op == "or")
-        if found is None or (op == "or" and set(found) - variables):
+        if found is None or (op == "or" and set(found) - variables) or not _has_value(found, scene):
             continue
         whole = {**fixed, **found}
         if whole:
@@ -98,15 +98,30 @@ def verdict(work: Work) -> str:
     for _, condition in cases:
         if not certain(condition, spaces):
             raise Undecided(f"sympy is not certain that {said(condition)}: ask `by z3`")
+    for need in scene.needs:
+        if not certain(need, spaces):
+            raise Undecided(f"it is so wherever it has a value, but sympy is not certain that {said(need)}")
     return "proved"
+
+
+def _has_value(values: dict[str, Any], scene: Scene) -> bool:
+    """Whether everything that was translated is defined at a point."""
+    from opengames.symbolic.formulas import at
+    from opengames.symbolic.values import expr
+
+    given = {n: expr(v) if isinstance(v, Fraction) else v for n, v in values.items()}
+    return all(at(need, given) is not False for need in scene.needs)
 
 
 def _equilibrium(work: Work, scene: Scene) -> str:
     """Proved if the strategy is an equilibrium whatever is free, refuted if it never is."""
+    from opengames.symbolic.claims import certain
     from opengames.symbolic.questions import value as closed_form
 
     found = closed_form(scene, work.question)
-    if found.always and not found.assuming:
+    spaces = dict(scene.symbols.spaces)
+    defined = all(certain(need, spaces) for need in scene.needs)
+    if found.always and not found.assuming and defined:
         return "proved"
     if found.never and not found.assuming:
         return "refuted"
@@ -128,7 +143,7 @@ def _cases(work: Work, scene: Scene) -> tuple[str | None, set[str], list[tuple[d
     one_by_one = _count(tuple(b.space for b in variables)) <= ONE_BY_ONE
 
     def compute(known: Known) -> Any:
-        env = {b.variable: scene.symbols.unknown(b.name, b.space, known) for b in variables}
+        env = {b.variable: scene.unknown("variable", b.variable, b.space, known) for b in variables}
         if one_by_one:
             env = {b.variable: needed(env[b.variable], scene.symbols) if is_finite(b.space) else env[b.variable] for b in variables}
         return in_case(scene, diagram, body, known, env)
@@ -143,7 +158,7 @@ def _cases(work: Work, scene: Scene) -> tuple[str | None, set[str], list[tuple[d
         else:
             found.append((fixed, condition))
     symbols = [s.name for s in scene.symbols.spaces]
-    names = {b.name for b in variables}
+    names = {scene.symbols.name("variable", b.variable) for b in variables}
     return op, {n for n in symbols if n.split("[")[0].split(".")[0] in names}, found
 
 

@@ -377,3 +377,33 @@ def test_a_condition_inside_a_choice_is_kept():
 
     found = scene.translator(Known()).value(term, env)
     assert found == sympy.Piecewise((1, env["x"] < 1), (env["x"], True))
+
+
+def test_an_input_and_a_param_of_one_name_are_two_symbols():
+    text = "param a: real  fun outer() -> real = 3 * a  fun f(a: real) -> real = a * outer()"
+    found = og.loads(text).formula("f")
+    assert len(found.expr.free_symbols) == 2 and found.params == ("a",)
+    assert found.at(a=2, **{"a'": 5}) == og.loads(text + " query q = f(2)", a=5).query("q").value == 30
+
+
+def test_a_variable_and_a_param_of_one_name_are_two_symbols():
+    text = "param a: real  fun outer() -> real = a  "
+    claims = "verify same: forall a in real: a == outer() by sympy  verify twice: forall x in real: forall x in real: x == x by sympy"
+    same, twice = og.loads(text + claims).verify()
+    assert same.verdict == "refuted" and twice.verdict == "proved"
+
+
+def test_a_pole_inside_the_range_proves_nothing():
+    (claim,) = og.loads("verify below: forall x in [0, 4]: 1 / (x - 3) < 10 by sympy").verify()
+    assert claim.verdict != "proved"
+
+
+@pytest.mark.parametrize(
+    ("claim", "verdict"),
+    [("forall x in real: x / x == 1", "unknown"), ("forall x in [1, 2]: x / x == 1", "proved"),
+     ("forall x in real: (if x == 0 then 1 else x / x) == 1", "proved"), ("forall x in real: x * 0 / (x ^ 2 + 1) == 0", "proved"),
+     ("forall x in real: sqrt(x) ^ 2 == x", "unknown"), ("forall x in [0, 9]: sqrt(x) ^ 2 == x", "proved"),
+     ("forall x in real: log(exp(x)) == x", "proved"), ("forall x in [0, 1]: exp(log(x)) == x", "unknown")],
+)  # fmt: skip
+def test_what_has_no_value_somewhere_is_not_proved_everywhere(claim, verdict):
+    assert og.loads(f"verify c: {claim} by sympy").verify()[0].verdict == verdict

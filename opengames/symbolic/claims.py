@@ -140,7 +140,10 @@ def point(condition: Any, spaces: dict[sympy.Symbol, Space], wanted: bool = Fals
     symbols = sorted((s for s in condition.free_symbols if s in spaces), key=str)
     for values in islice(points_of([spaces[s] for s in symbols]), POINTS):
         named = {s.name: v for s, v in zip(symbols, values, strict=True)}
-        found = at(condition, {n: expr(v) if isinstance(v, Fraction) else v for n, v in named.items()})
+        try:
+            found = at(condition, {n: expr(v) if isinstance(v, Fraction) else v for n, v in named.items()})
+        except TypeError:  # sympy does not compare with infinity: the condition has no meaning at a pole
+            continue
         if isinstance(found, bool) and found == wanted:
             return named
     return None

@@ -34,7 +34,7 @@ from opengames.spaces import (
 from opengames.spaces import size as size_of
 from opengames.symbolic.cases import Known
 from opengames.symbolic.tidy import difference
-from opengames.symbolic.values import Env, Symbols, Unknown, expr, is_condition, needed, number, truth
+from opengames.symbolic.values import Env, Symbols, Unknown, expr, holds, is_condition, needed, number, truth
 from opengames.terms import (
     Apply,
     At,
@@ -64,11 +64,15 @@ Outcomes = tuple[tuple[Any, Any], ...]
 
 
 class Translator:
-    """Values of terms in one case. params: of the program, known or symbolic. known: what this case takes for granted."""
+    """Values of terms in one case. params: of the program, known or symbolic. known: what this case takes for granted.
+
+    needs: conditions under which what was translated has a value: divisors that are not 0, and the like.
+    """
 
     def __init__(self, funs: Mapping[str, Fun], params: Mapping[str, Any], symbols: Symbols, known: Known) -> None:
         self.funs, self.params, self.symbols = funs, params, symbols
         self.known: dict[Any, Any] = dict(known.answers)
+        self.needs: dict[Any, None] = {}
 
     # ------------------------------------------------------------------ terms
 
@@ -157,12 +161,26 @@ class Translator:
             return self.compare(op, values[0], values[1])
         if all(isinstance(v, Fraction) for v in values) and op in _EXACT:
             return _EXACT[op](values, term)
+        self._need(op, tuple(expr(v) for v in values))
         found = _SYMBOLIC[op](tuple(expr(v) for v in values))
         if found.has(sympy.zoo, sympy.nan, sympy.oo, -sympy.oo):
             raise refuse("division-by-zero", "this divides by zero, whatever the params are", span=term.at)
         if found.is_real is False:
             raise refuse("outside-domain", f"`{op}` has no real value here", span=term.at)
         return number(found)
+
+    def _need(self, op: str, values: tuple[sympy.Expr, ...]) -> None:
+        """Remember under what condition an operation has a value, in this case and in the branch that is being taken."""
+        need: Any = True
+        if op == "/":
+            need = sympy.Ne(values[1], 0)
+        elif op == "^" and not (values[1].is_integer and values[1].is_nonnegative):
+            need = sympy.Ne(values[0], 0) if values[1].is_integer else sympy.Gt(values[0], 0)
+        elif op in ("log", "sqrt"):
+            need = sympy.Gt(values[0], 0) if op == "log" else sympy.Ge(values[0], 0)
+        if truth(need) is not True:
+            taken = [holds(question, (answer,)) for question, answer in self.known.items()]
+            self.needs[sympy.Or(*map(sympy.Not, taken), need)] = None
 
     def _truth(self, value: Any) -> Any:
         return needed(value, self.symbols) if isinstance(value, Unknown) else value

@@ -134,23 +134,23 @@ def at(value: Any, values: Mapping[str, Any]) -> Any:
 
 
 class Scene:
-    """What the symbolic questions about one program share: its symbols and the values of its params."""
+    """What the symbolic questions about one program share: its symbols, the values of its params, and `Translator.needs`."""
 
     def __init__(self, program: Program, free: Iterable[str] = ()) -> None:
         self.program, self.symbols = program, Symbols()
+        self.needs: dict[Any, None] = {}
         self.free = frozenset(free)
         for each in self.free:
             _check_free(program, each)
 
-    def params(self, known: Known) -> dict[str, Any]:
-        """The params: their values, or symbols."""
-        return {
-            n: self.symbols.unknown(n, p.space, known) if n in self.free or p.value is None else p.value
-            for n, p in self.program.params.items()
-        }
+    def unknown(self, kind: str, declared: str, space: Space, known: Known) -> Any:
+        """Something declared of which nothing is known: see `Symbols.name` and `Symbols.unknown`."""
+        return self.symbols.unknown(self.symbols.name(kind, declared), space, known)
 
     def translator(self, known: Known) -> Translator:
-        return Translator(self.program.funs, _Lazy(self, known), self.symbols, known)
+        made = Translator(self.program.funs, _Lazy(self, known), self.symbols, known)
+        made.needs = self.needs
+        return made
 
     def is_open(self, param: str) -> bool:
         return param in self.free or self.program.params[param].value is None
@@ -163,7 +163,8 @@ class Scene:
     def names(self, value: Any) -> tuple[str, ...]:
         """The params whose symbols occur in a closed form."""
         roots = {s.name.split("[")[0].split(".")[0] for s in free_symbols(value)}
-        return tuple(n for n in self.program.params if n in roots and self.is_open(n))
+        owned = {declared for root in roots for kind, declared in [self.symbols.owners.get(root, ("", ""))] if kind == "param"}
+        return tuple(n for n in self.program.params if n in owned)
 
 
 class _Lazy(dict[str, Any]):
@@ -175,7 +176,7 @@ class _Lazy(dict[str, Any]):
 
     def __missing__(self, param: str) -> Any:
         decl = self.scene.program.params[param]
-        found = self.scene.symbols.unknown(param, decl.space, self.case) if self.scene.is_open(param) else decl.value
+        found = self.scene.unknown("param", param, decl.space, self.case) if self.scene.is_open(param) else decl.value
         self[param] = found
         return found
 
@@ -215,7 +216,7 @@ def formula(program: Program, fun: str, free: Iterable[str] = (), given: Mapping
     fixed = dict(given or {})
 
     def compute(known: Known) -> Any:
-        env = {p.name: fixed[p.name] if p.name in fixed else scene.symbols.unknown(p.name, p.space, known) for p in decl.inputs}
+        env = {p.name: fixed[p.name] if p.name in fixed else scene.unknown("input", p.name, p.space, known) for p in decl.inputs}
         found = scene.translator(known).value(decl.body, env)
         return _decided(found, scene)
 
@@ -238,10 +239,9 @@ def derivative(
         raise refuse("not-yet", f"`{fun}` gives no number, and only numbers have a derivative", span=program.funs[fun].at)
     value = _differentiated(whole.value, symbol, order)
     suffix = f"d{_identifier(wrt)}" if order == 1 else f"d{_identifier(wrt)}{order}"
-    scene = Scene(program, free)
     wheres = tuple(w for w in whole.where if w.free_symbols <= free_symbols(value))
     space = _plain(whole.space)
-    return Formula(f"{fun}_{suffix}", value, space, whole.inputs, scene.names(value), wheres)
+    return Formula(f"{fun}_{suffix}", value, space, whole.inputs, whole.params, wheres)
 
 
 def _plain(space: Space | None) -> Space:

@@ -48,10 +48,9 @@ UNFOLDED = 2_000
 
 @dataclass(frozen=True)
 class Bound:
-    """A variable that a claim quantifies over, with the symbol's written name."""
+    """A variable that a claim quantifies over."""
 
     variable: str
-    name: str
     space: Space
 
 
@@ -60,7 +59,7 @@ def quantified(term: Term) -> tuple[str | None, tuple[Bound, ...], Term]:
     op, found = None, []
     while isinstance(term, Fold) and term.op in ("and", "or") and term.where is None and op in (None, term.op):
         op = term.op
-        found += [Bound(n, n.split("#", 1)[0], s) for n, s in term.iters]
+        found += [Bound(n, s) for n, s in term.iters]
         term = term.body
     return op, tuple(found), term
 
@@ -161,7 +160,7 @@ class _Fixed(Scene):
     """A scene in which a case is known from the start."""
 
     def __init__(self, scene: Scene, known: Known) -> None:
-        self.program, self.symbols, self.free = scene.program, scene.symbols, scene.free
+        self.program, self.symbols, self.free, self.needs = scene.program, scene.symbols, scene.free, scene.needs
         self.known = known
 
     def translator(self, known: Known) -> Any:
@@ -176,7 +175,7 @@ def same(scene: Scene, ask: Ask, known: Known, env: Mapping[str, Any]) -> Any:
         fixed: dict[str, Any] = {}
         diagram = composed(scene, side, known, env, fixed)
         if not inputs:
-            inputs = {p.name: needed_all(scene.symbols.unknown(f"{p.name}'", p.space, known), scene) for p in diagram.inputs}
+            inputs = {p.name: needed_all(scene.unknown("input", p.name, p.space, known), scene) for p in diagram.inputs}
         given = dict(zip((p.name for p in diagram.inputs), inputs.values(), strict=True))
         plays = Plays(_With(scene, fixed), diagram, given, known)
         pair.append(plays.outcomes(Pack(tuple(Var(p.name) for p in diagram.outputs)), None))
@@ -200,7 +199,7 @@ class _With(Scene):
     """A scene with more params: the statics of instances."""
 
     def __init__(self, scene: Scene, more: Mapping[str, Any]) -> None:
-        self.program, self.symbols, self.free = scene.program, scene.symbols, scene.free
+        self.program, self.symbols, self.free, self.needs = scene.program, scene.symbols, scene.free, scene.needs
         self.more = dict(more)
 
     def translator(self, known: Known) -> Any:

@@ -30,7 +30,9 @@ def tidy(found: sympy.Expr) -> sympy.Expr:
             forms.append(sympy.expand(whole))
     elif found.count_ops() <= _SHORT:
         forms.append(sympy.simplify(found))
-    forms += [_turned(f) for f in forms]
+    forms = list(dict.fromkeys([*forms, *map(_turned, forms)]))
+    if len(forms) == 1:
+        return found
     return min(forms, key=lambda f: (f.count_ops(), f.could_extract_minus_sign(), len(str(f)), str(f)))
 
 

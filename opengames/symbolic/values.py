@@ -51,7 +51,18 @@ class Symbols:
 
     def __init__(self) -> None:
         self.spaces: dict[sympy.Symbol, Space] = {}
+        self.owners: dict[str, tuple[str, str]] = {}
         self._named: dict[str, sympy.Symbol] = {}
+
+    def name(self, kind: str, declared: str) -> str:
+        """What the symbol of something declared is called: primed where the name stands for something else already.
+
+        kind: `param`, `input` or `variable`; of two things with one name, each has its own symbol.
+        """
+        found = declared.split("#", 1)[0]
+        while self.owners.setdefault(found, (kind, declared)) != (kind, declared):
+            found += "'"
+        return found
 
     def unknown(self, name: str, space: Space, known: Known) -> Any:
         """A value of `space` that nothing is known of but what `known` says. name: as it is written."""

@@ -218,3 +218,28 @@ def test_infinitely_many_moves_are_refused():
     text = "player p  game G { decide x: real by p earning x }  strategy s of G { p.x = 1 }"
     with pytest.raises(Refusal, match="infinitely many moves"):
         og.loads(text).formula("s")
+
+
+AHEAD = """
+param loss: real
+param y: prob
+param price: [0, 20]
+player prosumer
+channel flip[y: prob](home: bool) -> (later: bool) {
+    switched ~ bernoulli(y)
+    later    = home != switched
+}
+game Ahead {
+    one ~ flip[y](false)
+    two ~ flip[y](one)
+    decide reserve: bool by prosumer earning -price * ind(reserve) - loss * ind(two and not reserve)
+}
+strategy yes of Ahead { prosumer.reserve = true }
+strategy rule of Ahead { prosumer.reserve = price < loss * 2 * y * (1 - y) }
+"""
+
+
+def test_a_reservation_pays_below_the_loss_times_the_chance_of_presence():
+    assert words(AHEAD, "yes") == ["price <= 2 * loss * y * (1 - y)"]
+    rule = og.loads(AHEAD).formula("rule")
+    assert rule.always and not rule.assuming and len(rule.cases) == 1

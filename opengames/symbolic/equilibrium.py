@@ -178,6 +178,8 @@ def conditions(scene: Scene, strategy: str) -> Conditions:
         given = [b for s in sorted(symbols, key=str) if s in scene.symbols.spaces for b in bounds(s, scene.symbols.spaces[s])]
         cases.append((stated, system(gains, [*given, *stated])))
         every.update(dict.fromkeys(found))
+    if len({each for _, each in cases}) == 1:
+        cases = [((), cases[0][1])]
     where = tuple(b for s in sorted(symbols, key=str) if s in scene.symbols.spaces for b in bounds(s, scene.symbols.spaces[s]))
     return Conditions(strategy, tuple(cases), where, tuple(every))
 

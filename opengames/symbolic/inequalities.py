@@ -83,7 +83,7 @@ def at_most_zero(gain: sympy.Expr, given: Sequence[Any], assuming: dict[Any, Non
     gain = sympy.factor(sympy.cancel(gain)) if gain.is_rational_function() else tidy(gain)
     if gain.is_Number:
         return sympy.true if gain <= 0 else sympy.false
-    sign, rest = 1, sympy.Integer(1)
+    sign, rest, taken = 1, sympy.Integer(1), list[Any]()
     for factor in sympy.Mul.make_args(gain):
         base, power = factor.as_base_exp()
         if factor.is_Number:
@@ -91,15 +91,18 @@ def at_most_zero(gain: sympy.Expr, given: Sequence[Any], assuming: dict[Any, Non
         elif power.is_Integer and power % 2 == 0:
             if not _is_sure(base, given):
                 known = _sign(base, given)
-                assuming[sympy.Ne(base, 0) if known is None else _strict(base, known)] = None
+                taken.append(sympy.Ne(base, 0) if known is None else _strict(base, known))
         elif (known := _sign(base, given)) is not None:
             sign *= known
             if not _is_sure(base, given):
-                assuming[_strict(base, known)] = None
+                taken.append(_strict(base, known))
         else:
             rest = rest * (base if power > 0 else 1 / base)
+    if rest == 1 and sign < 0:
+        return sympy.true
+    assuming.update(dict.fromkeys(taken))
     if rest == 1:
-        return sympy.true if sign < 0 else sympy.false
+        return sympy.false
     if sympy.fraction(sympy.together(rest))[1] == 1:
         rest = sympy.expand(rest)
         rest = rest.primitive()[1] if rest.is_Add else rest
@@ -128,7 +131,12 @@ def solved(relation: Any) -> Any:
             left += term
     if left == 0:
         return _turn(relation, True)(right, 0, evaluate=False)
-    return relation.func(left, right, evaluate=False)
+    forms = [relation.func(left, right, evaluate=False)]
+    for symbol in symbols:
+        slope = gap.coeff(symbol, 1)
+        if abs(slope) == 1 and not (rest := gap - slope * symbol).has(symbol):
+            forms.append(_turn(relation, slope < 0)(symbol, tidy(-slope * rest), evaluate=False))
+    return min(forms, key=lambda form: (form.count_ops(), form.has(-1), forms.index(form)))
 
 
 _TURNED = {

@@ -9,7 +9,17 @@ from __future__ import annotations
 from typing import Any
 
 from opengames.diagnostics import Diagnostic, Refusal
-from opengames.methods import CHANGES, FORMULA, MARKET, METHODS, NORMAL_FORM, WIRES, asked, unsuited, wrong_option
+from opengames.methods import (
+    CHANGES,
+    FORMULA,
+    MARKET,
+    METHODS,
+    NORMAL_FORM,
+    WIRES,
+    asked,
+    unsuited,
+    wrong_option,
+)
 from opengames.program import Method, Question
 
 #: What each option has an effect on. Options of methods that are not here have one wherever the method has.

@@ -7,7 +7,6 @@ from itertools import islice
 from opengames.diagnostics import Diagnostic, Refusal
 from opengames.terms import Ask
 
-
 LONGEST = 24
 """Characters of a condition that are kept as the name of a branch."""
 

@@ -200,7 +200,11 @@ class TreeBuilder:
         return self._part("statics", c)
 
     def static(self, c: list[Any]) -> s.Static:
-        return s.Static(self._name(c[0]), c[2], c[4] if len(c) > 3 else None, self._span(c))
+        kind = c[2]
+        if isinstance(kind, str):  # any type
+            name = self._name(kind)
+            kind = s.NamedType(name, name.at)
+        return s.Static(self._name(c[0]), kind, c[4] if len(c) > 3 else None, self._span(c))
 
     def wires(self, c: list[Any]) -> Part:
         return self._part("wires", c)

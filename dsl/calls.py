@@ -37,7 +37,12 @@ def call(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
         )
     context.demand(name)
     if name in context.signatures:
-        return _fun(scope, node, name)
+        return _fun(scope, node, name, _statics(node.callee))
+    if name in context.generic:
+        from opengames.dsl.generic import chosen
+
+        found = chosen(scope, context.generic[name], node)
+        return WRONG if found is None else _fun(scope, node, *found)
     if context.declared.get(name, ("", None))[0] == "fun":
         return WRONG
     if name in _BUILTIN:
@@ -100,9 +105,9 @@ def _unknown(scope: Scope, node: s.CallExpr, name: str) -> Typed:
     )
 
 
-def _fun(scope: Scope, node: s.CallExpr, name: str) -> Typed:
+def _fun(scope: Scope, node: s.CallExpr, name: str, statics: tuple[s.Arg, ...]) -> Typed:
     signature = scope.context.signatures[name]
-    given = [*_statics(node.callee), *node.args]
+    given = [*statics, *node.args]
     ordered = arrange(scope, node.at, name, [n for n, _ in signature.inputs], given)
     if ordered is None:
         return Typed(WRONG.term, signature.output)

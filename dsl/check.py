@@ -30,6 +30,7 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, nearest
 from opengames.dsl.declarations import Declarer, called, check_recursion, collect, declare_units
+from opengames.dsl.generic import tried
 from opengames.dsl.instances import instance
 from opengames.dsl.names_used import mentions
 from opengames.dsl.parser import parse
@@ -163,6 +164,9 @@ def _elaborate(context: Context, file: s.File, broken_syntax: bool) -> p.Program
     for name in _needed_first({n: called(d) for n, d in funs.items() if n not in guilty}):
         declarer.need_body(name)
     kinds = _make_boxes(context)
+    for name, generic in context.generic.items():
+        if name not in guilty:
+            tried(context, generic)
     recognitions = {n: recognition(context, d) for n, d in context.recognitions.items()}
     strategies = {n: strategy(context, d) for n, d in context.strategies.items()}
     questions = [question(context, d) for d in declarations if isinstance(d, s.QuestionDecl)]
@@ -219,6 +223,7 @@ def _make_boxes(context: Context) -> dict[str, str]:
     """Every channel and game that needs no statics built in, and a trial of those that do and were never used."""
     from opengames.diagram import Seat
     from opengames.dsl.context import Scope
+    from opengames.dsl.generic import is_type, some_type
     from opengames.dsl.names_used import type_mentions
     from opengames.dsl.type_expressions import resolve
 
@@ -231,6 +236,9 @@ def _make_boxes(context: Context) -> dict[str, str]:
         needed = type_mentions(decl)
         wrong = False
         for static in decl.statics:
+            if is_type(static):
+                built_in[static.name.text] = some_type(static)
+                continue
             kind = resolve(scope, static.type)
             wrong = wrong or t.is_wrong(kind)
             if isinstance(kind, t.Player):

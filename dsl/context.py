@@ -62,6 +62,8 @@ class Context:
     failed_params: set[str] = field(default_factory=set)
     players: dict[str, tuple[t.Type, ...]] = field(default_factory=dict)
     signatures: dict[str, Signature] = field(default_factory=dict)
+    generic: dict[str, s.FunDecl] = field(default_factory=dict)
+    generic_made: dict[tuple[Any, ...], str] = field(default_factory=dict)
     funs: dict[str, p.Fun] = field(default_factory=dict)
     boxes: dict[str, s.ChannelDecl | s.GameDecl] = field(default_factory=dict)
     recognitions: dict[str, s.RecognitionDecl] = field(default_factory=dict)
@@ -147,6 +149,7 @@ class Scope:
         self.locals: dict[str, Typed] = {}
         self.places: dict[str, Span] = {}
         self.seats: dict[str, Any] = {}
+        self.types: dict[str, t.Type] = {}
 
     def bind(self, name: s.Name, value: Typed) -> None:
         self.locals[name.text] = value
@@ -164,6 +167,11 @@ class Scope:
         if name in self.seats:
             return self.seats[name]
         return None if self.parent is None else self.parent.seat(name)
+
+    def type(self, name: str) -> t.Type | None:
+        """The type that a static stands for here, if it is one."""
+        found = self.types.get(name)
+        return found if found is not None or self.parent is None else self.parent.type(name)
 
     def place(self, name: str) -> Span | None:
         """Where `name` was introduced."""

@@ -14,6 +14,7 @@ from opengames.diagram import Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Context, Scope, Signature, Typed
+from opengames.dsl.generic import is_generic, is_type
 from opengames.dsl.infer import constant, want
 from opengames.dsl.names_used import mentions
 from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
@@ -178,7 +179,8 @@ class Declarer:
         if isinstance(decl, s.FunDecl) and name not in self.bodies and name not in self.guilty:
             self.bodies.add(name)
             self.need(name)
-            define(self.context, decl)
+            if name in self.context.signatures:
+                define(self.context, decl)
 
     def _cycle(self, name: str) -> None:
         path = self.open[self.open.index(name) :]
@@ -215,7 +217,10 @@ class Declarer:
                     if seat.name.text == name:
                         context.players[name] = self._seat_index(seat)
             case s.FunDecl():
-                self._signature(decl)
+                if is_generic(decl):
+                    context.generic[name] = decl
+                else:
+                    context.signatures[name] = signature(Scope(context), decl)
 
     def labels(self) -> None:
         """Enumerations first of all: their labels may be used before their types are named."""
@@ -335,23 +340,6 @@ class Declarer:
             return None
         return constant(scope, term, decl.value.at)
 
-    def _signature(self, decl: s.FunDecl) -> None:
-        scope = Scope(self.context)
-        inputs: list[tuple[str, t.Type]] = []
-        places: list[s.Span] = []
-        for name, kind in [(x.name, x.type) for x in decl.statics] + [(f.name, f.type) for f in decl.inputs]:
-            if any(n == name.text for n, _ in inputs):
-                self.context.report("duplicate-name", f"two inputs are called `{name.text}`", name.at, "again here")
-                continue
-            found = resolve(scope, kind)
-            if isinstance(found, t.Player):
-                self.context.report("type-mismatch", "a fun knows no players", kind.at, "not a set of values")
-                found = t.WRONG
-            inputs.append((name.text, found))
-            places.append(name.at.to(kind.at))
-        output = values_of(scope, decl.output)
-        made = Signature(tuple(inputs), output, len(decl.statics), tuple(places))
-        self.context.signatures[decl.name.text] = made
 
 
 def _whole(value: Any, kind: t.Type) -> bool:
@@ -420,13 +408,32 @@ def check_recursion(context: Context, funs: dict[str, s.FunDecl]) -> set[str]:
     return guilty
 
 
-def define(context: Context, decl: s.FunDecl) -> None:
-    """Elaborate the body of a fun into the context."""
-    signature = context.signatures[decl.name.text]
+def signature(scope: Scope, decl: s.FunDecl) -> Signature:
+    """The inputs and the output of a fun. scope: knows the types that its statics stand for."""
+    inputs: list[tuple[str, t.Type]] = []
+    places: list[s.Span] = []
+    statics = [x for x in decl.statics if not is_type(x)]
+    for name, kind in [(x.name, x.type) for x in statics] + [(f.name, f.type) for f in decl.inputs]:
+        if any(n == name.text for n, _ in inputs):
+            scope.context.report("duplicate-name", f"two inputs are called `{name.text}`", name.at, "again here")
+            continue
+        found = resolve(scope, kind)
+        if isinstance(found, t.Player):
+            scope.context.report("type-mismatch", "a fun knows no players", kind.at, "not a set of values")
+            found = t.WRONG
+        inputs.append((name.text, found))
+        places.append(name.at.to(kind.at))
+    return Signature(tuple(inputs), values_of(scope, decl.output), len(statics), tuple(places))
+
+
+def define(context: Context, decl: s.FunDecl, called: str = "", around: Scope | None = None) -> None:
+    """Elaborate the body of a fun into the context. called, around: the name and the types of one over types."""
+    fun = called or decl.name.text
+    signature = context.signatures[fun]
     if t.is_wrong(signature.output, *(k for _, k in signature.inputs)):
         return
-    scope = Scope(context)
-    places = [x.name for x in decl.statics] + [f.name for f in decl.inputs]
+    scope = Scope(context, around)
+    places = [x.name for x in decl.statics if not is_type(x)] + [f.name for f in decl.inputs]
     for name, (_, kind) in zip(places, signature.inputs, strict=False):
         scope.bind(name, Typed(Var(name.text), kind))
     if isinstance(decl.body, s.TableExpr):
@@ -436,4 +443,4 @@ def define(context: Context, decl: s.FunDecl) -> None:
     else:
         body = want(scope, decl.body, signature.output, f"the result of `{decl.name.text}`", decl.output.at)
     ports = tuple(Port(n, t.space(k)) for n, k in signature.inputs)
-    context.funs[decl.name.text] = p.Fun(decl.name.text, ports, t.space(signature.output), body, at=decl.name.at)
+    context.funs[fun] = p.Fun(fun, ports, t.space(signature.output), body, at=decl.name.at)

@@ -1,6 +1,6 @@
 """Channels and games, made: a declaration with its statics filled in becomes a diagram, once.
 
-Statics are chosen before anything flows. A static player, and a static that a type depends on, is built in:
+Statics are chosen before anything flows. A static player or type, and a static that a type depends on, is built in:
 each choice is an instance of its own (`Bidder[ann]`). Any other static is an input port that comes first
 (`flip[y]` with a real `y`), so that a claim may quantify over it.
 """
@@ -14,6 +14,7 @@ from opengames.diagram import Compute, Diagram, Draw, Port, Seat, weight, wires
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
+from opengames.dsl.generic import is_type, type_given, type_words
 from opengames.dsl.infer import constant, infer, want
 from opengames.dsl.levels import Level, LevelScope
 from opengames.dsl.names_used import type_mentions
@@ -98,6 +99,12 @@ def _reference(
     extra: list[tuple[str, Term, t.Type]] = []
     needed = type_mentions(decl)
     for static, expr in filled:
+        if is_type(static):
+            chosen = type_given(scope, expr)
+            if t.is_wrong(chosen):
+                return broken(decl)
+            built_in[static.name.text] = chosen
+            continue
         kind = resolve(scope, static.type)
         if isinstance(kind, t.Player):
             seat = seat_of(scope, expr)
@@ -271,7 +278,7 @@ def instance(
 
 
 def _key(value: Any) -> Any:
-    return (value.name, len(value.index)) if isinstance(value, Seat) else value.term
+    return (value.name, len(value.index)) if isinstance(value, Seat) else value.term if isinstance(value, Typed) else value
 
 
 def _instance_name(decl: s.ChannelDecl | s.GameDecl, built_in: dict[str, Any]) -> str:
@@ -284,6 +291,8 @@ def _instance_name(decl: s.ChannelDecl | s.GameDecl, built_in: dict[str, Any]) -
             from opengames.dsl.literals import value_words
 
             parts.append(value_words(value.term.value, value.type))
+        elif value is not None:
+            parts.append(type_words(value))
     return decl.name.text + (f"[{', '.join(parts)}]" if parts else "")
 
 
@@ -296,8 +305,10 @@ def _make(
         value = built_in.get(static.name.text)
         if isinstance(value, Seat):
             base.seats[static.name.text] = value
-        elif value is not None:
+        elif isinstance(value, Typed):
             base.bind(static.name, value)
+        elif value is not None:
+            base.types[static.name.text] = value
     level = Level(context, plays=is_game)
     scope = LevelScope(level, base)
     for port, kind in extra:

@@ -76,6 +76,9 @@ def values_of(scope: Scope, node: s.TypeExpr) -> t.Type:
 
 def _named(scope: Scope, name: s.Name) -> t.Type:
     context = scope.context
+    static = scope.type(name.text)
+    if static is not None:
+        return static
     context.demand(name.text)
     if name.text in context.types:
         return context.types[name.text]

@@ -132,6 +132,34 @@ def test_what_the_invariant_promises_shows_that_a_round_has_a_value():
     assert broken.verdict == "unknown"
 
 
+STORE = """
+type Hour = 1..2000
+param high: real = {high}
+type Charge = [0, high]
+fun guard(soc: Charge, wish: [-9, 9]) -> [-9, 9] = clamp(wish, soc - high, soc)
+channel Store() -> (soc: {kind}[Hour], moved: real) {{
+    for t in Hour carrying soc = 20 {{
+        wish ~ uniform(-9, 9)
+        move = guard(soc, wish)
+        next soc = soc - move
+    }}
+    moved = sum(move[t] / 2 for t in Hour)
+}}
+verify inside: always(soc[t] in [0, high] for t in Hour) of Store by invariant
+verify wider:  always(soc[t] >= -1 for t in Hour) of Store by invariant
+"""
+
+
+def test_what_an_output_promises_is_shown_in_every_round_and_helps():
+    plain = verdicts(STORE.format(high=40, kind="real"))
+    assert plain["inside"].verdict == "proved"
+    assert plain["wider"].verdict == "unknown", "the guard is only called with a charge inside"
+    typed = verdicts(STORE.format(high=40, kind="Charge"))
+    assert {c.verdict for c in typed.values()} == {"proved"}
+    tight = verdicts(STORE.format(high=40, kind="[0, 30]"))
+    assert {c.verdict for c in tight.values()} == {"unknown"}, "the output leaves its type in some play"
+
+
 @pytest.mark.parametrize(
     ("claim", "why"),
     [

@@ -27,11 +27,12 @@ from opengames.proved.replay import Impossible, replay
 from opengames.proved.shape import normal
 from opengames.proved.translate import Scope, Translator
 from opengames.show import show
-from opengames.spaces import Grid, index_size, points
+from opengames.spaces import Family, Grid, index_size, points
 from opengames.terms import (
     TRUE,
     Apply,
     At,
+    Check,
     Const,
     Fold,
     Get,
@@ -106,7 +107,7 @@ class _Case(PlayCase):
 class Rounds:
     """A claim about each round of one loop. before: the boxes that come before the loop, whatever it does.
 
-    each: conjuncts over wires of the body. lasts: over what it carries at the end. now: how the step's diagram calls the
+    each: conjuncts over wires of the body. duties: what outputs promise of each round. lasts: over what it carries at the end. now: how the step's diagram calls the
     loop's wires. played, open: of the first rounds, how many were found to hold, and what was left open.
     """
 
@@ -115,6 +116,7 @@ class Rounds:
     loop: Loop
     before: tuple[Box, ...]
     each: tuple[Term, ...]
+    duties: tuple[Term, ...]
     lasts: tuple[Term, ...]
     now: dict[str, str] = field(default_factory=dict)
     played: int = 0
@@ -123,17 +125,23 @@ class Rounds:
     @classmethod
     def of(cls, diagram: Diagram, term: Term, prover: Prover) -> Rounds:
         """The claim taken apart."""
-        every = list(_conjuncts(normal(term, prover.funs)))
+        same = _copies(diagram)
+        every = list(_conjuncts(normal(substitute(term, {n: Var(w) for n, w in same.items()}), prover.funs)))
         loop = _loop_of(diagram, every)
         outs, lasts = dict(loop.outs), dict(loop.lasts)
         tainted = {p.name for p in binds(loop)}
         before: list[Box] = []
+        duties: list[Term] = []
         for box in diagram.boxes:
             if box is loop:
                 continue
             if needs(box) & tainted:
                 tainted |= {p.name for p in binds(box)}
-                _must_have_values(box, prover)
+                promised = _promised(box, outs)
+                if promised is None:
+                    _must_have_values(box, prover)
+                else:
+                    duties += promised
             else:
                 before.append(box)
         each: list[Term] = []
@@ -147,7 +155,7 @@ class Rounds:
                 raise Undecided("a part of the claim is not about the rounds of the loop")
             if (free(one) - outs.keys() - lasts.keys()) & tainted:
                 raise Undecided("the claim is about wires that come after the loop")
-        made = cls(prover, diagram, loop, tuple(before), tuple(each), tuple(last))
+        made = cls(prover, diagram, loop, tuple(before), tuple(each), tuple(duties), tuple(last))
         made._name()
         return made
 
@@ -176,7 +184,7 @@ class Rounds:
             name in free(rule.term)
             for _, box in walk(self.loop.body) if isinstance(box, Decide) for rule in box.rules
         )  # fmt: skip
-        return not looked and not ruled and not any(_inside(name) in free(c) for c in self.each + self.lasts)
+        return not looked and not ruled and not any(_inside(name) in free(c) for c in self._owed + self.lasts)
 
     def _next(self, here: Term) -> Term:
         """The index of the round after this one."""
@@ -191,11 +199,15 @@ class Rounds:
     # ------------------------------------------------------------------------ claims
 
     @property
+    def _owed(self) -> tuple[Term, ...]:
+        return self.each + self.duties
+
+    @property
     def _state(self) -> tuple[Term, ...]:
         """The conjuncts about what a round begins with."""
         carried = {_inside(c.name) for c in self.loop.carry} | {_inside(self.loop.iters[0][0])}
         own = {_inside(n) for n in wires(self.loop.body)} - {_inside(n) for n in self.loop.captured}
-        return (*(c for c in self.each if free(c) & own <= carried), *self.lasts)
+        return (*(c for c in self._owed if free(c) & own <= carried), *self.lasts)
 
     def invariant(self, names: dict[str, str], time: Term | None = None) -> Term:
         """What is claimed of carried values. names: of the wires that have them."""
@@ -223,7 +235,7 @@ class Rounds:
                 Prim("implies", (not_last, handed)),
                 *(self._said(c, nexts) for c in self.lasts),
             ])  # fmt: skip
-        return _all([*(self._said(c, self.now) for c in self.each if c not in self._state), handed])
+        return _all([*(self._said(c, self.now) for c in self._owed if c not in self._state), handed])
 
     # ---------------------------------------------------------------------- diagrams
 
@@ -260,7 +272,7 @@ class Rounds:
         """A play that breaks the claim within the first rounds; `None` if none was found."""
         carried = {c.name: c.init for c in self.loop.carry}
         boxes = list(self.before)
-        blocked = any(isinstance(box, Decide) and box.rules for _, box in walk(self.diagram))
+        blocked = bool(self.duties) or any(isinstance(box, Decide) and box.rules for _, box in walk(self.diagram))
         name, space = self.loop.iters[0]
         for i, point in enumerate(self.order[:most]):
             label = f"{name} = {show(point, space)}"
@@ -283,7 +295,7 @@ class Rounds:
                 witness = [(_said_at(n), x, s) for n, x, s in found.witness]
                 return Finding("refuted", witness, (f"it fails at {label}",), found.contracts, 1)
             if found.verdict == "refuted":
-                self.open = f"it fails at {label} of a play, if play can go on from there: rules may leave no move"
+                self.open = f"it fails at {label} of a play, if play can go on from there: a rule or a promise may end it"
             if found.verdict != "proved":
                 return None
             self.played = i + 1
@@ -361,6 +373,32 @@ def _loop_of(diagram: Diagram, claims: list[Term]) -> Loop:
     return loop
 
 
+def _copies(diagram: Diagram) -> dict[str, str]:
+    """Wires that are others, only looked at: outputs with a type of their own."""
+    found: dict[str, str] = {}
+    for box in diagram.boxes:
+        if isinstance(box, Compute):
+            term = box.term.value if isinstance(box.term, Check) else box.term
+            if isinstance(term, Var):
+                found[box.out.name] = found.get(term.name, term.name)
+    return found
+
+
+def _promised(box: Box, outs: dict[str, str]) -> list[Term] | None:
+    """What a box that only looks at a family of the loop promises of each round; `None` for any other box."""
+    if not isinstance(box, Compute):
+        return None
+    term = box.term.value if isinstance(box.term, Check) else box.term
+    if not isinstance(term, Var) or term.name not in outs:
+        return None
+    if not isinstance(box.term, Check):
+        return []
+    space = box.term.space
+    if not isinstance(space, Family) or len(space.index) != 1:
+        return None
+    return [Member(Var(_inside(outs[term.name])), space.item, at=box.term.at)]
+
+
 def _in_round(claim: Term, loop: Loop, outs: dict[str, str]) -> list[Term]:
     """The conjuncts of what is claimed of each round, over wires of the body."""
     (index,) = loop.iters
@@ -413,6 +451,8 @@ def _must_have_values(box: Box, prover: Prover) -> None:
 
 def _is_total(term: Term, prover: Prover) -> bool:
     match term:
+        case Prim(op="/", args=(_, Const(value=divisor))):
+            return bool(divisor)
         case Prim(op=op):
             return op in _TOTAL
         case Apply(fun=name):

@@ -107,7 +107,7 @@ def _unknown(scope: Scope, node: s.CallExpr, name: str) -> Typed:
 
 def _fun(scope: Scope, node: s.CallExpr, name: str, statics: tuple[s.Arg, ...]) -> Typed:
     signature = scope.context.signatures[name]
-    given = [*statics, *node.args]
+    given = [*_in_order([n for n, _ in signature.inputs[: signature.statics]], statics), *node.args]
     ordered = arrange(scope, node.at, name, [n for n, _ in signature.inputs], given)
     if ordered is None:
         return Typed(WRONG.term, signature.output)
@@ -116,6 +116,16 @@ def _fun(scope: Scope, node: s.CallExpr, name: str, statics: tuple[s.Arg, ...]) 
         for expr, (n, kind), place in zip(ordered, signature.inputs, signature.places, strict=True)
     )
     return Typed(Apply(name, args, at=node.at), signature.output)
+
+
+def _in_order(names: list[str], statics: tuple[s.Arg, ...]) -> tuple[s.Arg, ...]:
+    """Statics given by name, in the order of the declaration; as they are where they do not fit, to be reported."""
+    named = {a.name.text: a for a in statics if a.name is not None}
+    free = iter([a for a in statics if a.name is None])
+    placed = [named.get(n) or next(free, None) for n in names]
+    if len(statics) != len(names) or not named.keys() <= set(names) or None in placed:
+        return statics
+    return tuple(s.Arg(None, a.value, a.at) for a in placed if a is not None)
 
 
 def arrange(

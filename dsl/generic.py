@@ -32,10 +32,10 @@ def chosen(scope: Scope, decl: s.FunDecl, node: s.CallExpr) -> tuple[str, tuple[
     given = node.callee.args if isinstance(node.callee, s.IndexExpr) else ()
     wanted = [x.name.text for x in decl.statics]
     named = {a.name.text: a for a in given if a.name is not None}
-    for name, arg in named.items():
+    for name, each in named.items():
         if name not in wanted:
             scope.context.report(
-                "unknown-argument", f"`{decl.name.text}` has no static called `{name}`", arg.value.at,
+                "unknown-argument", f"`{decl.name.text}` has no static called `{name}`", each.value.at,
                 "its statics are " + ", ".join(f"`{w}`" for w in wanted),
             )  # fmt: skip
             return None

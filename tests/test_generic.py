@@ -36,6 +36,17 @@ def test_generic_funs_call_each_other_and_take_other_statics():
     assert (model.query("a").value, model.query("b").value) == (13, 0.5)
 
 
+def test_statics_of_funs_are_given_by_name_in_any_order():
+    model = og.loads("""
+        fun less[a: real, b: real](x: real) -> real = a - b - x
+        fun rest[W: type, a: real](x: real[W]) -> real = a - sum(x[w] for w in W)
+        query p = less[b = 3, a = 10](2)
+        query q = less[10, b = 3](2)
+        query r = rest[a = 3, W = bool]([else: 1])""")
+    assert [model.query(q).value for q in "pqr"] == [5, 5, 1]
+    assert codes("fun f[a: real](x: real) -> real = a - x\nquery q = f[b = 3](2)\n") == ["unknown-argument"]
+
+
 def test_channels_and_games_take_types_too():
     model = og.loads(f"""{SKY}
         player ann

@@ -21,8 +21,10 @@ from opengames.assurance_evidence import Source, sources, summary
 from opengames.cases import parts
 from opengames.diagnostics import Diagnostic, Refusal, refuse
 from opengames.params_used import params_of
-from opengames.program import Question
+from opengames.program import ParamDecl, Question
 from opengames.results import Claim
+from opengames.show import show
+from opengames.spaces import Family, Space, index_size
 from opengames.terms import Ref
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
 STRENGTH = {"refuted": 0, "not supported": 0, "unknown": 1, "supported": 2, "proved": 3}
 CONFIDENCE = 0.95
 FORMATS = (".html", ".md", ".json")
+#: Elements of a param, and characters, up to which its value is told with each claim.
+_FEW, _SHORT = 6, 40
 
 
 @dataclass(frozen=True)
@@ -294,11 +298,21 @@ def _leaf(model: Model, question: Question, claim: Claim) -> Leaf:
     if under:
         words += f", everybody playing `{under}`"
     if used:
-        words += ", with " + ", ".join(f"`{n}`" for n in used)
+        words += ", with " + ", ".join(_with_value(model.program.params[n]) for n in used)
     doc = model.program.docs.get(question.name, "")
     counted = claim.failed is not None and claim.runs is not None
     found = chances(claim.failed, claim.runs) if counted else None  # type: ignore[arg-type]
     return Leaf(claim, words, doc, covers(claim), rests_on(claim), used, found)
+
+
+def _with_value(decl: ParamDecl) -> str:
+    """`cap` = 40 MWh; of what is long, the name."""
+    said = "" if decl.value is None or index_size(_index(decl)) > _FEW else show(decl.value, decl.space)
+    return f"`{decl.name}` = {said}" if said and len(said) <= _SHORT else f"`{decl.name}`"
+
+
+def _index(decl: ParamDecl) -> tuple[Space, ...]:
+    return decl.space.index if isinstance(decl.space, Family) else ()
 
 
 #: What the words in a method say about what a verdict extends to, the first that is there.

@@ -107,7 +107,7 @@ def summary(found: tuple[Source, ...]) -> tuple[str, ...]:
         lines.append("No comparison of what the model predicts with what was observed is part of this report.")
     bare = [s for s in found if s.kind in ("default", "supplied")]
     if bare:
-        lines.append(f"{len(bare)} of {len(found)} params {'is' if len(bare) == 1 else 'are'} numbers without a source.")
+        lines.append(f"{len(bare)} of {len(found)} params {'has' if len(bare) == 1 else 'have'} no source.")
     return tuple(lines)
 
 

@@ -77,7 +77,7 @@ def test_the_tree_groups_claims_by_what_they_are_about(model):
     assert case.groups[0].doc == ""
     sure, drawn, tails = case.groups[0].leaves
     assert sure.doc == "Rare is not never."
-    assert sure.model == "channel `Toss`, with `bias`"
+    assert sure.model == "channel `Toss`, with `bias` = 1/3"
     assert "2.95 %" in str(drawn.chances)
     assert sure.chances is None
     assert 20 <= tails.chances.failed <= 50

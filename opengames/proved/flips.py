@@ -190,18 +190,18 @@ def _least(prover: _Open, tr: Translator, wanted: list[Any]) -> Nearest | None:
 
 
 def _rounder(solver: Any, x: Any, edge: Fraction, value: Fraction) -> Fraction:
-    """A value with few digits between the edge and a value beyond it, if what is wanted holds there."""
-    low, high = min(edge, value), max(edge, value)
+    """The number of the fewest digits beyond the edge, no farther than `value`, where what is wanted holds; else `value`."""
     for digits in range(-12, 13):
         step = Fraction(10) ** -digits
-        between = [step * k for k in range(int(low // step), int(low // step) + 3) if low < step * k <= high]
-        for each in between or ([value] if digits == 12 else []):
-            solver.push()
-            solver.add(x == v.number(each))
-            fits = solver.check() == z3.sat
-            solver.pop()
-            if fits:
-                return each
+        each = step * (edge // step + 1) if value > edge else -step * (-edge // step + 1)
+        if not min(edge, value) <= each <= max(edge, value):
+            continue
+        solver.push()
+        solver.add(x == v.number(each))
+        fits = solver.check() == z3.sat
+        solver.pop()
+        if fits:
+            return each
     return value
 
 

@@ -1,7 +1,8 @@
 """Junction trees: all marginals after an edit and in a thousand scenarios, against mbi and pyAgrum; long chains; paths.
 
 Each network runs in a process of its own with a bound on memory and time, where all contestants take turns. Times are
-processor time with one thread each. A scenario sets a few variables to values from a world drawn from the network.
+processor time with one thread each. A scenario sets a few variables, the same in all scenarios, to values from a world
+drawn from the network.
 Compiling is everything from the tables to the first answer, JAX itself being warm.
 """
 

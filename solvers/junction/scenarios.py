@@ -209,11 +209,14 @@ class Scenarios:
                 if known is not None and self._leaves(node, scope):
                     waiting.append((at, scope, node.scope, None if set(node.scope) <= set(scope) else known, node))
                     continue
+                owned = self._owned[node.clique] if node.clique >= 0 else []
+                mine = sorted(owned, key=lambda v: v not in scope)
+                rows.extend(np.arange(self._starts[v], self._starts[v + 1]) for v in mine)
+                matrix.extend(self._is(v, scope).astype(each.table.dtype) for v in mine if v in scope)
+                if node.clique >= 0 and set(mine) <= set(scope):
+                    continue
                 over, table = self._given(node, scope, known)
-                if not node.sources:
-                    for v in self._owned[node.clique]:
-                        rows.append(np.arange(self._starts[v], self._starts[v + 1]))
-                        matrix.append(self._matrix(v, scope, table, over))
+                matrix.extend(self._chances(v, scope, table, over) for v in mine if v not in scope)
                 for one in node.sources:
                     both = tuple(sorted({*one.scope, *scope}))
                     below.append((one, _onto(table, over, both)))
@@ -248,12 +251,14 @@ class Scenarios:
         both = tuple(sorted({*node.scope, *scope}))
         return over, _along(share, inner, over) * _along(known, both, over)
 
-    def _matrix(self, v: int, scope: Scope, table: Table, over: Scope) -> Table:
-        """The chances of a variable's values (rows) given each entry of a scope (columns)."""
-        shape = tuple(self._sizes[u] for u in scope)
-        if v in scope:
-            at = np.broadcast_to(_along(np.arange(self._sizes[v]), (v,), scope), shape)
-            return (at.ravel() == np.arange(self._sizes[v])[:, None]).astype(table.dtype)
+    def _is(self, v: int, scope: Scope) -> NDArray[np.bool_]:
+        """Whether a variable of a scope has its first, second, ... value (rows), for each entry (columns)."""
+        later = self._cells(scope[scope.index(v) + 1 :])
+        value = np.arange(self._cells(scope)) // later % self._sizes[v]
+        return np.asarray(value == np.arange(self._sizes[v])[:, None])
+
+    def _chances(self, v: int, scope: Scope, table: Table, over: Scope) -> Table:
+        """The chances of another variable's values (rows) given each entry of a scope (columns)."""
         both = tuple(sorted({v, *scope}))
         summed = _onto(table, over, both)
         return np.moveaxis(summed, both.index(v), 0).reshape(self._sizes[v], -1)

@@ -5,8 +5,9 @@
     x in [a, b]      min(x - a, b - x)                    p and q       min        p or q    max
     forall, always   min over the index                   exists, eventually       max over the index
 
-A positive margin means that the claim holds, a negative one that it fails; at 0 it may be either (`<` fails there, `<=` holds). So a search
-for the worst case has a slope to go down. Everything compared must have one unit, or the least of several margins would mean nothing.
+A positive margin means that the claim holds, a negative one that it fails; at 0 it may be either (`<` fails
+there, `<=` holds). So a search for the worst case has a slope to go down. Everything compared must have one
+unit, or the least of several margins would mean nothing.
 
 Source: Donze and Maler, Robust satisfaction of temporal logic over real-valued signals (2010).
 """
@@ -34,7 +35,8 @@ class _NoMargin(Exception):
 
 
 def margin(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
-    """`margin(claim)`, a number. Reports `no-margin` for a claim that compares no numbers, `unit-mismatch` for mixed units."""
+    """`margin(claim)`, a number. Reports `no-margin` for a claim that compares no numbers, `unit-mismatch` for mixed
+    units."""
     if len(node.args) != 1 or node.args[0].name is not None:
         return scope.context.wrong("wrong-count", "`margin` takes one claim", node.at, "`margin(x <= y)`")
     claim = want(scope, node.args[0].value, t.BOOL, "the claim of `margin`")

@@ -4,9 +4,9 @@
     eventually(p for t in T)    p in some round
     until((p, q) for t in T)    q in some round, and p in every round before the first such
 
-A bound is a condition on the index, `eventually(p for t in T if t <= 4)`; they nest: `always(p implies eventually(q for u in T
-if t <= u and u <= t + 4) for t in T)`. The order of rounds is that of the index. There is nothing here that a reading has to know: the
-terms are `Fold`s of `and` and `or`.
+A bound is a condition on the index, `eventually(p for t in T if t <= 4)`; they nest: `always(p implies
+eventually(q for u in T if t <= u and u <= t + 4) for t in T)`. The order of rounds is that of the index. There
+is nothing here that a reading has to know: the terms are `Fold`s of `and` and `or`.
 
 Source: bounded linear temporal logic; Pnueli, The temporal logic of programs (1977).
 """

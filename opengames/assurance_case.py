@@ -1,8 +1,9 @@
 """Assurance cases: the claims of a model as a tree, each with what was claimed of what, and how it was validated.
 
-For each claim there are M, the model; phi, what is claimed of it; and psi, the validation: the verdict, how it was found, and
-what that covers. The root says that the model's claims hold, and is never stronger than its weakest leaf. Evidence that the
-model describes the system is kept apart from the verdicts, which cannot supply it.
+For each claim there are M, the model; phi, what is claimed of it; and psi, the validation: the verdict, how it
+was found, and what that covers. The root says that the model's claims hold, and is never stronger than its
+weakest leaf. Evidence that the model describes the system is kept apart from the verdicts, which cannot supply
+it.
 
 Source: the definitions M, phi, psi; Clopper and Pearson, The use of confidence or fiducial limits (1934).
 """
@@ -133,7 +134,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Assurance:
-    """The tree. name: of the text; digest: its SHA-256. evidence: about the model and the system, apart from the verdicts."""
+    """The tree. name: of the text; digest: its SHA-256. evidence: about the model and the system, apart from the
+    verdicts."""
 
     name: str
     doc: str

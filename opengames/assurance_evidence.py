@@ -1,7 +1,7 @@
 """What an assurance case says about where its model's numbers come from.
 
-A proof is about the model. That the model describes a system is another matter: the least that can be said for it is which
-numbers are data, from which file, and which are only what the author wrote down.
+A proof is about the model. That the model describes a system is another matter: the least that can be said for
+it is which numbers are data, from which file, and which are only what the author wrote down.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _CHUNK = 1 << 20
 class Source:
     """Where one param's value comes from.
 
-    kind: `data` (a file), `supplied` (by whoever asked), `default` (written in the text) or `missing`. value: as the
-    text would write it, cut. where: a sentence without its full stop. file, column, values, digest: of data: how
-    many numbers or labels it gave, and the SHA-256 of the file.
+    kind: `data` (a file), `supplied` (by whoever asked), `default` (written in the text) or `missing`. value:
+    as the text would write it, cut. where: a sentence without its full stop. file, column, values, digest: of
+    data: how many numbers or labels it gave, and the SHA-256 of the file.
     """
 
     name: str

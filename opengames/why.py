@@ -1,8 +1,9 @@
 """`why(claim, params...)`: the smallest change of params that turns the verdict of a claim over.
 
-Where the proved reading decides the claim, it looks for the least change of all (`proved/flips`). Elsewhere one param after the other is
-moved, away from its value in growing steps and then back by bisection: a search, which says that it is one. Whatever is found, the claim is
-decided again with it, and an answer is given only if its verdict did turn over.
+Where the proved reading decides the claim, it looks for the least change of all (`proved/flips`). Elsewhere one
+param after the other is moved, away from its value in growing steps and then back by bisection: a search, which
+says that it is one. Whatever is found, the claim is decided again with it, and an answer is given only if its
+verdict did turn over.
 """
 
 from __future__ import annotations
@@ -37,8 +38,8 @@ _TURNED = {"proved": False, "supported": False, "refuted": True, "not supported"
 
 @dataclass(frozen=True)
 class Change:
-    """One change that turns the verdict. values: new values by param. verdict: with them. edge: where a single param's verdict
-    turns, if it has not turned there yet.
+    """One change that turns the verdict. values: new values by param. verdict: with them. edge: where a single param's
+    verdict turns, if it has not turned there yet.
     """
 
     values: Mapping[str, Any]
@@ -48,8 +49,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Why:
-    """The answer. claim, verdict: as it is. changes: the smallest first; none if nothing was found. least: whether the first is shown to be
-    the least of all (and if there is none, that there is none). decls: of the params.
+    """The answer. claim, verdict: as it is. changes: the smallest first; none if nothing was found. least: whether the
+    first is shown to be the least of all (and if there is none, that there is none). decls: of the params.
     """
 
     claim: str
@@ -95,7 +96,8 @@ class Why:
 
 
 def answer(work: Work, ask: Ask) -> Why:
-    """The answer to a `why` question. Raises `Undecided` where the claim is open, `Refusal` where a param cannot be changed."""
+    """The answer to a `why` question. Raises `Undecided` where the claim is open, `Refusal` where a param cannot be
+    changed."""
     claim, *named = (a.name for a in ask.args if isinstance(a, Ref))
     question = next(q for q in work.program.questions if q.kind == "verify" and q.name == claim)
     decls = _changing(work, question, named)

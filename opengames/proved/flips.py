@@ -1,10 +1,13 @@
-"""The smallest change of params that turns a claim over: with the params left open, the claim's negation (or the claim) is made to hold.
+"""The smallest change of params that turns a claim over: with the params left open, the claim's negation (or the
+claim) is made to hold.
 
-Where only values to be found are left, z3 minimises: first how many params change, then the sum of their changes, each divided by the
-old value (by a unit where that is 0). A claim for all values of infinitely many is made to hold against a growing list of values
-that broke a candidate: what is found is least among all that withstand the list, so if it withstands everything, it is least.
+Where only values to be found are left, z3 minimises: first how many params change, then the sum of their
+changes, each divided by the old value (by a unit where that is 0). A claim for all values of infinitely many is
+made to hold against a growing list of values that broke a candidate: what is found is least among all that
+withstand the list, so if it withstands everything, it is least.
 
-Source: Bjorner, Phan, Fleckenstein, nuZ (2015), for minimising; Solar-Lezama, Program sketching (2008), for the list.
+Source: Bjorner, Phan, Fleckenstein, nuZ (2015), for minimising; Solar-Lezama, Program sketching (2008), for the
+list.
 """
 
 from __future__ import annotations
@@ -38,8 +41,8 @@ SLACK = Fraction(1, 100)
 
 @dataclass(frozen=True)
 class Nearest:
-    """values: of the params that change. edge: where there is one param and its verdict turns at this value without having turned
-    there yet: any change beyond does it.
+    """values: of the params that change. edge: where there is one param and its verdict turns at this value without
+    having turned there yet: any change beyond does it.
     """
 
     values: Mapping[str, Fraction]
@@ -69,8 +72,8 @@ def nearest(
     diagram: Diagram | None,
     seconds: float,
 ) -> Nearest | None:
-    """The least change of the params `changing` by which a claim that `holds` (or fails) comes to fail (or hold); `None` if no
-    values in their types do it. Raises `Undecided` where that is not found.
+    """The least change of the params `changing` by which a claim that `holds` (or fails) comes to fail (or hold);
+    `None` if no values in their types do it. Raises `Undecided` where that is not found.
     """
     spaces = {name: decl.space for name, decl in changing.items()}
     if not all(isinstance(s, Reals | Grid) for s in spaces.values()):
@@ -190,7 +193,8 @@ def _least(prover: _Open, tr: Translator, wanted: list[Any]) -> Nearest | None:
 
 
 def _rounder(solver: Any, x: Any, edge: Fraction, value: Fraction) -> Fraction:
-    """The number of the fewest digits beyond the edge, no farther than `value`, where what is wanted holds; else `value`."""
+    """The number of the fewest digits beyond the edge, no farther than `value`, where what is wanted holds; else
+    `value`."""
     for digits in range(-12, 13):
         step = Fraction(10) ** -digits
         each = step * (edge // step + 1) if value > edge else -step * (-edge // step + 1)

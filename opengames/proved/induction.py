@@ -1,14 +1,16 @@
 """Claims about every round of a loop by induction on what it carries, so that its length does not matter.
 
-For `always(p for t in T)` over a loop: what `p` says of the carried wires is the invariant. *Base*: it holds of the values that the first
-round gets. *Step*: for any values of which it holds, any draw that can happen and any move that the rules allow, `p` holds in that
-round and the invariant of the values that the next round gets. Claims joined by `and` are proved together, each with the help of the
-others. What the invariant promises may be used to show that the round has a value at all.
+For `always(p for t in T)` over a loop: what `p` says of the carried wires is the invariant. *Base*: it holds of
+the values that the first round gets. *Step*: for any values of which it holds, any draw that can happen and any
+move that the rules allow, `p` holds in that round and the invariant of the values that the next round gets.
+Claims joined by `and` are proved together, each with the help of the others. What the invariant promises may be
+used to show that the round has a value at all.
 
-A step that fails shows carried values before and after. They refute nothing unless a play gets there: the first few rounds are played from
-the base to see whether one does.
+A step that fails shows carried values before and after. They refute nothing unless a play gets there: the first
+few rounds are played from the base to see whether one does.
 
-Source: Floyd, Assigning meanings to programs (1967); Sheeran, Singh, Stalmarck, Checking safety properties using induction (2000).
+Source: Floyd, Assigning meanings to programs (1967); Sheeran, Singh, Stalmarck, Checking safety properties
+using induction (2000).
 """
 
 from __future__ import annotations
@@ -107,8 +109,9 @@ class _Case(PlayCase):
 class Rounds:
     """A claim about each round of one loop. before: the boxes that come before the loop, whatever it does.
 
-    each: conjuncts over wires of the body. duties: what outputs promise of each round. lasts: over what it carries at the end. now: how the step's diagram calls the
-    loop's wires. played, open: of the first rounds, how many were found to hold, and what was left open.
+    each: conjuncts over wires of the body. duties: what outputs promise of each round. lasts: over what it
+    carries at the end. now: how the step's diagram calls the loop's wires. played, open: of the first rounds,
+    how many were found to hold, and what was left open.
     """
 
     prover: Prover
@@ -438,7 +441,10 @@ def _elements(term: Term, time: str, outs: dict[str, str]) -> Term:
     return made
 
 
-_TOTAL = frozenset(["+", "-", "*", "neg", "abs", "min", "max", "clamp", "==", "!=", "<", "<=", ">", ">=", "and", "or", "implies", "not", "ind", "floor", "exp"])
+_TOTAL = frozenset({
+    "+", "-", "*", "neg", "abs", "min", "max", "clamp", "==", "!=", "<", "<=", ">", ">=", "and", "or", "implies", "not",
+    "ind", "floor", "exp",
+})  # fmt: skip
 
 
 def _must_have_values(box: Box, prover: Prover) -> None:

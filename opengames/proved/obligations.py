@@ -1,9 +1,11 @@
-"""What a text promises of its values, and how each promise is discharged: by interval arithmetic, by z3, or only while playing.
+"""What a text promises of its values, and how each promise is discharged: by interval arithmetic, by z3, or only
+while playing.
 
-An *obligation* is a place where a value must lie in a declared type, or a term must have a value at all. Of a fun it is owed for all
-inputs in their types, of a channel or game in every play. The bounds of what is computed may show it at once (interval arithmetic); else z3 looks
-for a case that breaks it; where there is one, or none is found nor ruled out in time, the value is looked at whenever one is played, and a play
-that breaks the promise is refused there.
+An *obligation* is a place where a value must lie in a declared type, or a term must have a value at all. Of a
+fun it is owed for all inputs in their types, of a channel or game in every play. The bounds of what is computed
+may show it at once (interval arithmetic); else z3 looks for a case that breaks it; where there is one, or none
+is found nor ruled out in time, the value is looked at whenever one is played, and a play that breaks the
+promise is refused there.
 """
 
 from __future__ import annotations
@@ -35,8 +37,8 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class Duty:
-    """One obligation. where: `fun guard`. what: a sentence's subject, such as "the result of `guard` in [0, 1]". by: one of
-    `INTERVALS`, `PROVED`, `PLAYING`. why: of the last, in words.
+    """One obligation. where: `fun guard`. what: a sentence's subject, such as "the result of `guard` in [0, 1]". by:
+    one of `INTERVALS`, `PROVED`, `PLAYING`. why: of the last, in words.
     """
 
     where: str

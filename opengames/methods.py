@@ -119,11 +119,11 @@ METHODS: dict[str, MethodWord] = {
             (Option("seconds", "count", 5, "that the proof may take", 1),),
         ),
         MethodWord(
-            "sympy", "closed forms, with what has no value left free",
-        MethodWord(
             "invariant", "proofs about every round of a loop by induction on what it carries", frozenset({PLAYS}),
             (Option("seconds", "count", 5, "that the proof may take", 1),),
         ),
+        MethodWord(
+            "sympy", "closed forms, with what has no value left free",
             (WIRES - {"cvar"}) | {FORMULA, "same", "equilibrium"},
         ),
         MethodWord(

@@ -107,6 +107,8 @@ def verdict(work: Work) -> str:
         return _found(work, work.evaluate(closed), closed)
     if free(term):
         return _of_plays(work, term)
+    if rounds([term], work.program.funs) and (shown := _shown(work)) is not None:
+        return shown
     holds, assignment = search(term, work.program.funs, work.desk.params)
     _cases(work, term)
     if assignment:
@@ -116,6 +118,16 @@ def verdict(work: Work) -> str:
         if holds:
             work.counterexample = None
     return _found(work, holds)
+
+
+def _shown(work: Work) -> str | None:
+    """The verdict of the proved reading on a claim whose numbers leave the rationals, before floats are asked; `None` without one."""
+    methods, because, contracts = dict(work.methods), list(work.because), list(work.contracts)
+    try:
+        return proof_questions.verdict(work, proof_questions.BEFORE)
+    except Undecided:
+        work.methods, work.because, work.contracts = methods, because, contracts
+        return None
 
 
 def _found(work: Work, holds: Any, closed: Term | None = None) -> str:

@@ -143,7 +143,7 @@ def _cases(work: Work, scene: Scene) -> tuple[str | None, set[str], list[tuple[d
     one_by_one = _count(tuple(b.space for b in variables)) <= ONE_BY_ONE
 
     def compute(known: Known) -> Any:
-        env = {b.variable: scene.unknown("variable", b.variable, b.space, known) for b in variables}
+        env = {b.variable: scene.stand_in("variable", b.variable, b.space, known) for b in variables}
         if one_by_one:
             env = {b.variable: needed(env[b.variable], scene.symbols) if is_finite(b.space) else env[b.variable] for b in variables}
         return in_case(scene, diagram, body, known, env)

@@ -5,16 +5,19 @@ Exactly where that is possible; otherwise from runs, unless `exact` was asked fo
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from opengames import estimates
 from opengames.cases import Undecided
 from opengames.desk import Work, estimate_name, simulated
 from opengames.diagnostics import Refusal
-from opengames.diagram import Diagram, wires
+from opengames.diagram import Diagram, binds, needs, wires
+from opengames.plain import replace
 from opengames.results import distribution_lines, is_long
+from opengames.rounding import formulas, rounds
 from opengames.spaces import BOOL, Family, Record, Space
-from opengames.terms import Ask, Const, Term, Var
+from opengames.terms import Ask, Const, Term, Var, free
 
 
 def distribution(work: Work, ask: Ask) -> Any:
@@ -24,7 +27,7 @@ def distribution(work: Work, ask: Ask) -> Any:
     if not work.sampling():
         try:
             pairs = exactly(work, ask, diagram)
-            work.rounded = any(isinstance(x, float) for pair in pairs for x in pair)
+            work.rounded |= any(isinstance(x, float) for pair in pairs for x in pair)
             work.shortened = any(is_long(chance) for _, chance in pairs)
             work.because += distribution_lines(pairs, space)
             return pairs
@@ -70,7 +73,17 @@ def exactly(work: Work, ask: Ask, diagram: Diagram) -> Any:
     budget = {} if nodes is None else {"budget": nodes}
     found = answer(work.program, diagram, ask, work.desk.params, **budget)
     work.methods["exact"] = None
+    work.rounded |= rounds([*ask.args, *_behind(ask, diagram)], work.program.funs)
     return found
+
+
+def _behind(ask: Ask, diagram: Diagram) -> Iterator[Term]:
+    """The terms that a question about wires of a diagram may depend on."""
+    needed = set(free(ask))
+    for box in reversed(diagram.boxes):
+        if any(port.name in needed for port in binds(box)):
+            needed |= needs(box)
+            yield from formulas(replace(diagram, boxes=(box,)))
 
 
 def of_runs(work: Work, diagram: Diagram, term: Term) -> str:

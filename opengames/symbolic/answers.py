@@ -147,7 +147,7 @@ def opened(
             env[f"{port.name}'0"] = inputs[port.name]
         else:
             ports[port.name] = f"{port.name}'0"
-            env[f"{port.name}'0"] = scene.unknown("input", port.name, port.space, known)
+            env[f"{port.name}'0"] = scene.stand_in("input", port.name, port.space, known)
     found, scope = unroller.run(diagram, ports)
     return found, (unroller, scope), env
 

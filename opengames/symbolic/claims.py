@@ -126,6 +126,8 @@ def _on_interval(whole: sympy.Poly, low: Fraction | None, high: Fraction | None,
 
 def _ends(space: Space | None) -> tuple[Fraction | None, Fraction | None]:
     match space:
+        case Reals(lower=lower, upper=upper, whole=True):
+            return None if lower is None else Fraction(ceil(lower)), None if upper is None else Fraction(floor(upper))
         case Reals(lower=lower, upper=upper):
             return lower, upper
         case Grid(points=points) if points:
@@ -165,6 +167,8 @@ def _drawn(space: Space, drawn: Random) -> Any:
     if isinstance(space, Grid):
         return drawn.choice(space.points)
     low, high = _ends(space)
+    if isinstance(space, Reals) and space.whole:
+        return _drawn_whole(low, high, drawn)
     share = Fraction(drawn.randint(0, 24), 24)
     if low is not None and high is not None:
         return low + (high - low) * share
@@ -174,6 +178,15 @@ def _drawn(space: Space, drawn: Random) -> Any:
     if high is not None:
         return high - reach
     return reach * drawn.choice((1, -1))
+
+
+def _drawn_whole(low: Fraction | None, high: Fraction | None, drawn: Random) -> Fraction:
+    if low is not None and high is not None:
+        return Fraction(drawn.randint(int(low), int(high)))
+    reach = Fraction(drawn.randint(0, 60))
+    if low is not None:
+        return low + reach
+    return high - reach if high is not None else reach * drawn.choice((1, -1))
 
 
 __all__ = ["POINTS", "certain", "point", "points_of"]

@@ -354,7 +354,14 @@ class Translator:
                 return self._all(self.member(v, item) for v in value)
             case Bool() | Enum() if isinstance(value, Unknown) or is_condition(value):
                 return True
-            case Reals(lower=lower, upper=upper) if not isinstance(value, Fraction):
+            case Reals(lower=lower, upper=upper, whole=whole) if not isinstance(value, Fraction):
+                if whole and value.is_integer is False:
+                    return False
+                if whole and not value.is_integer:
+                    raise refuse(
+                        "not-yet", f"whether `{value}` is a whole number has no closed form here",
+                        help="supply the values it is made of",
+                    )  # fmt: skip
                 low = True if lower is None else self.compare("<=", lower, value)
                 high = True if upper is None else self.compare("<=", value, upper)
                 return self._all(iter((low, high)))

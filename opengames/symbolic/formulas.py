@@ -143,9 +143,9 @@ class Scene:
         for each in self.free:
             _check_free(program, each)
 
-    def unknown(self, kind: str, declared: str, space: Space, known: Known) -> Any:
+    def stand_in(self, kind: str, declared: str, space: Space, known: Known) -> Any:
         """Something declared of which nothing is known: see `Symbols.name` and `Symbols.unknown`."""
-        return self.symbols.unknown(self.symbols.name(kind, declared), space, known)
+        return self.symbols.stand_in(self.symbols.name(kind, declared), space, known)
 
     def translator(self, known: Known) -> Translator:
         made = Translator(self.program.funs, _Lazy(self, known), self.symbols, known)
@@ -176,7 +176,7 @@ class _Lazy(dict[str, Any]):
 
     def __missing__(self, param: str) -> Any:
         decl = self.scene.program.params[param]
-        found = self.scene.unknown("param", param, decl.space, self.case) if self.scene.is_open(param) else decl.value
+        found = self.scene.stand_in("param", param, decl.space, self.case) if self.scene.is_open(param) else decl.value
         self[param] = found
         return found
 
@@ -216,7 +216,7 @@ def formula(program: Program, fun: str, free: Iterable[str] = (), given: Mapping
     fixed = dict(given or {})
 
     def compute(known: Known) -> Any:
-        env = {p.name: fixed[p.name] if p.name in fixed else scene.unknown("input", p.name, p.space, known) for p in decl.inputs}
+        env = {p.name: fixed[p.name] if p.name in fixed else scene.stand_in("input", p.name, p.space, known) for p in decl.inputs}
         found = scene.translator(known).value(decl.body, env)
         return _decided(found, scene)
 
@@ -288,7 +288,7 @@ def _variable(program: Program, fun: Fun, whole: Formula, wrt: str) -> sympy.Sym
     used = params_of(program, fun.body)
     known.update({n: program.params[n].space for n in used if n in whole.params})
     for each, space in known.items():
-        flat = scene.unknown(each, space, Known())
+        flat = scene.stand_in(each, space, Known())
         for symbol in _symbols_in(flat):
             if symbol.name == wrt:
                 if isinstance(scene.spaces[symbol], Enum | Bool):

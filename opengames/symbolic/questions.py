@@ -175,7 +175,7 @@ def same(scene: Scene, ask: Ask, known: Known, env: Mapping[str, Any]) -> Any:
         fixed: dict[str, Any] = {}
         diagram = composed(scene, side, known, env, fixed)
         if not inputs:
-            inputs = {p.name: needed_all(scene.unknown("input", p.name, p.space, known), scene) for p in diagram.inputs}
+            inputs = {p.name: needed_all(scene.stand_in("input", p.name, p.space, known), scene) for p in diagram.inputs}
         given = dict(zip((p.name for p in diagram.inputs), inputs.values(), strict=True))
         plays = Plays(_With(scene, fixed), diagram, given, known)
         pair.append(plays.outcomes(Pack(tuple(Var(p.name) for p in diagram.outputs)), None))

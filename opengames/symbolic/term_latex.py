@@ -209,6 +209,11 @@ class Setter:
                 return rf"\{{{', '.join(map(label, labels))}\}}"
             case Grid(points=points, shown=how):
                 return rf"\{{{_points(points, how)}\}}{_unit(how)}"
+            case Reals(whole=True, shown=how) if space.lower == 0 and space.upper is None:
+                return rf"\mathbb{{N}}{_unit(how)}"
+            case Reals(lower=low, upper=high, whole=True):
+                inside = self.space_in_full(Reals(low, high, space.shown))
+                return rf"{inside} \cap \mathbb{{Z}}"
             case Reals(lower=None, upper=None, shown=how):
                 return rf"\mathbb{{R}}{_unit(how)}"
             case Reals(lower=low, upper=high, shown=how):

@@ -64,7 +64,7 @@ class Symbols:
             found += "'"
         return found
 
-    def unknown(self, name: str, space: Space, known: Known) -> Any:
+    def stand_in(self, name: str, space: Space, known: Known) -> Any:
         """A value of `space` that nothing is known of but what `known` says. name: as it is written."""
         match space:
             case Reals() | Grid():
@@ -74,7 +74,7 @@ class Symbols:
                 symbol = self.symbol(name, space)
                 return known.get(symbol, Unknown(symbol, space))
             case Record(fields=fields):
-                return tuple(self.unknown(f"{name}.{f}", s, known) for f, s in fields)
+                return tuple(self.stand_in(f"{name}.{f}", s, known) for f, s in fields)
             case Family(index=index, item=item):
                 if index_size(index) > MOST_SYMBOLS:
                     raise refuse(
@@ -82,7 +82,7 @@ class Symbols:
                         help="choose smaller types, or supply a value",
                     )  # fmt: skip
                 keys = (", ".join(show(k, s) for k, s in zip(key, index, strict=True)) for key in index_points(index))
-                return tuple(self.unknown(f"{name}[{key}]", item, known) for key in keys)
+                return tuple(self.stand_in(f"{name}[{key}]", item, known) for key in keys)
         raise TypeError(f"not a space: {space!r}")
 
     def symbol(self, name: str, space: Space) -> sympy.Symbol:
@@ -100,8 +100,8 @@ class Symbols:
 def assumptions(space: Space) -> dict[str, bool]:
     """What sympy may take for granted of a number of this space; nothing of what is no number."""
     match space:
-        case Reals(lower=lower, upper=upper):
-            found = {"real": True}
+        case Reals(lower=lower, upper=upper, whole=whole):
+            found = {"integer": True} if whole else {"real": True}
         case Grid(points=values) if values:
             lower, upper = min(values), max(values)
             found = {"integer": True} if all(p.denominator == 1 for p in values) else {"real": True}

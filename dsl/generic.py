@@ -51,15 +51,15 @@ def chosen(scope: Scope, decl: s.FunDecl, node: s.CallExpr) -> tuple[str, tuple[
     for static in decl.statics:
         if not is_type(static):
             continue
-        arg = placed.get(static.name.text)
-        if arg is None:
+        found = placed.get(static.name.text)
+        if found is None:
             scope.context.report(
                 "missing-static", f"`{decl.name.text}` needs the type `{static.name.text}` in square brackets", node.callee.at,
                 "for which type?", windows=(Window(static.at, "declared here"),),
                 help=f"choose: `{decl.name.text}[{', '.join('World' if is_type(x) else '...' for x in decl.statics)}](...)`",
             )  # fmt: skip
             return None
-        kind = type_given(scope, arg.value)
+        kind = type_given(scope, found.value)
         if t.is_wrong(kind):
             return None
         kinds[static.name.text] = kind

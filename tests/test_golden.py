@@ -10,6 +10,7 @@ import contextlib
 import io
 import re
 import shlex
+from fractions import Fraction
 from functools import cache
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from opengames.dsl.parser import parses
 from opengames.dsl.render import render
 from opengames.dsl.source import LONGEST_TEXT, read_text
 from opengames.evaluate import evaluate
+from opengames.models.networks import Variable, bayes_net, from_game
 from opengames.session import loads
 from opengames.solvers.equilibria import dominant
 from opengames.terms import Param
@@ -65,8 +67,10 @@ game Days {
 IN_PYTHON = {
     "ambiguous-seat": lambda: loads(SELL, "sell.game")["Sell"].best_response("seller", "shut"),
     "bad-argument": lambda: loads(SELL, "sell.game")["Sell"].run("shut", seed=0.5),
+    "bad-network": lambda: bayes_net("sky", [Variable("sky", ("dry", "wet"), (), ((Fraction(1, 2), Fraction(3, 4)),))]),
     "data-shape": lambda: loads(SELL, "sell.game").with_params(price=20.5),
     "no-dominant-strategy": lambda: dominant(loads(SELL).program, "Pennies", "left").to_game("best"),
+    "not-a-network": lambda: from_game(loads(SELL, "sell.game").program, "Sell"),
     "not-expressible": lambda: loads(SELL, "sell.game")["Days"].best_response("left").to_game("best"),
     "unknown-param-value": lambda: evaluate(Param("depth"), {}, {}, {}),
     **MARKET,

@@ -240,11 +240,11 @@ class Scenarios:
     def _given(self, node: _Sum, scope: Scope, known: Table | None) -> tuple[Scope, Table]:
         """The chances of what a sum was made from, given a scope; known: those of its own scope, or certain."""
         inner = self._inner(node)
-        product = self._tables[node.clique] if node.clique >= 0 else np.asarray(1.0)
+        product: Table = self._tables[node.clique] if node.clique >= 0 else np.asarray(1.0)
         for each in node.sources:
             product = product * self._wide(each, inner)
         total = _along(node.table, node.scope, inner) * node.scale
-        share = np.divide(product, total, out=np.zeros_like(product), where=total > 0)
+        share: Table = np.divide(product, total, out=np.zeros_like(product), where=total > 0)
         if known is None:
             return inner, share
         over = tuple(sorted({*inner, *scope}))

@@ -95,7 +95,7 @@ class _Measure:
                 if not all(is_finite(space) for _, space in iters):
                     raise _NoMargin(term.at, "runs over infinitely many values")
                 return Fold("min" if op == "and" else "max", iters, self.of(body), where, at=term.at)
-            case Member(value=value, space=Reals(lower=lower, upper=upper)) if not (lower is None and upper is None):
+            case Member(value=value, space=Reals(lower=lower, upper=upper, whole=False)) if lower is not None or upper is not None:
                 self._compared(term)
                 sides: list[Term] = [] if lower is None else [Prim("-", (value, Const(lower)))]
                 sides += [] if upper is None else [Prim("-", (Const(upper), value))]

@@ -105,8 +105,8 @@ def space(t: Type) -> Space:
             return spaces.Enum(name, labels)
         case Bool() | Wrong():
             return spaces.BOOL
-        case Num(points=None, lower=lower, upper=upper, unit=unit):
-            return spaces.Reals(lower, upper, _shown(unit))
+        case Num(points=None, lower=lower, upper=upper, integral=integral, unit=unit):
+            return spaces.Reals(lower, upper, _shown(unit), integral)
         case Num(points=points, unit=unit):
             return spaces.Grid(points or (), _shown(unit))
         case Record(fields=fields):
@@ -283,7 +283,8 @@ def _fit_number(value: Num, wanted: Num) -> Fit:
         return Fit(True, not inside)
     low = wanted.lower is None or (value.lower is not None and value.lower >= wanted.lower)
     high = wanted.upper is None or (value.upper is not None and value.upper <= wanted.upper)
-    whole = not wanted.integral or value.integral
+    known = value.points is not None and all(p.denominator == 1 for p in value.points)
+    whole = not wanted.integral or value.integral or known
     return Fit(True, not (low and high and whole))
 
 

@@ -18,7 +18,18 @@ from opengames.models.data_cells import blank, rational, truth
 from opengames.models.data_keys import Rows, order
 from opengames.program import ParamDecl
 from opengames.show import number, show, show_space
-from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_points, index_size
+from opengames.spaces import (
+    Bool,
+    Enum,
+    Family,
+    Grid,
+    Reals,
+    Record,
+    Space,
+    contains,
+    index_points,
+    index_size,
+)
 
 _SHOWN = 5
 """Rows named in one report."""
@@ -281,8 +292,8 @@ def _inside(space: Space, value: Fraction) -> bool:
     match space:
         case Grid(points=values):
             return value in values
-        case Reals(lower=lower, upper=upper):
-            return (lower is None or value >= lower) and (upper is None or value <= upper)
+        case Reals():
+            return contains(space, value)
     return True
 
 

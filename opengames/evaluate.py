@@ -445,6 +445,8 @@ def member(space: Space, exact: bool = True) -> Callable[[Any], bool]:
         case Reals(lower=lower, upper=upper) if not exact:
             low = -math.inf if lower is None else float(lower) - 1e-9 * max(1.0, abs(float(lower)))
             high = math.inf if upper is None else float(upper) + 1e-9 * max(1.0, abs(float(upper)))
+            if space.whole:
+                return lambda v: not isinstance(v, (bool, str, tuple)) and low <= v <= high and _whole(v) is not None
             return lambda v: not isinstance(v, (bool, str, tuple)) and low <= v <= high
     return lambda v: contains(space, v)
 
@@ -455,6 +457,14 @@ def _nearest(values: tuple[Fraction, ...], value: float | Fraction) -> Fraction 
     if best is None or abs(float(best) - float(value)) > 1e-7 * max(1.0, abs(float(best))):
         return None
     return best
+
+
+def _whole(value: float | Fraction) -> Fraction | None:
+    """The whole number that `value` is up to rounding, if there is one."""
+    if not math.isfinite(value):
+        return None
+    best = round(value)
+    return Fraction(best) if abs(best - value) <= 1e-7 * max(1, abs(best)) else None
 
 
 def _snapper(space: Space) -> Callable[[Any], Any] | None:
@@ -470,6 +480,13 @@ def _snapper(space: Space) -> Callable[[Any], Any] | None:
                 return value if found is None else found
 
             return snap
+        case Reals(whole=True):
+
+            def to_whole(value: Any) -> Any:
+                found = _whole(value)
+                return value if found is None else found
+
+            return to_whole
         case Record(fields=fields):
             parts = tuple(_snapper(s) for _, s in fields)
             if all(p is None for p in parts):

@@ -83,6 +83,10 @@ def show_space(space: Space) -> str:
             return "bool"
         case Grid(points=points, shown=how):
             return _grid(points, how)
+        case Reals(lower=lower, upper=upper, whole=True, shown=how):
+            if lower == 0 and upper is None:
+                return "nat"
+            return f"whole numbers in [{_bound(lower, '-inf', how)}, {_bound(upper, 'inf', how)}]"
         case Reals(lower=lower, upper=upper, shown=how):
             if lower is None and upper is None:
                 return f"real {how.unit}" if how and how.unit else "real"

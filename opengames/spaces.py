@@ -62,11 +62,12 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Reals:
-    """The real line, or the closed interval `[lower, upper]` where a bound is given."""
+    """The real line, or the closed interval `[lower, upper]` where a bound is given; with `whole`, its whole numbers only."""
 
     lower: Fraction | None = None
     upper: Fraction | None = None
     shown: Shown | None = field(default=None, compare=False)
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +169,11 @@ def index_points(index: tuple[Space, ...]) -> Iterator[tuple[object, ...]]:
     return product(*(tuple(points(s)) for s in index))
 
 
+def is_whole(value: Fraction | float) -> bool:
+    """Whether a number is a whole number; infinity is none."""
+    return value.is_integer() if isinstance(value, float) else value.denominator == 1
+
+
 def contains(space: Space, value: object) -> bool:
     """Whether `value` is a point of `space`. Floats are accepted as elements of `Reals` only."""
     match space:
@@ -177,8 +183,10 @@ def contains(space: Space, value: object) -> bool:
             return isinstance(value, bool)
         case Grid(points=values):
             return isinstance(value, (Fraction, int)) and not isinstance(value, bool) and value in values
-        case Reals(lower=lower, upper=upper):
+        case Reals(lower=lower, upper=upper, whole=whole):
             if isinstance(value, bool) or not isinstance(value, (Fraction, int, float)) or value != value:
+                return False
+            if whole and not is_whole(value):
                 return False
             return (lower is None or value >= lower) and (upper is None or value <= upper)
         case Record(fields=fields):

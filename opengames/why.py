@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from math import floor
 from time import perf_counter
 from typing import Any
 
@@ -233,6 +234,7 @@ class _Trial:
     def _along(self, name: str, decl: ParamDecl, sign: int, turned: Callable[[str], bool]) -> Change | None:
         """Away from the old value until the verdict turns, and back to near where it did."""
         near = Fraction(decl.value)
+        whole = isinstance(decl.space, Reals) and decl.space.whole
         for far in _outwards(decl, sign):
             if perf_counter() > self.deadline:
                 return None
@@ -242,7 +244,7 @@ class _Trial:
         else:
             return None
         while abs(far - near) > CLOSE * abs(far - Fraction(decl.value)) and perf_counter() < self.deadline:
-            middle = _rounded(near, far)
+            middle = Fraction(floor((near + far) / 2)) if whole else _rounded(near, far)
             if middle in (near, far):
                 break
             if turned(self.verdict({name: middle})):
@@ -263,6 +265,8 @@ def _outwards(decl: ParamDecl, sign: int) -> Iterator[Fraction]:
         value = old + sign * step / 100 * unit
         if isinstance(space, Grid):
             value = min(space.points, key=lambda p: abs(p - value))
+        elif space.whole:
+            value = Fraction(round(value))
         if end is not None and sign * (value - end) >= 0:
             break
         if value != old:

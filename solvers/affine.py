@@ -207,7 +207,7 @@ class Abstract:
         if not isinstance(value, Affine):
             return spaces.contains(space, value)
         match space:
-            case Reals(lower=lower, upper=upper):
+            case Reals(lower=lower, upper=upper, whole=False):
                 above = lower is None or self.sign(plus(value, -lower), piece) >= 0
                 return above and (upper is None or self.sign(plus(value, -upper), piece) <= 0)
             case Grid(points=points):

@@ -124,8 +124,10 @@ class Arrays:
 
     def member(self, value: Any, space: spaces.Space) -> Array:
         match space:
-            case Reals(lower=lower, upper=upper):
+            case Reals(lower=lower, upper=upper, whole=whole):
                 low = True if lower is None else value >= float(lower) - NEAR * max(1.0, abs(float(lower)))
+                if whole:
+                    low = low & (np.abs(value - np.round(value)) <= NEAR * np.maximum(1.0, np.abs(value)))
                 return low & (True if upper is None else value <= float(upper) + NEAR * max(1.0, abs(float(upper))))
             case Grid():
                 return self.nearest(value, space)[1]

@@ -285,6 +285,11 @@ class _Sweep:
             return known[1]
         if spaces.is_finite(space):
             values = tuple(spaces.points(space))
+        elif isinstance(space, Reals) and space.whole:
+            raise refuse(
+                "not-yet", f"`{name}` is carried and any whole number; dynamic programming needs a finite space",
+                help=f"give it a range as its type: `{name}: 0..24`",
+            )  # fmt: skip
         elif isinstance(space, Reals) and space.lower is not None and space.upper is not None:
             step = (space.upper - space.lower) / max(self.points - 1, 1)
             values = tuple(space.lower + i * step for i in range(self.points))

@@ -206,6 +206,9 @@ def _check(program: Program, each: Slice, strategy: Strategy, params: Mapping[st
     spaces_of = {n: each.known.get(n) or each.types[n] for n in sorted(used)}
     finite = {n: s for n, s in spaces_of.items() if spaces.is_finite(s)}
     real = [n for n in spaces_of if n not in finite]
+    counts = [n for n, s in spaces_of.items() if isinstance(s, Reals) and s.whole]
+    if counts:
+        raise Declined(f"any whole number may be seen: {', '.join(counts)}")
     if len(real) > 1 or not all(isinstance(spaces_of[n], Reals) for n in real):
         raise Declined(f"several real quantities are seen: {', '.join(real)}")
     if prod(spaces.size(s) or 0 for s in finite.values()) > COMBINATIONS:

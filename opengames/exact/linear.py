@@ -166,7 +166,7 @@ class Linear:
                 return self._sum(term, k)
             case If(test=test, then=then, other=other):
                 return self._if(test, then, other, k)
-            case Check(value=value, space=Reals(lower=None, upper=None)):
+            case Check(value=value, space=Reals(lower=None, upper=None, whole=False)):
                 self.add(value, k)
                 return True
             case Apply():

@@ -206,7 +206,7 @@ def _corners(space: Space) -> int | None:
     if is_finite(space):
         return size(space)
     match space:
-        case Reals(lower=lower, upper=upper) if lower is not None and upper is not None:
+        case Reals(lower=lower, upper=upper, whole=False) if lower is not None and upper is not None:
             return 1 if lower == upper else 2
         case Record(fields=fields):
             return _product([_corners(s) for _, s in fields])

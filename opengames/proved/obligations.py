@@ -162,7 +162,7 @@ def _words(check: Check) -> str:
 
 def _is_bounded(space: Space) -> bool:
     item = space.item if isinstance(space, Family) else space
-    return isinstance(item, Reals) and not (item.lower is None and item.upper is None)
+    return isinstance(item, Reals) and not (item.lower is None and item.upper is None and not item.whole)
 
 
 def _item(space: Space) -> str:

@@ -17,13 +17,14 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
+from math import ceil, floor
 from typing import Any
 
 import z3
 
 from opengames.cases import Undecided
 from opengames.proved.intervals import ALL, Interval, point
-from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_size
+from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_size, is_whole
 
 Value = Any
 Truth = Any  # bool or z3.BoolRef
@@ -132,8 +133,8 @@ class Labels:
                 return True
             case Grid(points=points):
                 return _on_grid(value, points)
-            case Reals(lower=lower, upper=upper):
-                return _between(value, lower, upper)
+            case Reals(lower=lower, upper=upper, whole=whole):
+                return conj([_between(value, lower, upper), _is_whole(value) if whole else True])
             case Record(fields=fields):
                 return conj(self.member(v, s) for (_, s), v in zip(fields, value, strict=True))
             case Family(item=item):
@@ -163,6 +164,8 @@ class Labels:
                 return z3.Bool(name)
             case Grid(points=points):
                 return _grid(points, name, facts)
+            case Reals(whole=True):
+                return _opened_whole(space, name, facts)
             case Reals(lower=lower, upper=upper):
                 if lower is not None and upper is not None and lower >= upper:
                     if lower > upper:
@@ -245,6 +248,23 @@ def _between(value: Value, lower: Fraction | None, upper: Fraction | None) -> Tr
         return (lower is None or value >= lower) and (upper is None or value <= upper)
     parts = [] if lower is None else [at_most(lower, value)]
     return conj(parts + ([] if upper is None else [at_most(value, upper)]))
+
+
+def _is_whole(value: Value) -> Truth:
+    return z3.IsInt(value.expr) if isinstance(value, Num) else is_whole(value)
+
+
+def _opened_whole(space: Reals, name: str, facts: list[Any]) -> Value:
+    lower = None if space.lower is None else Fraction(ceil(space.lower))
+    upper = None if space.upper is None else Fraction(floor(space.upper))
+    if lower is not None and upper is not None and lower >= upper:
+        if lower > upper:
+            raise ValueError("a space without points")
+        return lower
+    k = z3.Int(name)
+    facts += [k >= int(lower)] if lower is not None else []
+    facts += [k <= int(upper)] if upper is not None else []
+    return Num(z3.ToReal(k), Interval(lower, upper))
 
 
 def _stride(points: tuple[Fraction, ...]) -> Fraction | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from itertools import islice
+from math import ceil, floor
 from random import Random
 from typing import Any
 
@@ -25,18 +26,26 @@ def at(witness: Assignment) -> str:
 def probe(space: Space, random: Random, size: int) -> Any:
     """A plain value of a space, by chance; larger ones later."""
     match space:
-        case Reals(lower=lower, upper=upper):
+        case Reals(lower=lower, upper=upper, whole=whole):
             near = [x for x in (lower, upper) if x is not None]
             middle = (near[0] + near[1]) / 2 if len(near) == 2 else near[0] if near else Fraction(0)
             reach = Fraction(2 ** (size // 4), 2)
             found = random.choice([*near, middle, middle + reach, middle - reach, middle + reach / 3])
             found = found if lower is None else max(lower, found)
-            return found if upper is None else min(upper, found)
+            found = found if upper is None else min(upper, found)
+            return _nearest_whole(found, lower, upper) if whole else found
         case Record(fields=fields):
             return tuple(probe(s, random, size) for _, s in fields)
         case Family(index=index, item=item):
             return tuple(probe(item, random, size) for _ in range(index_size(index)))
     return random.choice(list(islice(points(space), 1000)))
+
+
+def _nearest_whole(found: Fraction, lower: Fraction | None, upper: Fraction | None) -> Fraction:
+    """A whole number near `found`, between the bounds."""
+    whole = round(found)
+    whole = whole if lower is None else max(ceil(lower), whole)
+    return Fraction(whole if upper is None else min(floor(upper), whole))
 
 
 def leaves(value: Value, space: Space) -> list[tuple[Any, Any]]:

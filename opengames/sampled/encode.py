@@ -60,8 +60,11 @@ def _real(x: np.ndarray, space: Reals, name: str) -> Num:
     hi = LARGEST if space.upper is None else float(space.upper)
     slack = 1e-9 * np.maximum(1.0, np.abs(x))
     good = (x >= lo - slack) & (x <= hi + slack)
+    if space.whole:
+        good &= np.abs(x - np.round(x)) <= _NEAR * np.maximum(1.0, np.abs(x))
     if not good.all():
         raise _wrong(float(x[~good].flat[0]) if x.ndim else float(x), space, name)
+    x = np.round(x) if space.whole else x
     return Num(np.clip(x, lo, hi), lo, hi)
 
 

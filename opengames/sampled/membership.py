@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any
@@ -25,14 +26,21 @@ from opengames.sampled.values import (
 )
 from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, size
 
+NEAR = 1e-7
+"""How far a number may be from a whole number that it stands for, relative to it."""
+
 
 def outside(v: Value, space: Space) -> tuple[Value, Any]:
     """The point of `space` that the value is up to rounding, and whether it is none."""
     match space:
         case Grid():
             return snapped(v, space)
-        case Reals(lower=lower, upper=upper):
-            return _within(v, lower, upper)
+        case Reals(lower=lower, upper=upper, whole=whole):
+            found, bad = _within(v, lower, upper)
+            if not whole:
+                return found, bad
+            found, broken = _to_whole(found)
+            return found, either(bad, broken)
         case Enum(labels=labels):
             i, bad = position(v, space)
             return Pick(i, labels), bad
@@ -80,3 +88,15 @@ def _within(v: Num, lower: Fraction | None, upper: Fraction | None) -> tuple[Num
     if v.hi > high or (v.hi == INF):
         inside = both(inside, v.x <= high if high < INF else v.x < INF)
     return settle(replace(v, lo=max(v.lo, low), hi=min(v.hi, high), place=None)), negated(inside)
+
+
+def _to_whole(v: Num) -> tuple[Num, Any]:
+    """The nearest whole number, and whether the number is too far from it. A `grain` of 0 says that it is whole."""
+    if v.known:
+        whole = round(v.x) if math.isfinite(v.x) else 0
+        return v, not abs(v.x - whole) <= NEAR * max(1, abs(whole))
+    if v.grain is not None and v.grain <= 0:
+        return v, False
+    whole = jnp.round(v.x)
+    near = jnp.abs(v.x - whole) <= NEAR * jnp.maximum(1.0, jnp.abs(whole))
+    return settle(replace(v, x=jnp.where(near, whole, v.x), place=None)), negated(near)

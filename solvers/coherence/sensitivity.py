@@ -72,7 +72,7 @@ def by_param(
     decl = worlds.program.params.get(param)
     if decl is None:
         raise refuse("unknown-param", f"there is no param `{param}`")
-    if not isinstance(decl.space, Reals) or decl.static or decl.value is None:
+    if not isinstance(decl.space, Reals) or decl.space.whole or decl.static or decl.value is None:
         raise refuse("type-mismatch", f"`{param}` is not a number by which a value could be differentiated", span=decl.at)
     here = Fraction(decl.value)
     low, high = decl.space.lower, decl.space.upper

@@ -725,12 +725,16 @@ def test_what_is_resolved_stays_so():
     state = market.state
     for act in (
         lambda: market.resolve("a", False), lambda: market.buy("ann", "a", 1), lambda: market.prices("a"),
-        lambda: market.buy("ann", "b", 1, given="not a"), lambda: market.link("a", "b"),
+        lambda: market.link("a", "b"),
     ):  # fmt: skip
         with pytest.raises(Refusal) as refused:
             act()
         assert codes(refused) == ["resolved-event"]
         assert market.state is state
+    with pytest.raises(Refusal) as refused:
+        market.buy("ann", "b", 1, given="not a")
+    assert codes(refused) == ["impossible-condition"] and market.state is state
+    assert "`a` has been resolved: it is true" in refused.value.diagnostics[0].notes
     assert market.price("a") == 1.0 and market.price("not a") == 0.0
     assert near(market.price("b"), 0.7)
 

@@ -21,16 +21,17 @@ from opengames.solvers.market.acts import (
     act_from,
 )
 from opengames.solvers.market.events import Event, value_words
-from opengames.solvers.market.ledger import Ledger, verify
+from opengames.solvers.market.ledger import Ledger, replay
 
 
 def history(book: str | PathLike[str]) -> list[dict[str, Any]]:
     """Every entry: its number, act, what it says, its hash, and the number of the entry that took it back, if one did.
 
-    The chain is checked first. Raises `Refusal` (`ledger-broken`, `no-such-file`).
+    The chain is checked first, and every act done again: what is told did happen.
+    Raises `Refusal` (`ledger-broken`, `no-such-file`).
     """
     ledger = Ledger(book, new=False)
-    verify(ledger)
+    replay(ledger)
     found: list[dict[str, Any]] = []
     kept: list[int] = []
     tick = 1.0

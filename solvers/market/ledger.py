@@ -193,22 +193,20 @@ def replay(ledger: Ledger, until: int | None = None) -> Replayed:
             break
         number += 1
         before = _checked(ledger.path, entry, number, before)
-        data = json.loads(entry.act)
-        if opening is None or state is None:
-            found = act_from(data)
-            if not isinstance(found, Open):
-                raise broken(ledger.path, number, "the first entry does not open a market")
-            opening, state = found, found.state()
+        with as_written(ledger.path, number):
+            data = json.loads(entry.act)
             receipt: Any = None
-        elif data["act"] == "undo":
-            done.pop()
-            state, receipt = replayed(opening, done), None
-        else:
-            act = act_from(data)
-            assert not isinstance(act, Open)
-            state, given = perform(state, act)
-            done.append(act)
-            receipt = None if given is None else given.to_data()
+            if opening is None or state is None:
+                opening = _opening_from(data)
+                state = opening.state()
+            elif data["act"] == "undo":
+                done.pop()
+                state = replayed(opening, done)
+            else:
+                act = _act_from(data)
+                state, given = perform(state, act)
+                done.append(act)
+                receipt = None if given is None else given.to_data()
         if f"{state.digest:064x}" != entry.digest or canonical(receipt) != entry.receipt:
             raise broken(
                 ledger.path, number, f"entry {number} does not come out as it was recorded",
@@ -217,6 +215,39 @@ def replay(ledger: Ledger, until: int | None = None) -> Replayed:
     if opening is None or state is None:
         raise broken(ledger.path, None, "the ledger has no entry")
     return Replayed(opening, state, tuple(done), number)
+
+
+@contextmanager
+def as_written(path: Path, number: int) -> Iterator[None]:
+    """What goes wrong while entry `number` is read and performed, as `ledger-broken`.
+
+    A hash can be made for any text. One that is no act, or an act of the wrong shape, can fail at any step of reading or
+    performing it; and an act that is refused now cannot have been recorded.
+    """
+    try:
+        yield
+    except Refusal as refused:
+        raise broken(path, number, f"entry {number} cannot be performed: {refused.diagnostics[0].headline}") from refused
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError) as fault:
+        raise broken(path, number, f"entry {number} is not an act of a market") from fault
+
+
+def _opening_from(data: Any) -> Open:
+    found = act_from(data)
+    if not isinstance(found, Open):
+        raise ValueError("the first entry does not open a market")
+    if found.source is not None and not (
+        isinstance(found.source["text"], str) and isinstance(found.source["name"], str) and found.source["channel"]
+    ):
+        raise ValueError("the market's text is no text")
+    return found
+
+
+def _act_from(data: Any) -> Act:
+    found = act_from(data)
+    if isinstance(found, Open):
+        raise ValueError("the market is opened twice")
+    return found
 
 
 def replayed(opening: Open, acts: Iterable[Act]) -> State:
@@ -236,4 +267,4 @@ def broken(path: Path, number: int | None, what: str, *more: str) -> Refusal:
     )  # fmt: skip
 
 
-__all__ = ["Entry", "Ledger", "Replayed", "broken", "canonical", "replay", "replayed", "sealed", "verify"]
+__all__ = ["Entry", "Ledger", "Replayed", "as_written", "broken", "canonical", "replay", "replayed", "sealed", "verify"]

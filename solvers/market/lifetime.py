@@ -29,6 +29,7 @@ from opengames.solvers.market.growing import (
     sliced,
     trimmed,
 )
+from opengames.solvers.market.naming import check_trader, check_values, check_variable
 from opengames.solvers.market.opening import total_of, worst_loss
 from opengames.solvers.market.placing import unknown_event
 from opengames.solvers.market.state import (
@@ -46,7 +47,11 @@ from opengames.solvers.market.trading import account_of, dollars
 
 
 def join(state: State, name: str, cash: float) -> State:
-    """A new trader with some cash [$], rounded down to the tick. Raises `Refusal` (`duplicate-trader`, `bad-amount`)."""
+    """A new trader with some cash [$], rounded down to the tick.
+
+    Raises `Refusal` (`bad-argument`, `duplicate-trader`, `bad-amount`).
+    """
+    check_trader(name)
     if name in state.accounts:
         raise refuse(
             "duplicate-trader", f"there is a trader `{name}` already", help="choose another name, or put cash into that account"
@@ -95,11 +100,13 @@ def _with(state: State, name: str, before: Account | None, after: Account) -> St
 def add_event(state: State, name: str, values: Sequence[Any], given: Sequence[str], table: Any) -> State:
     """A new variable with chances given open ones. table: an axis for each of `given`, then one for the values.
 
-    Raises `Refusal`: `duplicate-name`, `unknown-event`, `resolved-event`, `bad-amount` for rows that are no chances,
-    `over-budget` if the tree would be too large or the maker could lose more than its budget.
+    Raises `Refusal`: `bad-argument`, `duplicate-value`, `duplicate-name`, `unknown-event`, `resolved-event`, `bad-amount` for
+    rows that are no chances, `over-budget` if the tree would be too large or the maker could lose more than its budget.
     """
+    check_variable(name)
+    check_values(name, values)
     frame = state.frame
-    if name in frame.values or name in frame.settled or not name or name.startswith("@"):
+    if name in frame.values or name in frame.settled:
         raise refuse("duplicate-name", f"the market has a variable `{name}` already", help="choose another name")
     for each in given:
         must_be_open(state, each)

@@ -42,12 +42,13 @@ from opengames.solvers.market.acts import (
 )
 from opengames.solvers.market.assets import Worth, marginal, worths
 from opengames.solvers.market.books import Books, Liquidity, books, liquidity
-from opengames.solvers.market.events import Event, holds, value_words
-from opengames.solvers.market.ledger import Ledger, replay, replayed
-from opengames.solvers.market.opening import Channel, channel_of
+from opengames.solvers.market.events import Event, value_words
+from opengames.solvers.market.ledger import Ledger, as_written, replay, replayed
+from opengames.solvers.market.naming import check_values, check_variable
+from opengames.solvers.market.opening import Channel, channel_of, left_out_of
 from opengames.solvers.market.placing import Claim, moved_to, on_event, place
 from opengames.solvers.market.previews import Preview, preview
-from opengames.solvers.market.quoting import Quote, asked
+from opengames.solvers.market.quoting import Quote, asked, settled_price
 from opengames.solvers.market.state import CELLS, TICK, State
 from opengames.solvers.market.trading import Limits, account_of, limits
 from opengames.solvers.market.words import Words, words_for
@@ -113,7 +114,7 @@ class Market:
         """The chance that an event has in the market, given a condition: what a share of it costs at first.   [$]"""
         claim = self.claim(event, given)
         if not self.state.tree.cliques:  # all is resolved
-            return float(holds(claim.event, self.state.frame.settled))
+            return settled_price(self.state, claim)
         return self._quote(claim).chances[0]
 
     def prices(self, variable: str, given: Told | None = None) -> dict[Any, float]:
@@ -219,6 +220,8 @@ class Market:
         self, variable: str, values: Sequence[Any] = (True, False), *, given: Sequence[str] = (), table: Any = None
     ) -> None:
         """A new variable. table: its chances, an axis for each of `given` and one for the values; even ones if left out."""
+        check_variable(variable)
+        check_values(variable, values)
         shape = [len(self.state.frame.values.get(n, ())) for n in given] + [len(values)]
         chances = np.full(shape, 1 / len(values)) if table is None else np.asarray(table, dtype=float)
         entries = tuple(float(x) for x in chances.ravel())
@@ -347,6 +350,8 @@ class Market:
             lines.append(f"  {name}: {shown}")
         if len(self.open) > 12:
             lines.append(f"  and {len(self.open) - 12} more")
+        if self.words.left_out:
+            lines.append(f"left out, so that no event can mention it: {', '.join(self.words.left_out)}")
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
@@ -357,7 +362,7 @@ class Market:
             "open": {n: [[value_words(v), p] for v, p in self.prices(n).items()] for n in self.open},
             "resolved": {n: value_words(v) for n, v in self.resolved.items()}, "depth": self.state.depth,
             "traders": {n: w.to_dict() for n, w in self.traders().items()}, "books": self.books().to_dict(),
-            "width": self.state.tree.width, "cells": self.state.tree.cells, "digest": f"{self.state.digest:064x}",
+            "left_out": list(self.words.left_out), "width": self.state.tree.width, "cells": self.state.tree.cells, "digest": f"{self.state.digest:064x}",
         }  # fmt: skip
 
 
@@ -387,7 +392,7 @@ def open_market(
         text = getattr(source, "text", None)
         kept = None if text is None else _source(source, name)
         opening = _opening(found.values, found.factors, depth, budget, tick, cells, found, kept)
-        words = _words(opening, program)
+        words = replace(_words(opening, program), left_out=found.left_out)
     book = ledger if isinstance(ledger, Ledger) or ledger is None else Ledger(ledger)
     return Market(opening, words, book)
 
@@ -399,7 +404,8 @@ def resume(ledger: str | PathLike[str] | Ledger) -> Market:
     market = Market.__new__(Market)
     market.opening, market.ledger, market.state = found.opening, book, found.state
     market._acts, market._before = list(found.acts), []
-    words = _words(found.opening, None)
+    with as_written(book.path, 1):
+        words = _words(found.opening, None)
     for act in found.acts:
         if isinstance(act, AddEvent):
             words = words.adding(act.variable, act.values)
@@ -445,13 +451,15 @@ def _words(opening: Open, program: Program | None) -> Words:
 
     given = {n: from_data(v) for n, v in opening.source["params"].items()}
     checked = check(opening.source["text"], opening.source["name"], given)
-    assert checked.context is not None and checked.program is not None
+    if checked.context is None or checked.program is None:
+        raise ValueError("the text that the market was opened on is no model")
     made = next((i for i in checked.context.instances.values() if i.name == opening.source["channel"]), None)
     kinds = dict(made.wires) if made is not None else {}
     wires = {w: kinds[w] for w, n in opening.names if w in kinds and n in values} | {w: kinds[w] for w in families if w in kinds}
     return Words(
         values, {**plain.wires, **wires}, dict(opening.names), checked.program.funs, checked.program.param_values(),
         checked.context, families,
+        left_out_of(checked.program.diagrams[opening.source["channel"]], opening.names, families),
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ variable. A budget therefore gives the depth $b$ once the opening chances are kn
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, log
 from typing import Any
@@ -16,14 +16,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from opengames.diagnostics import refuse
-from opengames.diagram import Branch, Diagram, Loop, binds
+from opengames.diagram import Branch, Call, Decide, Diagram, Loop, binds
 from opengames.program import Program
 from opengames.solvers.market.assets import account_table
 from opengames.solvers.market.beliefs import believed
 from opengames.solvers.market.events import value_words
 from opengames.solvers.market.growing import beliefs_on, frame_for
 from opengames.solvers.market.layout import Layout, Numbers, Scope
+from opengames.solvers.market.naming import check_values
 from opengames.solvers.market.state import CELLS, TICK, Account, State, digest_of
+from opengames.spaces import Space
 
 Tables = Sequence[tuple[Sequence[str], Any]]
 
@@ -36,7 +38,7 @@ def opened(
 
     values: of each variable. factors: (names, table) pairs; zeros say what cannot happen. depth: $b$ [$]; or budget: the
     most that the maker may lose [$], of which the depth follows. cells: the most entries of all tables.
-    Raises `Refusal` (`bad-amount`, `over-budget`, `impossible-evidence`), `ValueError` for tables of wrong shape.
+    Raises `Refusal` (`bad-amount`, `bad-argument`, `duplicate-value`, `over-budget`, `impossible-evidence`), `ValueError` for tables of wrong shape.
     """
     if (depth is None) == (budget is None):
         raise ValueError("say either the depth of the market or the budget of its maker")
@@ -44,6 +46,8 @@ def opened(
         if amount is not None and not (isfinite(amount) and amount > 0):
             raise refuse("bad-amount", f"{what} of a market is above 0 $, and this is {amount:g}")
     listed = {n: tuple(v) for n, v in values.items()}
+    for name, found in listed.items():
+        check_values(name, found)
     prior = _logs(listed, factors)
     frame = frame_for(listed, {}, prior, (), (), hidden, cells)
     total = total_of(frame.layout, prior)
@@ -82,6 +86,9 @@ def _logs(values: Mapping[str, tuple[Any, ...]], factors: Tables) -> dict[Scope,
     found: dict[Scope, Numbers] = {}
     for names, table in factors:
         array = np.asarray(table, dtype=float)
+        unknown = next((n for n in names if n not in values), None)
+        if unknown is not None:
+            raise ValueError(f"a table is over `{unknown}`, and there is no such variable")
         shape = tuple(len(values[n]) for n in names)
         if array.shape != shape:
             raise ValueError(f"the table over {', '.join(names)} has shape {array.shape}, and its variables {shape}")
@@ -106,6 +113,7 @@ class Channel:
     """A channel as variables and tables. hidden: variables that no name of the text stands for.
 
     names: the variable that each wire is. families: for a wire that is a family, the variable that each element is, by key.
+    left_out: wires that no event can mention, as they have infinitely many values or are worked out inside a branch.
     """
 
     values: Mapping[str, tuple[Any, ...]]
@@ -113,12 +121,14 @@ class Channel:
     hidden: frozenset[str]
     names: Mapping[str, str]
     families: Mapping[str, tuple[tuple[tuple[Any, ...], str], ...]]
+    left_out: tuple[str, ...] = ()
 
 
 def channel_of(program: Program, channel: str, params: Mapping[str, Any] | None = None) -> Channel:
     """A channel of a program as variables and tables; with its loops unrolled, and families kept as elements, if need be.
 
-    Raises `Refusal` (`over-budget`, `unknown-game`, `needs-inputs`).
+    Raises `Refusal`: `over-budget`, `unknown-game`, `needs-inputs`, `needs-strategy` for a game with open decisions,
+    `not-a-network` where no wire has finitely many values.
     """
     from opengames.exact.unrolled import unrolled
     from opengames.spaces import Family, index_points, is_finite
@@ -132,8 +142,19 @@ def channel_of(program: Program, channel: str, params: Mapping[str, Any] | None 
             "unknown-game", f"there is no game or channel `{channel}`", help=f"did you mean `{close}`?" if close else ""
         )
     diagram = program.diagrams[channel]
-    ports = {p.name: p.space for p in diagram.outputs} | {p.name: p.space for box in diagram.boxes for p in binds(box)}
+    ports = _ports(diagram)
+    open_ = next(_decisions(diagram), None)
+    if open_ is not None:
+        raise refuse(
+            "needs-strategy", f"`{channel}` has an open decision: what {open_.seat.name} decides about `{open_.outs[0].name}` is not known",
+            span=open_.at, help="open the market on a channel, in which nobody decides anything",
+        )  # fmt: skip
     wires = [w for w, space in ports.items() if is_finite(space)]
+    if ports and not wires:
+        raise refuse(
+            "not-a-network", f"every wire of `{channel}` has infinitely many values, so no market can stand on it", span=diagram.at,
+            help="let it say whether something happens, in a wire of type `bool`",
+        )  # fmt: skip
     families: dict[str, tuple[tuple[tuple[Any, ...], str], ...]] = {}
     found = None
     if not any(isinstance(box, Loop | Branch) for box in diagram.boxes):
@@ -160,7 +181,31 @@ def channel_of(program: Program, channel: str, params: Mapping[str, Any] | None 
             help="let each wire have few values, and depend on few others",
         )  # fmt: skip
     values, factors, hidden, names = found
-    return Channel(values, factors, hidden, names, {w: f for w, f in families.items() if all(n in names for _, n in f)})
+    kept = {w: f for w, f in families.items() if all(n in names for _, n in f)}
+    return Channel(values, factors, hidden, names, kept, left_out_of(diagram, tuple(names.items()), kept))
+
+
+def left_out_of(diagram: Diagram, names: Iterable[tuple[str, str]], families: Container[str]) -> tuple[str, ...]:
+    """The wires of a diagram that are neither a variable nor a family of them."""
+    known = {wire for wire, _ in names}
+    return tuple(w for w in _ports(diagram) if w not in known and w not in families)
+
+
+def _ports(diagram: Diagram) -> dict[str, Space]:
+    return {p.name: p.space for p in diagram.outputs} | {p.name: p.space for box in diagram.boxes for p in binds(box)}
+
+
+def _decisions(diagram: Diagram) -> Iterator[Decide]:
+    """The decisions of a diagram and of what stands inside it."""
+    for box in diagram.boxes:
+        match box:
+            case Decide():
+                yield box
+            case Call(diagram=inner) | Loop(body=inner):
+                yield from _decisions(inner)
+            case Branch(arms=arms):
+                for arm in arms:
+                    yield from _decisions(arm.body)
 
 
 def _network(
@@ -185,4 +230,4 @@ def _network(
     return values, factors, hidden, {n: named[s] for n, s in slots.items()}
 
 
-__all__ = ["Channel", "channel_of", "least_log", "opened", "total_of", "worst_loss"]
+__all__ = ["Channel", "channel_of", "least_log", "left_out_of", "opened", "total_of", "worst_loss"]

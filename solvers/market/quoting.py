@@ -15,9 +15,18 @@ import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.solvers.market.assets import entered, home_of
-from opengames.solvers.market.events import value_words
+from opengames.solvers.market.events import holds, value_words
 from opengames.solvers.market.layout import Numbers, Scope
-from opengames.solvers.market.placing import Claim, Placed, coded, home, mentioned, moved_to, place
+from opengames.solvers.market.placing import (
+    Claim,
+    Placed,
+    coded,
+    home,
+    mentioned,
+    moved_to,
+    place,
+    unknown_event,
+)
 from opengames.solvers.market.state import Frame, State
 
 #: A price is asked by setting variables to at most so many combinations.
@@ -103,13 +112,24 @@ def chance(state: State, claim: Claim) -> float:
     return asked(state, claim).chances[0]
 
 
+def settled_price(state: State, claim: Claim) -> float:
+    """The price of an event given a condition where every variable has been resolved: 0 or 1.   [$]
+
+    Raises `Refusal` (`impossible-condition`, `unknown-event`).
+    """
+    settled = state.frame.settled
+    for name in mentioned(claim):
+        if name not in settled:
+            raise unknown_event(state, name)
+    if claim.given is not None and not holds(claim.given, settled):
+        raise _impossible(state, claim)
+    return float(holds(claim.event, settled))
+
+
 def _impossible(state: State, claim: Claim) -> Refusal:
     given = claim.given.shown if claim.given is not None else claim.shown
-    known = resolved_words(state, claim)
-    if known:
-        return refuse("resolved-event", f"`{given}` cannot happen any more", notes=known)
     return refuse(
-        "impossible-condition", f"`{given}` cannot happen: nothing has a price given it",
+        "impossible-condition", f"`{given}` cannot happen: nothing has a price given it", notes=resolved_words(state, claim),
         help="leave the condition out, or ask for one that is possible",
     )  # fmt: skip
 
@@ -119,4 +139,4 @@ def resolved_words(state: State, claim: Claim) -> tuple[str, ...]:
     return tuple(f"`{n}` has been resolved: it is {value_words(settled[n])}" for n in mentioned(claim) if n in settled)
 
 
-__all__ = ["Quote", "asked", "away_from", "chance", "joint_logs", "log_sum", "quote", "resolved_words"]
+__all__ = ["Quote", "asked", "away_from", "chance", "joint_logs", "log_sum", "quote", "resolved_words", "settled_price"]

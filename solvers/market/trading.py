@@ -26,6 +26,7 @@ import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.solvers.market.assets import least_at
+from opengames.solvers.market.naming import check_trader
 from opengames.solvers.market.placing import Claim, Placed, moved_to, place
 from opengames.solvers.market.quoting import Quote, log_sum, quote, resolved_words
 from opengames.solvers.market.state import MOST_TICKS, Account, State, table_mark, wrapped
@@ -187,7 +188,8 @@ def worst_by_case(state: State, trader: Account, placed: Placed) -> tuple[float,
 
 
 def account_of(state: State, name: str) -> Account:
-    """The account of a trader. Raises `Refusal` (`unknown-trader`)."""
+    """The account of a trader. Raises `Refusal` (`unknown-trader`, `bad-argument`)."""
+    check_trader(name)
     found = state.accounts.get(name)
     if found is None:
         from difflib import get_close_matches

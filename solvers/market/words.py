@@ -34,7 +34,7 @@ from opengames.solvers.market.events import (
 from opengames.solvers.market.families import by_element
 from opengames.spaces import contains
 from opengames.spans import Span
-from opengames.terms import Ask, Const, Member, Prim, Term, Var, free
+from opengames.terms import Ask, Const, Member, Prim, Term, Var, children, free
 
 if TYPE_CHECKING:
     from opengames.dsl.context import Context, Typed
@@ -60,7 +60,7 @@ class Words:
 
     values: of each variable. wires: the types of the names that stand for variables. names: the variable that a wire is,
     where it is called differently. context: of the model's text, with its types, funs, params and units. families: for a
-    wire that is a family, the variable that each element is.
+    wire that is a family, the variable that each element is. left_out: wires of the channel that no event can mention.
     """
 
     values: Mapping[str, tuple[Any, ...]]
@@ -70,6 +70,7 @@ class Words:
     params: Mapping[str, Any] = field(default_factory=dict)
     context: Context | None = None
     families: Mapping[str, Mapping[tuple[Any, ...], str]] = field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
     @cached_property
     def locals(self) -> dict[str, Typed]:
@@ -100,6 +101,9 @@ class Words:
 
     def of_term(self, term: Term, text: str = "") -> Event:
         """The event that a Boolean term over wires describes. Raises `Refusal` (`over-budget`, `unknown-name`)."""
+        inner = next(iter(_asks(term)), None)
+        if inner is not None:
+            raise Refusal(_nested(inner))
         return _Reader(self, text).event(term)
 
     def adding(self, variable: str, values: tuple[Any, ...]) -> Words:
@@ -159,6 +163,9 @@ def _parse(words: Words, text: str) -> tuple[Event, Event | None]:
     wrong = errors(context.diagnostics)
     if wrong or t.is_wrong(found.type) or not isinstance(found.term, Ask):
         raise EventRefusal([_moved(d, len(text)) for d in wrong] or [_odd(text)], {"event": text})
+    inner = next((ask for part in found.term.args for ask in _asks(part)), None)
+    if inner is not None:
+        raise EventRefusal([_moved(_nested(inner), len(text))], {"event": text})
     event, *given = found.term.args
     reader = _Reader(words, text)
     return reader.event(event), all_of(*(reader.event(g) for g in given)) if given else None
@@ -168,6 +175,18 @@ def _odd(text: str) -> Diagnostic:
     return Diagnostic(
         "not-an-event", f"`{text}` is not an event", help="write a condition, such as `binds and not (load == High)`"
     )
+
+
+def _asks(term: Term) -> list[Ask]:
+    """The asking words of a term, none of those inside another."""
+    return [term] if isinstance(term, Ask) else [ask for part in children(term) for ask in _asks(part)]
+
+
+def _nested(ask: Ask) -> Diagnostic:
+    return Diagnostic(
+        "not-an-event", f"`{ask.op}` looks at all worlds, and an event happens in some of them", span=ask.at,
+        help="say it of the values themselves, such as `gas > 1`",
+    )  # fmt: skip
 
 
 def _moved(found: Diagnostic, length: int) -> Diagnostic:

@@ -75,7 +75,8 @@ def by_rounds(prover: Prover, diagram: Diagram, term: Term, planned: bool = Fals
     if base.verdict == "unknown":
         return _unknown(*(f"of the first round: {why}" for why in base.reasons))
     step = _Case(
-        prover, normal(claim.step(), prover.funs), diagram=claim.round(), planned=planned, given=claim.invariant(claim.now)
+        prover, normal(claim.step(), prover.funs), diagram=claim.round(), planned=planned, starts=False,
+        given=claim.invariant(claim.now),
     )
     found = step.finding()
     contracts = tuple(dict.fromkeys(base.contracts + found.contracts))

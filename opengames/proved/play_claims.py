@@ -8,7 +8,7 @@ with another is no counterexample.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import z3
@@ -20,6 +20,7 @@ from opengames.evaluate import evaluate
 from opengames.proved import values as v
 from opengames.proved.decide import Case, Finding, Prover
 from opengames.proved.knowledge import names_in
+from opengames.proved.legal import legal
 from opengames.proved.plays import Play, play
 from opengames.proved.replay import Impossible, replay
 from opengames.proved.shape import is_open, normal
@@ -44,10 +45,11 @@ def decide_play(prover: Prover, diagram: Diagram, term: Term, planned: bool = Fa
 
 @dataclass
 class PlayCase(Case):
-    """`body` in every play of `diagram`."""
+    """`body` in every play of `diagram`. starts: whether the diagram starts where plays do, not somewhere on the way."""
 
     diagram: Diagram = field(default_factory=lambda: Diagram(""))
     planned: bool = False
+    starts: bool = True
     made: Play = field(default_factory=lambda: Play({}, {}))
     chosen: dict[Any, Any] = field(default_factory=dict)
     translated: Translator | None = None
@@ -60,6 +62,12 @@ class PlayCase(Case):
             found = self.at_once(quantifiers=True, clock=self.prover.clock)
         if found.verdict == "proved" and self.made.rules and self._is_empty():
             return Finding("unknown", [], ("no play obeys all the rules, so that nothing is said about any",))
+        if found.verdict == "proved" and self.made.reached:
+            assert self.translated is not None
+            moves = legal(self.translated, self.made, self.prover.clock, self.starts)
+            if moves.stuck:
+                return Finding("unknown", [], (moves.stuck,), found.contracts, found.cases)
+            return replace(found, contracts=found.contracts + moves.assumed)
         return found
 
     def _is_empty(self) -> bool:

@@ -70,11 +70,32 @@ class Obeyed:
 
 
 @dataclass
+class Reached:
+    """A decision with rules, as it is reached: what `legal` needs to see whether it has a move.
+
+    before: how many choices were made before it. facts: where in the translator's facts it was opened, and where its rules had
+    been said. opened: the end of what is known of its moves by their spaces. count: of names given before. holds: its rules.
+    """
+
+    box: Decide
+    clearing: bool
+    choices: list[Choice]
+    before: int
+    path: tuple[Any, ...]
+    facts: tuple[int, int]
+    opened: int
+    count: int
+    rules: list[str] = field(default_factory=list)
+    holds: list[Truth] = field(default_factory=list)
+
+
+@dataclass
 class Play:
     """wires: the values of the diagram's own wires; types: their spaces. choices: all that was left open, at every depth.
 
     rules: what the decisions must obey. clearings, duals: whether a decision may be one whose best move is meant,
-    and is known by its rules only; whether the prices of some rules are asked for.
+    and is known by its rules only; whether the prices of some rules are asked for. reached: decisions with rules, in order.
+    end: how many facts the translator had when the play was over.
     """
 
     wires: dict[str, Value]
@@ -83,6 +104,8 @@ class Play:
     rules: list[Obeyed] = field(default_factory=list)
     clearings: bool = False
     duals: bool = False
+    reached: list[Reached] = field(default_factory=list)
+    end: int = 0
 
     @property
     def scope(self) -> Scope:
@@ -102,6 +125,7 @@ def play(
         if port.name not in given:
             given[port.name] = _open(tr, made, "input", (), port)
     made.wires = _Level(tr, made, diagram, (), obeying).run(given)
+    made.end = len(tr.facts)
     return made
 
 
@@ -129,14 +153,28 @@ class _Level:
         self.types = wires(self.diagram)
         self.known: dict[str, Value] = dict(given)
         self.answers = {p.name: p for p in self.diagram.expects if p.name not in self.known}
-        rules: list[Decide] = []
+        waiting: list[tuple[Decide, Reached]] = []
         for box in self.diagram.boxes:
+            reached = self._reached(box) if isinstance(box, Decide) and (box.rules or box.duals) else None
             self._box(box)
-            if isinstance(box, Decide) and (box.rules or box.duals):
-                rules.append(box)
-        for box in rules:
-            self._rules(box)
+            if isinstance(box, Decide) and reached is not None:
+                reached.choices = [c for c in self.made.choices[reached.before :] if c.kind == "decision"]
+                reached.opened = len(self.tr.facts)
+                waiting.append((box, reached))
+            while waiting and self._is_sayable(waiting[0][0]):  # rules bind what comes after them, and nothing before
+                self._rules(*waiting.pop(0))
+        for left, reached in waiting:
+            self._rules(left, reached)
         return self.known
+
+    def _reached(self, box: Decide) -> Reached:
+        n = len(self.tr.facts)
+        return Reached(box, is_clearing(box), [], len(self.made.choices), self.tr.path, (n, n), n, self.tr.count)
+
+    def _is_sayable(self, box: Decide) -> bool:
+        """Whether all that its rules look at is known by now."""
+        looked = frozenset().union(*(free(Fold("and", r.iters, r.term)) for r in box.rules))
+        return looked <= self.known.keys() | self.answers.keys()
 
     def _scope(self, *terms: Term) -> Scope:
         for term in terms:
@@ -230,15 +268,21 @@ class _Level:
 
     # ---------------------------------------------------------------------- decisions
 
-    def _rules(self, box: Decide) -> None:
+    def _rules(self, box: Decide, reached: Reached) -> None:
         for rule in box.rules:
             scope = self._scope(Fold("and", rule.iters, rule.term))
             for known in self.tr.rounds(rule.iters):
                 holds = self.tr.truth(rule.term, scope.bind(known, dict(rule.iters)))
                 key = tuple(show(known[n], s) for n, s in rule.iters)
                 self.made.rules.append(Obeyed(self.place, rule.name, key, holds))
-                if self.obeying:
-                    self.tr.assume(holds)
+                reached.rules.append(rule.name)
+                reached.holds.append(holds)
+        reached.facts = (reached.facts[0], len(self.tr.facts))
+        if box.rules:
+            self.made.reached.append(reached)
+        if self.obeying:
+            for holds in reached.holds:
+                self.tr.assume(holds)
         for port in box.duals:
             for rule in box.rules:
                 if port.name == f"dual {rule.name}":

@@ -117,6 +117,11 @@ class Translator:
         self._count += 1
         return f"{name}!{self._count}"
 
+    @property
+    def count(self) -> int:
+        """How many names were given: those to come end in a greater number."""
+        return self._count
+
     def open(self, name: str, space: Space) -> Value:
         """A fresh value of the space."""
         return self.labels.opened(space, self.fresh(name), self.facts)

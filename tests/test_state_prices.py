@@ -224,6 +224,34 @@ def test_derivatives_of_a_polynomial_and_of_what_is_none():
         by_param(day, "x", "q")
 
 
+KINKED = """
+    param k: real = 3
+    param p: prob = 50%
+    channel day() -> (out: bool, fair: bool) { out ~ bernoulli(p)   fair ~ bernoulli(if p > 1/2 then p else 1 - p) }"""
+
+
+@pytest.mark.parametrize(
+    ("payoff", "param"),
+    [("max(k, 3)", "k"), ("abs(k - 3)", "k"), ("ind(out) * max(k - 3, 0)", "k"), ("floor(k)", "k"),
+     ("if k == 3 then 5 else 0", "k"), ("abs(k - 3) * exp(k)", "k"), ("ind(fair)", "p")],
+)  # fmt: skip
+def test_where_the_value_has_a_kink_or_a_jump_there_is_no_derivative(payoff, param):
+    with pytest.raises(Refusal, match="has no derivative"):
+        by_param(Worlds.of(KINKED, "day"), payoff, param)
+
+
+@pytest.mark.parametrize(
+    ("payoff", "slope"),
+    [("if abs(k - 3) < 1/1000 then (k - 3) * 100 else 0", 100), ("abs(k - 3.0001)", -1), ("max(k, 2) ^ 2", 6),
+     ("1 / k", -1 / 9), ("abs(k - 3.0001) * exp(k)", exp(3) * (0.0001 - 1))],
+)  # fmt: skip
+def test_slopes_near_a_kink_are_those_of_its_own_side_and_never_called_exact(payoff, slope):
+    found = by_param(Worlds.of(KINKED, "day"), payoff, "k")
+    assert found.degree is None and "exact" not in str(found)
+    assert float(found.delta) == pytest.approx(slope, abs=found.error + 1e-9 * abs(slope))
+    assert found.error < 1e-3
+
+
 def test_a_replica_holds_as_many_tickets_as_the_value_moves_with_their_price():
     payoff = put("price", 30)
     option = ticket(call("price", 30), 20, name="call")

@@ -2,10 +2,11 @@
 
 * A value is linear in state prices: its sensitivity to the price of a world is what the payoff pays there.
 * Where a payoff is replicated, its sensitivity to a quote is how many tickets the replica holds.
-* With a param, the value of a payoff is usually a polynomial, since chances are multiplied and added. It is found by
+* With a param, the value of a payoff is usually a polynomial, since chances are multiplied and added. Where the terms show
+  that it is one (`polynomial`: nothing is compared with the param, or divided by it), it is found by
   evaluating at exact points: Newton's differences that vanish for several points beyond the degree. Then derivatives are
-  exact. Where no polynomial of low degree fits (`exp` of the param, say), they are central differences with an estimate
-  of their error, and say so.
+  exact. Elsewhere (`exp` or `max` of the param, say), they are differences at several scales with an estimate
+  of their error, and say so. Where slopes from both sides stay apart, or grow, as the scale shrinks, there is no derivative.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 
 from opengames.diagnostics import refuse
 from opengames.show import digits, in_full
+from opengames.solvers.coherence.polynomial import is_polynomial
 from opengames.solvers.coherence.quotes import Event, Number
 from opengames.solvers.coherence.state_prices import read_payoffs, value
 from opengames.solvers.coherence.worlds import Worlds
@@ -25,14 +27,18 @@ from opengames.spaces import Reals
 
 _DEGREE = 8
 _EXTRA = 3
+_EXACT = (3, 6, 9, 12)
+"""Scales at which exact values are compared, as powers of a tenth of how far the param may move."""
+_ROUNDED = (3, 4, 5)
+"""Of rounded values: below, rounding is all that is seen."""
 
 
 @dataclass(frozen=True, repr=False)
 class Sensitivity:
     """The value of a payoff and its first two derivatives by a param.
 
-    degree: of the polynomial in the param that the value is, confirmed at `_EXTRA` further points; `None` if the
-    derivatives are numerical, `error` then being an estimate of what the first may be off.
+    degree: of the polynomial in the param that the value is by its terms, confirmed at `_EXTRA` further points; `None` if the
+    derivatives are numerical, `error` then being an estimate of what the first may be off; of the second nothing is claimed.
     """
 
     payoff: str
@@ -44,7 +50,7 @@ class Sensitivity:
     error: float = 0.0
 
     def lines(self) -> list[str]:
-        how = f"exact, a polynomial of degree {self.degree}" if self.degree is not None else f"numerical, off by about {self.error:.2g}"
+        how = f"exact, a polynomial of degree {self.degree}" if self.degree is not None else f"numerical, the first off by about {self.error:.2g}"
         return [f"{self.payoff} by {self.param}: {digits(self.delta)}, and {digits(self.gamma)} for the second derivative  ({how})"]
 
     def to_dict(self) -> dict[str, Any]:
@@ -66,8 +72,8 @@ def by_param(
 ) -> Sensitivity:
     """How the value of a payoff changes with a param of the channel, at the param's present value.
 
-    The param is a number that is not built into a type. Raises `Refusal`: `unknown-param`, `type-mismatch`, and what
-    `value` refuses.
+    The param is a number that is not built into a type. Raises `Refusal`: `unknown-param`, `type-mismatch`, `outside-domain`
+    where the value has a kink or a jump, and what `value` refuses.
     """
     decl = worlds.program.params.get(param)
     if decl is None:
@@ -88,12 +94,52 @@ def by_param(
     def at(x: Fraction) -> Fraction | float:
         return value(worlds, term, condition, discount=discount, params={param: x}).amount
 
-    exact = _polynomial(at, here, step, signs)
-    if exact is not None:
-        slope, curve, degree = exact
-        return Sensitivity(called, param, at(here), slope, curve, degree)
-    first, second, error = _differences(at, here, float(reach) / 1000, signs)
+    if condition is None and is_polynomial(worlds, term, param):
+        exact = _polynomial(at, here, step, signs)
+        if exact is not None:
+            slope, curve, degree = exact
+            return Sensitivity(called, param, at(here), slope, curve, degree)
+    scales = _EXACT if all(isinstance(at(here + s * reach / 10**6), Fraction) for s in (0, *signs)) else _ROUNDED
+    steps = [reach / 10**n for n in scales]
+    kind = _broken(at, here, steps, signs)
+    if kind:
+        raise refuse(
+            "outside-domain", f"{called} has no derivative by `{param}` at {digits(here)}: it has a {kind} there",
+            help="ask at a value of the param on one side of it",
+        )  # fmt: skip
+    first, second, error = _best(at, here, steps, signs)
     return Sensitivity(called, param, at(here), first, second, None, error)
+
+
+def _broken(at: Callable[[Fraction], Fraction | float], here: Fraction, steps: list[Fraction], signs: list[int]) -> str:
+    """What keeps the value from having a derivative: slopes that grow as the scale shrinks, or differ from side to side."""
+    middle = at(here)
+
+    def slope(sign: int, h: Fraction) -> float:
+        return float((at(here + sign * h) - middle) / (sign * (h if isinstance(middle, Fraction) else float(h))))
+
+    noise = 0.0 if len(steps) == len(_EXACT) else 1e-14 * (1 + abs(float(middle))) / float(steps[-1])
+    small, before = ([slope(s, h) for s in signs] for h in (steps[-1], steps[-2]))
+    size = 1e-9 * (1 + max(map(abs, small))) + noise
+    if any(abs(a) > 2 * abs(b) + size and abs(a) > 1 for a, b in zip(small, before, strict=True)):
+        return "jump, or a slope without bound,"
+    gaps = [abs(each[0] - each[-1]) for each in (small, before)]
+    return "kink" if gaps[0] > gaps[1] / 2 + size else ""
+
+
+def _best(
+    at: Callable[[Fraction], Fraction | float], here: Fraction, steps: list[Fraction], signs: list[int]
+) -> tuple[float, float, float]:
+    """Differences at the widest scale that agrees with the narrowest; of exact values at the narrowest."""
+    narrow = _differences(at, here, steps[-1], signs)
+    if len(steps) == len(_EXACT):
+        return narrow
+    for h in steps[:-1]:
+        wide = _differences(at, here, h, signs)
+        apart = abs(wide[0] - narrow[0])
+        if wide[2] <= 1e-4 * (1 + abs(wide[0])) and apart <= 10 * (wide[2] + narrow[2]):
+            return wide[0], wide[1], max(wide[2], apart)
+    return narrow
 
 
 def _polynomial(
@@ -129,22 +175,24 @@ def _polynomial(
 
 
 def _differences(
-    at: Callable[[Fraction], Fraction | float], here: Fraction, step: float, signs: list[int]
+    at: Callable[[Fraction], Fraction | float], here: Fraction, step: Fraction, signs: list[int]
 ) -> tuple[float, float, float]:
     """Differences at two steps, extrapolated; the first derivative's error is how far the two are apart, and rounding."""
+    rounded = not isinstance(at(here), Fraction)
 
-    def rough(h: float) -> tuple[float, float]:
-        x = Fraction(h)
+    def rough(x: Fraction) -> tuple[float, float]:
+        h: Any = float(x) if rounded else x
         if len(signs) == 2:
-            up, mid, down = float(at(here + x)), float(at(here)), float(at(here - x))
-            return (up - down) / (2 * h), (up - 2 * mid + down) / h**2
+            up, mid, down = at(here + x), at(here), at(here - x)
+            return float((up - down) / (2 * h)), float((up - 2 * mid + down) / h**2)
         s = signs[0]
-        a, b, c = (float(at(here + s * k * x)) for k in (0, 1, 2))
-        return s * (-3 * a + 4 * b - c) / (2 * h), (a - 2 * b + c) / h**2
+        a, b, c = (at(here + s * k * x) for k in (0, 1, 2))
+        return float(s * (-3 * a + 4 * b - c) / (2 * h)), float((a - 2 * b + c) / h**2)
 
     wide, narrow = rough(step), rough(step / 2)
     first = (4 * narrow[0] - wide[0]) / 3
-    return first, narrow[1], abs(first - narrow[0]) + 1e-14 / step
+    rounding = 1e-14 * (1 + abs(float(at(here)))) / float(step) if rounded else 1e-15 * abs(first)
+    return first, narrow[1], abs(first - narrow[0]) + rounding
 
 
 __all__ = ["Sensitivity", "by_param"]

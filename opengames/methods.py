@@ -116,11 +116,11 @@ METHODS: dict[str, MethodWord] = {
         ),
         MethodWord(
             "z3", "proofs over the reals and about all strategies", frozenset({FORMULA, PLAYS, "feasible", "same"}),
-            (Option("seconds", "count", 5, "that the proof may take", 1),),
+            (Option("seconds", "count", 10, "that the proof may take", 1),),
         ),
         MethodWord(
             "invariant", "proofs about every round of a loop by induction on what it carries", frozenset({PLAYS}),
-            (Option("seconds", "count", 5, "that the proof may take", 1),),
+            (Option("seconds", "count", 10, "that the proof may take", 1),),
         ),
         MethodWord(
             "sympy", "closed forms, with what has no value left free",

@@ -20,7 +20,7 @@ from opengames.terms import Apply, Ask, Fold, Term, free
 if TYPE_CHECKING:
     from opengames.proved.decide import Finding
 
-SECONDS = 5
+SECONDS = 10
 """That a proof may take where `by z3[seconds = ...]` does not say."""
 BEFORE = 2
 """That it may take before the exact reading is tried."""

@@ -32,7 +32,7 @@ from opengames.rounding import rounds
 from opengames.spaces import Space, is_finite
 from opengames.terms import Ask, Const, Fold, Prim, Term, substitute
 
-SECONDS = 5
+SECONDS = 10
 CASES = 256
 """Cases of finite variables that are decided one by one; of more, the variables are left open."""
 EXPANDED = 600

@@ -1,7 +1,7 @@
 """Every claim of every shipped text: how long each takes to decide, whatever the verdict.
 
 Each text is loaded once; a claim is decided twice, and the second time counts: what a solver loads is loaded once in
-a session. Texts whose params wait for data are left out, and named.
+a session. What is left out, because params wait for data that it is not given here, is named.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from benchmarks.measure import Figure, Outcome
 
 TITLE = "Deciding the shipped claims"
 LONGEST = 5.0
+#: What texts are given whose params wait for data.
+SUPPLIED = {"06_ercot": {"demand": [900] * 24}}
 
 
 def measure() -> Outcome:
@@ -26,7 +28,7 @@ def measure() -> Outcome:
     left_out: list[str] = []
     for path in sorted(folder.rglob("*.game")):
         try:
-            model = og.load(path)
+            model = og.load(path, **SUPPLIED.get(path.stem, {}))
         except Refusal:
             left_out.append(path.stem)
             continue

@@ -26,18 +26,23 @@ def claim(words):
 
 
 @pytest.mark.parametrize(
-    "words",
-    ["exp(1) > 2.7", "twice(1) > 5", "forall k in 1..2: log(k + 1) > 0", "sqrt(2) > 1", "2 ^ 0.5 > 1",
-     "P(c == Head) < 1/2 of Coin under s", "equilibrium(s)"],
-)  # fmt: skip
+    "words", ["exp(1) > 2.7", "twice(1) > 5", "forall k in 1..2: log(k + 1) > 0", "sqrt(2) > 1", "2 ^ 0.5 > 1"]
+)
+def test_what_laws_and_bounds_decide_is_proved_and_not_left_to_floats(words):
+    found = claim(words)
+    assert found.verdict == "proved" and found.method.startswith("z3")
+
+
+@pytest.mark.parametrize("words", ["P(c == Head) < 1/2 of Coin under s", "equilibrium(s)"])
 def test_a_claim_that_rests_on_a_float_is_supported(words):
     found = claim(words)
     assert (found.verdict, found.runs) == ("supported", None)
     assert found.method.startswith("floating point")
 
 
-def test_a_claim_that_fails_in_floats_is_not_refuted():
-    assert claim("exp(1) > 3").verdict == "not supported"
+def test_a_claim_that_fails_in_floats_is_refuted_only_by_a_proof():
+    assert claim("exp(1) > 3").verdict == "refuted"
+    assert claim("P(c == Head) > 1/2 of Coin under s").verdict == "not supported"
 
 
 @pytest.mark.parametrize("words", ["2 ^ 3 == 8", "forall k in 1..3: 2 ^ k > 1", "E(x) == 2 of fair", "1/3 + 2/3 == 1"])

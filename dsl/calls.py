@@ -12,7 +12,7 @@ from opengames.dsl.choices import unify
 from opengames.dsl.context import WRONG, Scope, Typed, nearest, origin, source
 from opengames.dsl.infer import infer, rule, value, want
 from opengames.dsl.prelude import DISTRIBUTIONS, ELSEWHERE, FUNCTIONS, MARKET, QUESTIONS, SAME_AS, TEMPORAL
-from opengames.dsl.ranges import bind_iters, both
+from opengames.dsl.ranges import comprehended
 from opengames.dsl.type_expressions import values_of
 from opengames.spaces import Space, is_finite
 from opengames.terms import Apply, At, Fold, Normal, Prim, Term, Uniform, Var, Weighted
@@ -372,15 +372,11 @@ def comprehension(scope: Scope, node: s.Comprehension, expected: t.Type | None) 
             "not an aggregate",
             help="the aggregates are `sum`, `product`, `min`, `max`, `always`, `eventually` and `until`",
         )
-    bound = bind_iters(scope, node.iters)
+    bound = comprehended(scope, node)
     if bound is None:
         return WRONG
-    inner, iters, conditions = bound
-    if node.test is not None:
-        conditions.append(want(inner, node.test, t.BOOL, "what follows `if`"))
-    body = value(inner, node.body)
-    spaces = tuple((n, t.space(k)) for n, k in iters)
-    return aggregate(scope, name, node, body, node.body, spaces, both(conditions))
+    inner, spaces, where = bound
+    return aggregate(scope, name, node, value(inner, node.body), node.body, spaces, where)
 
 
 def aggregate(

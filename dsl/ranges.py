@@ -7,7 +7,7 @@ from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.infer import rule, value, want
 from opengames.dsl.type_expressions import resolve_iter
-from opengames.spaces import is_finite
+from opengames.spaces import Space, is_finite
 from opengames.terms import Fold, Prim, Tabulate, Term, Var
 
 
@@ -38,6 +38,19 @@ def bind_iters(scope: Scope, iters: tuple[s.Iter, ...], infinite: bool = False) 
             conditions.append(moving(Var(fresh)))
         found.append((fresh, kind))
     return inner, found, conditions
+
+
+def comprehended(
+    scope: Scope, node: s.Comprehension
+) -> tuple[Scope, tuple[tuple[str, Space], ...], Term | None] | None:
+    """Where the body of `... for i in T if c` stands, the indices with their spaces, and the condition; `None` after a report."""
+    bound = bind_iters(scope, node.iters)
+    if bound is None:
+        return None
+    inner, iters, conditions = bound
+    if node.test is not None:
+        conditions.append(want(inner, node.test, t.BOOL, "what follows `if`"))
+    return inner, tuple((n, t.space(kind)) for n, kind in iters), both(conditions)
 
 
 def both(conditions: list[Term]) -> Term | None:

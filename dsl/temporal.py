@@ -20,7 +20,7 @@ from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import WRONG, Scope, Typed
 from opengames.dsl.infer import value, want
-from opengames.dsl.ranges import bind_iters, both
+from opengames.dsl.ranges import comprehended
 from opengames.spaces import Grid, Space, points
 from opengames.terms import At, Const, Fold, Prim, Select, Term, Var, substitute
 
@@ -29,14 +29,10 @@ _OPS = {"always": "and", "eventually": "or"}
 
 def along(scope: Scope, node: s.Comprehension, name: str) -> Typed:
     """`always(p for t in T)`, `eventually(...)` or `until((p, q) for t in T)`."""
-    bound = bind_iters(scope, node.iters)
+    bound = comprehended(scope, node)
     if bound is None:
         return WRONG
-    inner, iters, conditions = bound
-    if node.test is not None:
-        conditions.append(want(inner, node.test, t.BOOL, "what follows `if`"))
-    spaces = tuple((n, t.space(kind)) for n, kind in iters)
-    where = both(conditions)
+    inner, spaces, where = bound
     if name == "until":
         return _until(inner, node, spaces, where)
     body = want(inner, node.body, t.BOOL, f"what `{name}` holds of each round")

@@ -309,7 +309,7 @@ class Compiler:
         body = self._term(term.body, inside)
         rounds = self._rounds(term.iters, term.at)
         names = tuple(n for n, _ in term.iters)
-        flatten = isinstance(self._space(term.body, inside), Family)
+        flatten = isinstance(space_of(term.body, inside, self.funs), Family)
 
         def table(env: Env) -> tuple[Any, ...]:
             found: list[Any] = []
@@ -322,31 +322,6 @@ class Compiler:
             return tuple(found)
 
         return table
-
-    def _space(self, term: Term, types: dict[str, Space]) -> Space | None:
-        """The space of a term as far as telling families from records needs it."""
-        match term:
-            case Var(name=name):
-                return types.get(name)
-            case Apply(fun=name):
-                return self.funs[name].output
-            case If(then=then, other=other):
-                return self._space(then, types) or self._space(other, types)
-            case Select(cells=cells) if cells:
-                return self._space(cells[0], types)
-            case Check(space=space):
-                return space
-            case Tabulate(iters=iters):
-                return Family(tuple(s for _, s in iters), Record(()))
-            case At(family=of, keys=keys, index=index):
-                if len(keys) < len(index):
-                    return Family(index[len(keys) :], Record(()))
-                whole = self._space(of, types)
-                return whole.item if isinstance(whole, Family) else None
-            case Get(record=record, position=position):
-                of_record = self._space(record, types)
-                return of_record.fields[position][1] if isinstance(of_record, Record) and of_record.fields else None
-        return None
 
     def _fold(self, term: Fold, types: dict[str, Space]) -> Code:
         inside = {**types, **dict(term.iters)}
@@ -424,6 +399,32 @@ class Compiler:
 
 
 # ---------------------------------------------------------------------- spaces
+
+
+def space_of(term: Term, types: Mapping[str, Space], funs: Mapping[str, Fun]) -> Space | None:
+    """The space of a term as far as telling families from records needs it. types: of its free variables."""
+    match term:
+        case Var(name=name):
+            return types.get(name)
+        case Apply(fun=name):
+            return funs[name].output
+        case If(then=then, other=other):
+            return space_of(then, types, funs) or space_of(other, types, funs)
+        case Select(cells=cells) if cells:
+            return space_of(cells[0], types, funs)
+        case Check(space=space):
+            return space
+        case Tabulate(iters=iters):
+            return Family(tuple(s for _, s in iters), Record(()))
+        case At(family=of, keys=keys, index=index):
+            if len(keys) < len(index):
+                return Family(index[len(keys) :], Record(()))
+            whole = space_of(of, types, funs)
+            return whole.item if isinstance(whole, Family) else None
+        case Get(record=record, position=position):
+            of_record = space_of(record, types, funs)
+            return of_record.fields[position][1] if isinstance(of_record, Record) and of_record.fields else None
+    return None
 
 
 def member(space: Space, exact: bool = True) -> Callable[[Any], bool]:
@@ -575,4 +576,4 @@ def _is_costly(term: Term) -> bool:
     return False
 
 
-__all__ = ["STEPS", "Compiler", "compile_term", "evaluate", "member", "show", "show_space"]
+__all__ = ["STEPS", "Compiler", "compile_term", "evaluate", "member", "show", "show_space", "space_of"]

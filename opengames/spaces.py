@@ -143,6 +143,16 @@ def index_size(index: tuple[Space, ...]) -> int:
     return total
 
 
+def leaves(space: Space) -> int:
+    """How many numbers, labels and truth values a value of the space holds."""
+    match space:
+        case Record(fields=fields):
+            return sum(leaves(s) for _, s in fields)
+        case Family(index=index, item=item):
+            return index_size(index) * leaves(item)
+    return 1
+
+
 def is_finite(space: Space) -> bool:
     return size(space) is not None
 

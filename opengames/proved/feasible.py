@@ -26,7 +26,7 @@ from opengames.proved.decide import Finding, Prover
 from opengames.proved.plays import Obeyed, Play, play
 from opengames.proved.solve import Reply, satisfy
 from opengames.proved.translate import NeedsQuantifiers, Scope, Translator
-from opengames.proved.values import Label, Num, Truth, Value
+from opengames.proved.values import Truth, Value
 from opengames.proved.witness import at
 from opengames.spaces import Family, Reals, Record, Space, contains, is_finite, points, size
 from opengames.terms import Ask, Const, Ref, substitute
@@ -95,7 +95,7 @@ def formula(tr: Translator, diagrams: Mapping[str, Diagram], ask: Ask, scope: Sc
         raise NeedsQuantifiers("it asks for a legal move for every value of some wires")
     if len(tr.laws.every) > before[1]:
         raise Undecided("`exp`, `log` or a root stands in the rules")
-    bound = {c.get_id(): c for x in made.choices for c in _constants(x.value)}
+    bound = {c.get_id(): c for x in made.choices for c in v.constants(x.value)}
     named = [c for f in facts for c in _defined(f) if c.get_id() not in bound]
     return z3.Exists([*bound.values(), *named], v.truth(holds)) if bound else holds
 
@@ -237,24 +237,10 @@ def _ends(space: Space) -> list[Any]:
     return list(points(space))
 
 
-def _constants(value: Value) -> list[Any]:
-    if isinstance(value, tuple):
-        return [c for each in value for c in _constants(each)]
-    if isinstance(value, Num | Label):
-        return _uninterpreted(value.expr if isinstance(value, Num) else value.code)
-    return [value] if isinstance(value, z3.BoolRef) else []
-
-
-def _uninterpreted(term: Any) -> list[Any]:
-    if z3.is_const(term):
-        return [term] if term.decl().kind() == z3.Z3_OP_UNINTERPRETED else []
-    return [c for each in term.children() for c in _uninterpreted(each)]
-
-
 def _defined(fact: Any) -> list[Any]:
     """The constant that an equation names."""
     if z3.is_eq(fact) and z3.is_const(fact.arg(0)) and "!" in str(fact.arg(0)):
-        return _uninterpreted(fact.arg(0))
+        return v.uninterpreted(fact.arg(0))
     return []
 
 

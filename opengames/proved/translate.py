@@ -26,6 +26,7 @@ from typing import Any
 import z3
 
 from opengames.cases import Undecided, written
+from opengames.evaluate import space_of
 from opengames.program import Fun
 from opengames.proved import values as v
 from opengames.proved.arithmetic import Arithmetic, at_least_zero, not_zero
@@ -33,7 +34,7 @@ from opengames.proved.knowledge import Facts, names_in, near
 from opengames.proved.laws import Laws
 from opengames.proved.values import Label, Labels, Num, Truth, Value
 from opengames.show import show_space
-from opengames.spaces import Family, Record, Space, index_points, index_size, is_finite, points, size
+from opengames.spaces import Family, Space, index_points, index_size, is_finite, points, size
 from opengames.spans import Span
 from opengames.terms import (
     Apply,
@@ -369,7 +370,7 @@ class Translator:
     def _tabulate(self, term: Tabulate, scope: Scope) -> Value:
         types = dict(term.iters)
         inner = scope.bind({}, types)
-        flatten = isinstance(self._space(term.body, inner), Family)
+        flatten = isinstance(space_of(term.body, inner.types, self.funs), Family)
         found: list[Value] = []
         for known in self.rounds(term.iters):
             value = self.value(term.body, scope.bind(known, types))
@@ -509,37 +510,10 @@ class Translator:
                 holds = self.truth(term.body, inner)
         if len(self.facts) + len(self.laws.every) > before:
             raise NeedsQuantifiers("`exp`, `log` or a root stands under quantifiers that alternate")
-        bound = [c for n, _ in term.iters for c in _constants(names[n])]
+        bound = [c for n, _ in term.iters for c in v.constants(names[n])]
         if every:
             return z3.ForAll(bound, v.truth(v.implies(v.conj([*within, counts]), holds)))
         return z3.Exists(bound, v.truth(v.conj([*within, counts, holds])))
-
-    # ----------------------------------------------------------------------- details
-
-    def _space(self, term: Term, scope: Scope) -> Space | None:
-        """The space of a term as far as telling families from records needs it."""
-        match term:
-            case Var(name=name):
-                return scope.types.get(name)
-            case Apply(fun=name):
-                return self.funs[name].output
-            case If(then=then, other=other):
-                return self._space(then, scope) or self._space(other, scope)
-            case Select(cells=(first, *_)):
-                return self._space(first, scope)
-            case Check(space=space):
-                return space
-            case Tabulate(iters=iters):
-                return Family(tuple(s for _, s in iters), Record(()))
-            case At(family=of, keys=keys, index=index):
-                if len(keys) < len(index):
-                    return Family(index[len(keys) :], Record(()))
-                whole = self._space(of, scope)
-                return whole.item if isinstance(whole, Family) else None
-            case Get(record=record, position=position):
-                whole = self._space(record, scope)
-                return whole.fields[position][1] if isinstance(whole, Record) and whole.fields else None
-        return None
 
 
 def goals(holds: Truth) -> list[Truth]:
@@ -565,21 +539,6 @@ def _identity(value: Value) -> Any:
     if isinstance(value, z3.BoolRef):
         return ("truth", value.get_id())
     return (type(value).__name__, value)
-
-
-def _constants(value: Value) -> list[Any]:
-    """The z3 constants that a fresh value is made of."""
-    if isinstance(value, tuple):
-        return [c for each in value for c in _constants(each)]
-    if isinstance(value, Num | Label):
-        return _uninterpreted(value.expr if isinstance(value, Num) else value.code)
-    return [value] if isinstance(value, z3.BoolRef) else []
-
-
-def _uninterpreted(term: Any) -> list[Any]:
-    if z3.is_const(term):
-        return [term] if term.decl().kind() == z3.Z3_OP_UNINTERPRETED else []
-    return [c for each in term.children() for c in _uninterpreted(each)]
 
 
 _TRUTHS = frozenset({"==", "!=", "<", "<=", ">", ">=", "and", "or", "implies", "not"})

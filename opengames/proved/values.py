@@ -24,7 +24,7 @@ import z3
 
 from opengames.cases import Undecided
 from opengames.proved.intervals import ALL, Interval, point
-from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_size, is_whole
+from opengames.spaces import Bool, Enum, Family, Grid, Reals, Record, Space, index_size, is_whole, leaves
 
 Value = Any
 Truth = Any  # bool or z3.BoolRef
@@ -182,14 +182,20 @@ class Labels:
         raise TypeError(f"not a space: {space!r}")
 
 
-def leaves(space: Space) -> int:
-    """How many numbers, labels and truth values a value of the space holds."""
-    match space:
-        case Record(fields=fields):
-            return sum(leaves(s) for _, s in fields)
-        case Family(index=index, item=item):
-            return index_size(index) * leaves(item)
-    return 1
+def constants(value: Value) -> list[Any]:
+    """The z3 constants that a fresh value is made of."""
+    if isinstance(value, tuple):
+        return [c for each in value for c in constants(each)]
+    if isinstance(value, Num | Label):
+        return uninterpreted(value.expr if isinstance(value, Num) else value.code)
+    return [value] if isinstance(value, z3.BoolRef) else []
+
+
+def uninterpreted(term: Any) -> list[Any]:
+    """The constants in a z3 term that have no meaning of their own."""
+    if z3.is_const(term):
+        return [term] if term.decl().kind() == z3.Z3_OP_UNINTERPRETED else []
+    return [c for each in term.children() for c in uninterpreted(each)]
 
 
 # --------------------------------------------------------------------------- numbers
@@ -209,10 +215,6 @@ def expr(value: Value) -> Any:
 def interval(value: Value) -> Interval:
     """An interval that contains the number."""
     return value.interval if isinstance(value, Num) else point(Fraction(value))
-
-
-def is_number(value: Value) -> bool:
-    return isinstance(value, Num) or (isinstance(value, Fraction | int) and not isinstance(value, bool))
 
 
 def equal(a: Value, b: Value) -> Truth:
@@ -389,5 +391,5 @@ def _rational(found: Any) -> Fraction:
 
 __all__ = [
     "Label", "Labels", "Num", "Truth", "Value", "at_most", "conj", "disj", "equal", "expr", "iff", "implies", "interval",
-    "is_number", "is_truth", "leaves", "less", "negation", "number", "read", "truth",
+    "is_truth", "less", "negation", "number", "read", "truth",
 ]  # fmt: skip

@@ -26,7 +26,7 @@ from opengames.sampled.runs import Runs
 from opengames.sampled.translate import refuse_open, run
 from opengames.sampled.uniforms import uniforms_ahead
 from opengames.sampled.values import SHORT, constant, solid
-from opengames.spaces import BOOL, Family, Record, Space, family, index_size, size
+from opengames.spaces import BOOL, Family, Record, Space, family, leaves, size
 from opengames.terms import free
 
 #: Bytes that one chunk of runs, and all results together, may take.
@@ -360,16 +360,6 @@ def _outcomes(array: np.ndarray, site: draws.Site, per_run: bool) -> Any:
 
 
 # ---------------------------------------------------------------------- chunks
-
-
-def leaves(space: Space) -> int:
-    """How many scalars a value of `space` is made of."""
-    match space:
-        case Record(fields=fields):
-            return sum(leaves(s) for _, s in fields)
-        case Family(index=index, item=item):
-            return index_size(index) * leaves(item)
-    return 1
 
 
 def footprint(diagram: Diagram) -> tuple[int, int]:

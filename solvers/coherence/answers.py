@@ -13,6 +13,7 @@ from typing import Any
 
 from opengames.show import digits, in_full, show
 from opengames.solvers.coherence.certificates import Wins, World
+from opengames.solvers.coherence.printed import Printed
 from opengames.solvers.coherence.quotes import Quote, price
 from opengames.solvers.coherence.words import because, outcome_words, stakes_words, world_words, wrapped
 
@@ -40,17 +41,8 @@ class Stake:
         }  # fmt: skip
 
 
-class _Printed:
-    """What every answer can do once it has `lines`."""
-
-    def lines(self) -> list[str]:
-        raise NotImplementedError
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    def __repr__(self) -> str:
-        return str(self)
+class _Listed(Printed):
+    """In a notebook, the first line as a head and the others as a list."""
 
     def _repr_html_(self) -> str:
         head, *rest = self.lines()
@@ -59,7 +51,7 @@ class _Printed:
 
 
 @dataclass(frozen=True, repr=False)
-class Coherent(_Printed):
+class Coherent(_Listed):
     """Nobody can win for certain, and here is why: a distribution under which no trade at these prices expects to win.
 
     layers: distributions as (world, chance) pairs, sparse; the first is about all quotes, a further one about those
@@ -101,7 +93,7 @@ class Coherent(_Printed):
 
 
 @dataclass(frozen=True, repr=False)
-class Incoherent(_Printed):
+class Incoherent(_Listed):
     """Stakes that win in every world in which one of them is on.
 
     stakes: tickets, in whole numbers. win: the least gain [$]. wins: what was counted when the stakes were checked.

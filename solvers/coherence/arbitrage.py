@@ -11,7 +11,6 @@ Source: Hanson, Logarithmic market scoring rules for modular combinatorial infor
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -25,6 +24,7 @@ from opengames.solvers.coherence.book import open_book
 from opengames.solvers.coherence.certificates import World, dominates, possible
 from opengames.solvers.coherence.layers import roughly
 from opengames.solvers.coherence.pivoting import Optimum, minimise
+from opengames.solvers.coherence.printed import Printed
 from opengames.solvers.coherence.quotes import Number, Quote, named_apart, number
 from opengames.solvers.coherence.words import money, stakes_words, world_words, wrapped
 from opengames.solvers.coherence.worlds import Worlds
@@ -32,7 +32,7 @@ from opengames.terms import Term
 
 
 @dataclass(frozen=True, repr=False)
-class Sized:
+class Sized(Printed):
     """The most that can be won for certain. distribution: under it nobody can expect more within the sizes."""
 
     stakes: tuple[Stake, ...]
@@ -51,14 +51,6 @@ class Sized:
             "kind": "arbitrage", "win": in_full(self.win), "stakes": [s.to_dict() for s in self.stakes],
             "distribution": [{"world": world_words(w), "chance": exact(c)} for w, c in self.distribution],
         }  # fmt: skip
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def size_arbitrage(worlds: Worlds, quotes: Sequence[Quote], sizes: Mapping[str, Number] | Number) -> Sized:
@@ -139,7 +131,7 @@ def _checked(worlds: Worlds, read: Sequence[Quote], limit: Sequence[Fraction], a
 
 
 @dataclass(frozen=True, repr=False)
-class AgainstMaker:
+class AgainstMaker(Printed):
     """A trade with a logarithmic maker against an outside price. tickets: bought from the maker, or sold to it if negative.
 
     price: of the maker before; moved_to: after. profit: for certain, once the outside takes as many [$].
@@ -164,14 +156,6 @@ class AgainstMaker:
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "against maker", **{f: getattr(self, f) for f in self.__dataclass_fields__}}
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def against_maker(outside: Quote, price: Number, depth: Number, size: Number | None = None) -> AgainstMaker:

@@ -14,7 +14,6 @@ Gilio, A generalization of the fundamental theorem of de Finetti for imprecise c
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -29,6 +28,7 @@ from opengames.solvers.coherence.cases import TooMany
 from opengames.solvers.coherence.certificates import Layer, check_bound
 from opengames.solvers.coherence.layers import Stakes, Weights, find, layer
 from opengames.solvers.coherence.pivoting import Optimum, minimise
+from opengames.solvers.coherence.printed import Printed
 from opengames.solvers.coherence.quotes import Event, Quote, at, named_apart, price
 from opengames.solvers.coherence.words import stakes_words, wrapped
 from opengames.solvers.coherence.worlds import Worlds
@@ -58,7 +58,7 @@ class Bound:
 
 
 @dataclass(frozen=True, repr=False)
-class Bounds:
+class Bounds(Printed):
     """The prices of a ticket that agree with the quotes: all from `low.value` to `high.value`, and no others."""
 
     target: Quote
@@ -83,14 +83,6 @@ class Bounds:
 
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "bounds", "ticket": self.target.name, "low": self.low.to_dict(), "high": self.high.to_dict()}
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def bounds(

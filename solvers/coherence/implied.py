@@ -13,7 +13,6 @@ derivative security valuation (1996), for quotes of tickets.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -26,6 +25,7 @@ from opengames.solvers.coherence.cases import Cases
 from opengames.solvers.coherence.certificates import World
 from opengames.solvers.coherence.extension import incoherent
 from opengames.solvers.coherence.layers import find
+from opengames.solvers.coherence.printed import Printed
 from opengames.solvers.coherence.quotes import Event, Quote, named_apart
 from opengames.solvers.coherence.state_prices import read_payoffs
 from opengames.solvers.coherence.words import world_words
@@ -37,7 +37,7 @@ _SHOWN = 12
 
 
 @dataclass(frozen=True, repr=False)
-class Implied:
+class Implied(Printed):
     """chances: of worlds, in floating point, the likely ones first. divergence: from the prior [nats].
 
     miss: the most that somebody expects to win with one ticket, 0 in exact numbers. gap: how far the divergence may be
@@ -70,14 +70,6 @@ class Implied:
             "quotes": [quote_dict(q) for q in self.quotes],
             "chances": [{"world": world_words(w), "chance": c} for w, c in self.chances],
         }  # fmt: skip
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def implied(worlds: Worlds, quotes: Sequence[Quote], about: Sequence[Event] = ()) -> Implied:

@@ -25,6 +25,7 @@ from opengames.show import digits, in_full
 from opengames.solvers.coherence.answers import Stake
 from opengames.solvers.coherence.certificates import Layer
 from opengames.solvers.coherence.extension import Bound, Bounds, bounds
+from opengames.solvers.coherence.printed import Printed
 from opengames.solvers.coherence.quotes import Event, Number, Quote, number
 from opengames.solvers.coherence.words import money
 from opengames.solvers.coherence.worlds import Worlds
@@ -151,7 +152,7 @@ class Portfolio:
 
 
 @dataclass(frozen=True, repr=False)
-class Hedge:
+class Hedge(Printed):
     """Portfolios around a payoff: `below` never pays more, `above` never less; both the same where it is replicated."""
 
     name: str
@@ -176,14 +177,6 @@ class Hedge:
     def to_dict(self) -> dict[str, Any]:
         return {"kind": "hedge", "payoff": self.name, "exact": self.exact, "below": self.below.to_dict(),
                 "above": self.above.to_dict(), "discount": in_full(self.discount)}  # fmt: skip
-
-    def __str__(self) -> str:
-        return "\n".join(self.lines())
-
-    __repr__ = __str__
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def hedge(worlds: Worlds, tickets: Sequence[Quote], payoff: Event, *, discount: Number = 1, name: str = "") -> Hedge:

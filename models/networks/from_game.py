@@ -62,14 +62,15 @@ def _without_loops(
     program: Program, diagram: Diagram, params: Mapping[str, Any] | None
 ) -> tuple[Diagram, dict[str, str]]:
     """The diagram with its loops unrolled, and what its wires are called: an element of a family by its key."""
-    told = [w for w, space in wires(diagram).items() if is_finite(space) or isinstance(space, Family)]
+    spaces = wires(diagram)
+    told = [w for w, space in spaces.items() if is_finite(space) or isinstance(space, Family)]
     known = program.param_values() if params is None else params
     flat = unrolled(diagram, [Var(w) for w in told], program.funs, known)
     if flat is None:
         raise _not_network(diagram, "its loops are too long to unroll, or have branches or decisions in them")
     named: dict[str, str] = {}
     for wire, term in zip(told, flat[1], strict=True):
-        space = wires(diagram)[wire]
+        space = spaces[wire]
         if isinstance(term, Var):
             named.setdefault(term.name, wire)
         elif isinstance(term, Pack) and isinstance(space, Family):

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import product
 from math import log
 from typing import Any
@@ -92,15 +93,15 @@ class Contest:
     def periods(self) -> int:
         return len(self.prices)
 
-    @property
+    @cached_property
     def scores(self) -> dict[str, Score]:
         return {e: score(self.prices[:, i], self.happened[:, i]) for i, e in enumerate(self.events)}
 
-    @property
+    @cached_property
     def scores_alone(self) -> dict[str, Score]:
         return {e: score(self.alone[:, i], self.happened[:, i]) for i, e in enumerate(self.events)}
 
-    @property
+    @cached_property
     def sharper(self) -> dict[str, tuple[float, tuple[float, float]]]:
         found = {}
         for i, event in enumerate(self.events):

@@ -1,0 +1,1 @@
+"""Power networks: buses, branches, units and storage as arrays, whatever file they came from."""

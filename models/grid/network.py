@@ -1,0 +1,106 @@
+"""A power network as arrays: what importers make, and what shift factors, clearing and pictures read.
+
+Powers in MW, energies in MWh, prices in $/MWh, reactances per unit on `base` MVA, angles in degrees. Every table is a frozen
+dataclass of equally long arrays; buses are referred to by position. Parts out of service are left out by the importers, which
+say so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Buses:
+    """names: as the source calls them. load: MW. kv, area, zone: NaN or "" where the source has none.
+    x, y: place on a map or drawing (longitude and latitude where known), NaN where there is none."""
+
+    names: tuple[str, ...]
+    load: np.ndarray
+    kv: np.ndarray
+    area: tuple[str, ...]
+    zone: tuple[str, ...]
+    x: np.ndarray
+    y: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Branches:
+    """Lines and transformers. tail, head: positions of buses; flow is positive from tail to head. reactance: per unit.
+    tap: ratio, 1 for a line. shift: degrees. limit: MW in both directions, `inf` for none."""
+
+    names: tuple[str, ...]
+    tail: np.ndarray
+    head: np.ndarray
+    reactance: np.ndarray
+    tap: np.ndarray
+    shift: np.ndarray
+    limit: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """What running a unit costs: `fixed` $/h, plus price by MW. mw: break points (k + 1,) from least to most output; price:
+    $/MWh of each piece (k,), not decreasing; or a quadratic `linear * p + square * p^2` $/h where `mw` is empty."""
+
+    mw: np.ndarray
+    price: np.ndarray
+    linear: float = 0.0
+    square: float = 0.0
+    fixed: float = 0.0
+
+
+@dataclass(frozen=True)
+class Units:
+    """Generators. bus: positions. least, most: MW. ramp: MW/min, `inf` for none. fuel: "" where unknown.
+    curves: one for each unit."""
+
+    names: tuple[str, ...]
+    bus: np.ndarray
+    least: np.ndarray
+    most: np.ndarray
+    ramp: np.ndarray
+    fuel: tuple[str, ...]
+    curves: tuple[Curve, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Storages:
+    """Batteries. bus: positions. power: MW both ways. energy: MWh. charge, discharge: efficiencies in (0, 1]."""
+
+    names: tuple[str, ...]
+    bus: np.ndarray
+    power: np.ndarray
+    energy: np.ndarray
+    charge: np.ndarray
+    discharge: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A grid. base: MVA. notes: what the importer left out or assumed, a sentence each, for the user to read."""
+
+    name: str
+    base: float
+    buses: Buses
+    branches: Branches
+    units: Units
+    storages: Storages
+    notes: tuple[str, ...] = ()
+
+
+__all__ = ["Branches", "Buses", "Curve", "Network", "Storages", "Units"]

@@ -1,0 +1,104 @@
+"""Whether a point and its prices are an optimum, by the conditions alone: no engine is asked.
+
+Karush, Kuhn and Tucker: the point keeps every row and bound; the cost of each column is made up of the prices of rows and bounds,
+`cost + quadratic x = matrix' y + z`; a price is positive only at a lower bound, negative only at an upper one. For a convex
+program they are enough: what meets them is a least cost, and its prices are derivatives of it.
+
+`measure` takes one point or many side by side, so that the same words judge every engine.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from opengames.solvers.clearing.program import Program
+from opengames.solvers.clearing.solution import Residuals
+
+
+class Certificate:
+    """The conditions of programs with one matrix (and one quadratic term), ready to judge many points."""
+
+    def __init__(self, program: Program) -> None:
+        self.matrix = program.matrix
+        self.turned = program.matrix.T.tocsr()
+        self.sizes = abs(program.matrix)
+        self.turned_sizes = abs(self.turned)
+        self.quadratic = program.quadratic
+        self.quadratic_sizes = None if program.quadratic is None else abs(program.quadratic)
+
+    def measure(self, cost: Any, lower: Any, upper: Any, offset: Any, x: Any, y: Any, z: Any | None = None) -> dict[str, Any]:
+        """Residuals of members side by side.
+
+        lower, upper: (members, m + n), bounds of rows, then of columns. cost, x, z: (members, n); y: (members, m). Without z, it
+        is what the columns leave over, so that the dual residual is about signs alone. Gives arrays (members,) under the names of
+        `Residuals`, `absolute` (4, members) and `objective`.
+        """
+        # bounds first: everything is in terms of the values of rows and columns together
+        values = np.concatenate([_times(self.matrix, x), x], axis=1)
+        curved = None if self.quadratic is None else _times(self.quadratic, x)
+        gradient = cost if curved is None else cost + curved
+        paid = _times(self.turned, y)
+        left = gradient - paid
+        sizes = np.concatenate([_times(self.sizes, abs(x)), abs(x)], axis=1) + 1.0
+        prices_sizes = abs(cost) + _times(self.turned_sizes, abs(y)) + 1.0
+        if self.quadratic_sizes is not None:
+            prices_sizes = prices_sizes + _times(self.quadratic_sizes, abs(x))
+        if z is None:
+            z = left
+            missing = np.zeros_like(left)
+        else:
+            missing = abs(left - z)
+        prices = np.concatenate([y, z], axis=1)
+        scale = np.concatenate([abs(y) + 1.0, prices_sizes], axis=1)
+        below, above = values - lower, upper - values
+        missed = np.maximum(-np.minimum(below, above), 0.0)
+        bound = np.where(prices > 0, lower, upper)
+        slack = abs(values - bound)
+        # a price at a bound that is not there has the wrong sign; at one that is, price and slack may not both be above 0
+        wrong = np.where(np.isinf(slack), abs(prices), 0.0)
+        tight = np.minimum(abs(prices), np.where(np.isinf(slack), 0.0, slack))
+        tight_relative = np.minimum(abs(prices) / scale, np.where(np.isinf(slack), 0.0, slack / sizes))
+        bent = 0.0 if curved is None else 0.5 * (curved * x).sum(1)
+        objective = (cost * x).sum(1) + bent + offset
+        worth = prices * np.where(np.isinf(bound), 0.0, bound)
+        gap = abs(objective - (worth.sum(1) - bent + offset))
+        dual = np.maximum(_largest(wrong), _largest(missing))
+        dual_relative = np.maximum(_largest(wrong / scale), _largest(missing / prices_sizes))
+        weight = 1.0 + abs(cost * x).sum(1) + abs(bent) + abs(worth).sum(1)
+        found = {
+            "primal": _largest(missed / sizes), "dual": dual_relative, "complementarity": _largest(tight_relative),
+            "gap": gap / weight, "absolute": np.stack([_largest(missed), dual, _largest(tight), gap]), "objective": objective,
+        }  # fmt: skip
+        for name in ("primal", "dual", "complementarity", "gap"):
+            found[name] = np.where(np.isnan(found[name]), np.inf, found[name])
+        return found
+
+    def one(self, program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> tuple[Residuals, float]:
+        """Residuals of one point of a program with this matrix, and its cost."""
+        lower = np.concatenate([program.row_lower, program.lower])[None]
+        upper = np.concatenate([program.row_upper, program.upper])[None]
+        found = self.measure(program.cost[None], lower, upper, program.offset, x[None], y[None], None if z is None else z[None])
+        named = {k: float(found[k][0]) for k in ("primal", "dual", "complementarity", "gap")}
+        a, b, c, d = (float(v) for v in found["absolute"][:, 0])
+        return Residuals(**named, absolute=(a, b, c, d)), float(found["objective"][0])
+
+
+def residuals(program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> Residuals:
+    """How far `x` (n,) with prices `y` (m,) and `z` (n,) is from an optimum; without z, the one that costs and `y` leave."""
+    return Certificate(program).one(program, np.asarray(x, float), np.asarray(y, float), None if z is None else np.asarray(z, float))[0]
+
+
+def _times(matrix: Any, rows: Any) -> Any:
+    """`matrix` times every row of `rows`."""
+    if len(rows) == 1:
+        return (matrix @ rows[0])[None]
+    return (matrix @ rows.T).T
+
+
+def _largest(values: Any) -> Any:
+    return values.max(axis=1, initial=0.0)
+
+
+__all__ = ["Certificate", "residuals"]

@@ -163,7 +163,7 @@ class Highs:
     def _basis(self, x: np.ndarray) -> Basis | None:
         """From what HiGHS holds: its basic variables; the others are at the nearer bound."""
         program = self.program
-        m, n = program.matrix.shape
+        m, _ = program.matrix.shape
         status, basic = self.engine.getBasicVariables()
         if status != self._highspy.HighsStatus.kOk or len(basic) != m:
             held = self.engine.getBasis()

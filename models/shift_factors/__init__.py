@@ -1,0 +1,1 @@
+"""Effective shift factors, estimated from prices: what one more MW at a bus puts on a constraint."""

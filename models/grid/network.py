@@ -14,8 +14,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Buses:
-    """names: as the source calls them. load: MW. kv, area, zone: NaN or "" where the source has none.
-    x, y: place on a map or drawing (longitude and latitude where known), NaN where there is none."""
+    """names: as the source calls them, or its numbers where it has both. load: MW. kv, area, zone: NaN or "" where the source
+    has none. x, y: place on a map or drawing (longitude and latitude where known), NaN where there is none. titles: longer
+    names for people, one for each bus or none at all."""
 
     names: tuple[str, ...]
     load: np.ndarray
@@ -24,6 +25,7 @@ class Buses:
     zone: tuple[str, ...]
     x: np.ndarray
     y: np.ndarray
+    titles: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -48,8 +50,9 @@ class Branches:
 
 @dataclass(frozen=True)
 class Curve:
-    """What running a unit costs: `fixed` $/h, plus price by MW. mw: break points (k + 1,) from least to most output; price:
-    $/MWh of each piece (k,), not decreasing; or a quadratic `linear * p + square * p^2` $/h where `mw` is empty."""
+    """What running a unit costs: `fixed` $/h, plus price by MW. mw: break points (k + 1,) from least to most output, at the first
+    of which the cost is `fixed`; price: $/MWh of each piece (k,), not decreasing; or a quadratic
+    `fixed + linear * p + square * p^2` $/h where `mw` is empty."""
 
     mw: np.ndarray
     price: np.ndarray

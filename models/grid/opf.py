@@ -1,0 +1,402 @@
+"""Direct-current optimal power flow: the cheapest output of units that meets the load of every bus within the limits of branches.
+
+    minimise  sum_g cost_g(p_g)   subject to   sum p = sum load,   |flow| <= limit,   least <= p <= most
+
+Two forms of one program. With *shift factors* its columns are the outputs alone, and a branch has a row only once it has been
+seen overloaded: few ever are, so a grid of thousands of buses is a program of some hundred columns and a dozen rows. With *angles*
+every bus has a balance and an angle, and every branch its row: slower, and the way other programs write it, so that one can be
+held against the other.
+
+Prices: `lmp = lambda - sum_c factor_c shadow_c`, where lambda is the price of a megawatt at the reference and `shadow_c` the
+gain from a megawatt more of limit, positive where the flow from tail to head is at its limit, negative where the flow back is.
+
+Source: Schweppe, Caramanis, Tabors, Bohn, Spot Pricing of Electricity (1988), ch. 7.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from opengames.clearings import INFEASIBLE, UNBOUNDED
+from opengames.diagnostics import Refusal, refuse
+from opengames.models.grid.network import Network
+from opengames.models.grid.shift_factors import Reference, ShiftFactors, susceptances
+from opengames.solvers.clearing.highs import Highs
+from opengames.solvers.clearing.program import Block, Program
+from opengames.solvers.clearing.solution import Residuals, Solution
+
+#: How far a flow may pass its limit, relative to 1 + the limit, before the branch gets a row.
+OVER = 1e-9
+
+#: Rows added at once: the worst first.
+_AT_ONCE = 60
+
+_FEW = 8
+
+
+@dataclass(frozen=True)
+class Dispatch:
+    """A cleared network.
+
+    load: (buses,) MW asked for. output: (units,) MW. flow: (branches,) MW from tail to head. lmp: (buses,) $/MWh. energy: lambda,
+    the price at the reference. shadow: (branches,) $/MWh, signed as in the module. cost: $/h. shed: (buses,) MW of load that was
+    not served, overload: (branches,) MW beyond limits, both 0 unless they were priced. residuals: of the optimality conditions,
+    the flows of branches without a row included. rows: how many branches have one. rounds: programs solved.
+    """
+
+    network: Network
+    load: np.ndarray
+    output: np.ndarray
+    flow: np.ndarray
+    lmp: np.ndarray
+    energy: float
+    shadow: np.ndarray
+    cost: float
+    shed: np.ndarray
+    overload: np.ndarray
+    residuals: Residuals
+    engine: str
+    rows: int
+    rounds: int
+
+    @property
+    def congestion(self) -> np.ndarray:
+        """What the network adds to lambda at each bus (buses,).   [$/MWh]"""
+        return self.lmp - self.energy
+
+    @property
+    def binding(self) -> np.ndarray:
+        """Positions of the branches with a shadow price, the dearest first."""
+        found = np.flatnonzero(np.abs(self.shadow) > 1e-6)
+        return found[np.argsort(-np.abs(self.shadow[found]), kind="stable")]
+
+    @property
+    def rent(self) -> float:
+        """What loads pay beyond what units are paid: the congestion rent.   [$/h]"""
+        paid = self.lmp @ (self.load - self.shed)
+        return float(paid - self.lmp[self.network.units.bus] @ self.output)
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one branch adds to the price of a bus: `-factor * shadow`.   [$/MWh]"""
+
+    branch: str
+    factor: float
+    shadow: float
+
+    @property
+    def adds(self) -> float:
+        return -self.factor * self.shadow
+
+
+class OptimalFlow:
+    """The clearing of a network, kept to be solved again with other loads.
+
+    reference: see `ShiftFactors`; lambda is the price there. shedding: $/MWh at which load goes unserved, overloading: $/MWh at
+    which limits are passed; none: never, and a network that cannot be cleared is refused. Batteries are not dispatched: one
+    interval cannot say what stored energy is worth.
+    Raises `Refusal` as `ShiftFactors` does; `solve` `infeasible`.
+    """
+
+    def __init__(
+        self, network: Network, reference: Reference = None, *, shedding: float | None = None, overloading: float | None = None
+    ) -> None:
+        self.network = network
+        self.factors = ShiftFactors(network, reference)
+        self.shedding, self.overloading = shedding, overloading
+        self._units = _Outputs(network)
+        self._limited = np.isfinite(network.branches.limit)
+        self._branches: list[int] = []
+        self._rows = np.zeros((0, len(network.buses)))
+        self._engine: Highs | None = None
+
+    def solve(self, load: np.ndarray | None = None) -> Dispatch:
+        """The dispatch for `load` (buses,) in MW, the network's own if left out. Raises `Refusal` (`infeasible`, `data-shape`)."""
+        load = _load(self.network, load)
+        if self._engine is None:
+            self._engine = Highs(self._program(load))
+        else:
+            self._engine.change(**self._bounds(load))
+        limit = self.network.branches.limit
+        rounds = 0
+        while True:
+            rounds += 1
+            found = self._engine.solve()
+            if not found.solved:
+                raise self._refusal(found, load)
+            output, shed = self._units.of(found.x), self._shed(found.x)
+            injection = self._units.at_buses(output) - load + shed
+            flow = self.factors.flows(injection)
+            over = np.where(self._limited, np.abs(flow) - limit, -np.inf)
+            over[self._branches] = -np.inf
+            passed = np.flatnonzero(over > OVER * (1 + np.where(self._limited, limit, 0)))
+            if not len(passed):
+                return self._dispatch(found, load, output, shed, flow, rounds)
+            self._add(passed[np.argsort(-over[passed])][:_AT_ONCE], load)
+
+    def decomposition(self, dispatch: Dispatch, bus: int | str) -> tuple[Part, ...]:
+        """Which branches make the price of a bus differ from lambda, the largest first; they add up to its congestion."""
+        at = self.network.buses.names.index(bus) if isinstance(bus, str) else bus
+        known = {b: k for k, b in enumerate(self._branches)}
+        parts = [
+            Part(self.network.branches.names[b], float(self._rows[known[b], at]), float(dispatch.shadow[b])) for b in dispatch.binding
+        ]
+        return tuple(sorted(parts, key=lambda p: -abs(p.adds)))
+
+    @property
+    def program(self) -> Program:
+        """The program as it stands, with the rows that were needed so far. For reports and comparison."""
+        return self._program(_load(self.network, None)) if self._engine is None else self._engine.program
+
+    # ------------------------------------------------------------------ the program
+
+    def _program(self, load: np.ndarray) -> Program:
+        units, n = self._units, len(self.network.buses)
+        cost, lower, upper = [units.cost], [units.lower], [units.upper]
+        columns = [Block("output", tuple((name,) for name in units.labels), 0, "MW")]
+        if self.shedding is not None:
+            cost.append(np.full(n, float(self.shedding)))
+            lower.append(np.zeros(n))
+            upper.append(np.maximum(load, 0.0))
+            columns.append(Block("shed", tuple((b,) for b in self.network.buses.names), columns[-1].stop, "MW"))
+        if self.overloading is not None:
+            m = len(self.network.branches)
+            cost.append(np.full(2 * m, float(self.overloading)))
+            lower.append(np.zeros(2 * m))
+            upper.append(np.full(2 * m, np.inf))
+            index = tuple((b, way) for way in ("there", "back") for b in self.network.branches.names)
+            columns.append(Block("overload", index, columns[-1].stop, "MW"))
+        total = sum(map(len, cost))
+        balance = np.zeros(total)
+        balance[: len(units.cost)] = 1
+        if self.shedding is not None:
+            balance[len(units.cost) : len(units.cost) + n] = 1
+        matrix = sparse.csr_array(np.vstack((balance[None], self._matrix(self._branches, total))))
+        quadratic = None
+        if units.square.any():
+            diagonal = np.concatenate((2 * units.square, np.zeros(total - len(units.square))))
+            quadratic = sparse.csc_array(sparse.diags_array(diagonal))
+            quadratic.eliminate_zeros()
+        bounds = self._bounds(load)
+        rows = (Block("balance", ((),), 0, "MW"), Block("limit", self._row_labels(), 1, "MW"))
+        return Program(
+            np.concatenate(cost), matrix, bounds["row_lower"], bounds["row_upper"], np.concatenate(lower), np.concatenate(upper),
+            quadratic, None, units.fixed, rows, tuple(columns),
+        )  # fmt: skip
+
+    def _row_labels(self) -> tuple[tuple[str, ...], ...]:
+        return tuple((self.network.branches.names[b],) for b in self._branches)
+
+    def _matrix(self, branches: list[int] | np.ndarray, total: int) -> np.ndarray:
+        """The rows of some branches (k, columns)."""
+        factors = self._rows[[self._branches.index(b) for b in branches]] if len(branches) else np.zeros((0, len(self.network.buses)))
+        out = np.zeros((len(branches), total))
+        at = self._units.bus
+        out[:, : len(at)] = factors[:, at]
+        place = len(at)
+        if self.shedding is not None:
+            out[:, place : place + factors.shape[1]] = factors
+            place += factors.shape[1]
+        if self.overloading is not None:
+            m = len(self.network.branches)
+            for k, b in enumerate(branches):
+                out[k, place + b], out[k, place + m + b] = -1, 1
+        return out
+
+    def _bounds(self, load: np.ndarray) -> dict[str, np.ndarray]:
+        """Bounds of the rows for a load, and of what may be shed."""
+        base = self._units.at_buses(self._units.base)
+        which = np.asarray(self._branches, int)
+        limit = self.network.branches.limit[which]
+        # flow = rows (output - load) + what phase shifters push; what does not depend on columns goes to the bounds
+        still = self._still[which] + self._rows @ (base - load)
+        met = load.sum() - base.sum()
+        parts = {"row_lower": np.concatenate(([met], -limit - still)), "row_upper": np.concatenate(([met], limit - still))}
+        if self.shedding is not None and self._engine is not None:
+            upper = self._engine.program.upper.copy()
+            at = len(self._units.cost)
+            upper[at : at + len(load)] = np.maximum(load, 0.0)
+            parts["upper"] = upper
+        return parts
+
+    @property
+    def _still(self) -> np.ndarray:
+        """Flows (branches,) that phase shifters drive without any injection.   [MW]"""
+        if not hasattr(self, "_pushed"):
+            shifts = self.network.branches.shift.any()
+            self._pushed = self.factors.flows(np.zeros(len(self.network.buses))) if shifts else np.zeros(len(self.network.branches))
+        return self._pushed
+
+    def _add(self, branches: np.ndarray, load: np.ndarray) -> None:
+        assert self._engine is not None
+        self._branches += [int(b) for b in branches]
+        self._rows = np.vstack((self._rows, self.factors.rows(branches)))
+        bounds = self._bounds(load)
+        new = slice(len(bounds["row_lower"]) - len(branches), None)
+        total = len(self._engine.program.cost)
+        self._engine.add_rows(
+            sparse.csr_array(self._matrix([int(b) for b in branches], total)), bounds["row_lower"][new], bounds["row_upper"][new]
+        )
+
+    def _shed(self, x: np.ndarray) -> np.ndarray:
+        at, n = len(self._units.cost), len(self.network.buses)
+        return x[at : at + n] if self.shedding is not None else np.zeros(n)
+
+    # ------------------------------------------------------------------ what comes back
+
+    def _dispatch(
+        self, found: Solution, load: np.ndarray, output: np.ndarray, shed: np.ndarray, flow: np.ndarray, rounds: int
+    ) -> Dispatch:
+        network = self.network
+        shadow = np.zeros(len(network.branches))
+        shadow[self._branches] = -found.y[1:]
+        overload = np.zeros(len(network.branches))
+        if self.overloading is not None:
+            over = found.x[-2 * len(network.branches) :].reshape(2, -1)
+            overload = over[0] - over[1]
+        energy = float(found.y[0])
+        lmp = energy + found.y[1:] @ self._rows
+        limit = np.where(self._limited, network.branches.limit, np.inf)
+        beyond = np.maximum(0, np.abs(flow - overload) - limit) / (1 + np.where(self._limited, limit, 0))
+        residuals = replace(found.residuals, primal=max(found.residuals.primal, float(beyond.max(initial=0.0))))
+        return Dispatch(
+            network, load, output, flow, lmp, energy, shadow, found.objective, shed, overload, residuals, found.engine,
+            len(self._branches), rounds,
+        )  # fmt: skip
+
+    def _refusal(self, found: Solution, load: np.ndarray) -> Refusal:
+        name, units = self.network.name, self.network.units
+        if found.status == UNBOUNDED:
+            return refuse("unbounded", f"clearing `{name}` has no least cost: some unit is paid without end to run")
+        if found.status != INFEASIBLE:
+            return refuse(
+                "uncertain-optimum", f"no dispatch of `{name}` was found whose optimality could be confirmed",
+                notes=(f"largest residual: {found.residuals.largest:.1e}", f"engine: {found.engine}"),
+            )  # fmt: skip
+        asked, least, most = load.sum(), units.least.sum(), units.most.sum()
+        if asked > most + 1e-9 * (1 + abs(most)) or asked < least - 1e-9 * (1 + abs(least)):
+            few = asked > most
+            return refuse(
+                "infeasible", f"`{name}` cannot be cleared: its units make {'at most' if few else 'at least'} {most if few else least:,.1f} MW, and its load is {asked:,.1f} MW",
+                help="price unserved load: `shedding`" if few else "let units run lower, or leave some out",
+            )  # fmt: skip
+        return self._overloaded(load)
+
+    def _overloaded(self, load: np.ndarray) -> Refusal:
+        """Which limits have to be passed: those of the dispatch that passes them by the fewest megawatts."""
+        name = self.network.name
+        free = tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in self.network.units.curves)
+        least = OptimalFlow(replace(self.network, units=replace(self.network.units, curves=free)), 0, overloading=1.0).solve(load)
+        passed = np.flatnonzero(np.abs(least.overload) > 1e-6)
+        passed = passed[np.argsort(-np.abs(least.overload[passed]))]
+        names, limit = self.network.branches.names, self.network.branches.limit
+        listed = [f"`{names[b]}`: {abs(least.flow[b]):,.1f} MW, limit {limit[b]:,.1f} MW" for b in passed[:_FEW]]
+        if len(passed) > _FEW:
+            listed.append(f"and {len(passed) - _FEW:,} more")
+        return refuse(
+            "infeasible", f"`{name}` cannot be cleared: its load cannot be met within the limits of its branches",
+            notes=(f"the dispatch that passes limits the least still passes {len(passed):,}, by {np.abs(least.overload).sum():,.1f} MW in all", *listed),
+            help="raise these limits, or price them: `overloading`",
+        )  # fmt: skip
+
+
+class _Outputs:
+    """Units as columns: one for each piece of a curve, one for a unit without pieces. base: MW where no column counts."""
+
+    def __init__(self, network: Network) -> None:
+        units = network.units
+        self.count, self.buses, self.unit_bus = len(units), len(network.buses), units.bus
+        cost, square, lower, upper, owner, base = [], [], [], [], [], np.zeros(len(units))
+        fixed, labels = 0.0, []
+        for g, curve in enumerate(units.curves):
+            fixed += curve.fixed
+            if len(curve.mw):
+                base[g] = curve.mw[0]
+                widths = np.diff(curve.mw)
+                cost += curve.price.tolist()
+                lower += [0.0] * len(widths)
+                upper += widths.tolist()
+                square += [0.0] * len(widths)
+                owner += [g] * len(widths)
+                labels += [f"{units.names[g]} {k + 1}" for k in range(len(widths))]
+            else:
+                cost.append(curve.linear)
+                square.append(curve.square)
+                lower.append(float(units.least[g]))
+                upper.append(float(units.most[g]))
+                owner.append(g)
+                labels.append(units.names[g])
+        self.cost, self.square = np.array(cost, float), np.array(square, float)
+        self.lower, self.upper = np.array(lower, float), np.array(upper, float)
+        self.owner, self.base, self.fixed, self.labels = np.array(owner, int), base, fixed, labels
+        #: The bus of each column.
+        self.bus = units.bus[self.owner] if len(owner) else np.zeros(0, int)
+
+    def of(self, x: np.ndarray) -> np.ndarray:
+        """Outputs (units,) of the columns of a solution."""
+        return self.base + np.bincount(self.owner, x[: len(self.owner)], self.count)
+
+    def at_buses(self, output: np.ndarray) -> np.ndarray:
+        """What units put in at each bus (buses,)."""
+        return np.bincount(self.unit_bus, output, self.buses)
+
+
+def angle_program(network: Network, load: np.ndarray | None = None) -> Program:
+    """The same clearing with an angle at every bus: columns outputs and angles, rows balances, then limits.
+
+    Angles are in radians times `base`, the first bus' 0. The price of `balance[b]` is the LMP of bus `b`.
+    """
+    load, units = _load(network, load), _Outputs(network)
+    n, m, k = len(network.buses), len(network.branches), len(units.cost)
+    b = susceptances(network) / network.base
+    pushed = -network.base * b * np.deg2rad(network.branches.shift)
+    tail, head = network.branches.tail, network.branches.head
+    each = np.arange(m)
+    through = sparse.csr_array(
+        (np.concatenate((b, -b)), (np.tile(each, 2), np.concatenate((tail, head)))), shape=(m, n)
+    )
+    signs = sparse.csr_array((np.repeat((1.0, -1.0), m), (np.concatenate((tail, head)), np.tile(each, 2))), shape=(n, m))
+    at = sparse.csr_array((np.ones(k), (units.bus, np.arange(k))), shape=(n, k))
+    limited = np.flatnonzero(np.isfinite(network.branches.limit))
+    matrix = sparse.block_array([[at, -(signs @ through)], [None, through[limited]]], format="csr") if len(limited) else sparse.csr_array(
+        sparse.hstack([at, -(signs @ through)])
+    )  # fmt: skip
+    met = load - units.at_buses(units.base) + signs @ pushed
+    limit = network.branches.limit[limited]
+    lower = np.concatenate((units.lower, np.full(n, -np.inf)))
+    upper = np.concatenate((units.upper, np.full(n, np.inf)))
+    lower[k] = upper[k] = 0
+    quadratic = sparse.csc_array(sparse.diags_array(np.concatenate((2 * units.square, np.zeros(n))))) if units.square.any() else None
+    if quadratic is not None:
+        quadratic.eliminate_zeros()
+    names = network.branches.names
+    return Program(
+        np.concatenate((units.cost, np.zeros(n))), sparse.csr_array(matrix), np.concatenate((met, -limit - pushed[limited])),
+        np.concatenate((met, limit - pushed[limited])), lower, upper, quadratic, None, units.fixed,
+        (Block("balance", tuple((b,) for b in network.buses.names), 0, "MW"), Block("limit", tuple((names[i],) for i in limited), n, "MW")),
+        (Block("output", tuple((u,) for u in units.labels), 0, "MW"), Block("angle", tuple((b,) for b in network.buses.names), k, "")),
+    )  # fmt: skip
+
+
+def clear(network: Network, load: np.ndarray | None = None, reference: Reference = None) -> Dispatch:
+    """The dispatch of a network. See `OptimalFlow`."""
+    return OptimalFlow(network, reference).solve(load)
+
+
+def _load(network: Network, load: np.ndarray | None) -> np.ndarray:
+    if load is None:
+        return network.buses.load
+    load = np.asarray(load, float)
+    if load.shape != (len(network.buses),) or not np.isfinite(load).all():
+        raise refuse(
+            "data-shape", f"the load of `{network.name}` has to be {len(network.buses):,} numbers, one for each bus",
+            notes=(f"found an array of shape {load.shape}" + ("" if np.isfinite(load).all() else ", not all of them finite"),),
+        )  # fmt: skip
+    return load
+
+
+__all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear"]

@@ -153,4 +153,4 @@ def _name_rules(scope: LevelScope, node: s.DecideStmt) -> None:
             )
             continue
         seen[rule.name.text] = rule.name.at
-        level.duals[rule.name.text] = (node, rule)
+        level.duals[rule.name.text] = (scope, node, rule)

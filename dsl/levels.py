@@ -56,7 +56,7 @@ class Level:
     backward: bool = False
     later: list[Callable[[], None]] = field(default_factory=list)
     earned: dict[Term, str] = field(default_factory=dict)
-    duals: dict[str, tuple[s.DecideStmt, s.RuleStmt]] = field(default_factory=dict)
+    duals: dict[str, tuple[Scope, s.DecideStmt, s.RuleStmt]] = field(default_factory=dict)
     asked_duals: dict[str, Port] = field(default_factory=dict)
     carried: dict[str, t.Type] = field(default_factory=dict)
     carry_owner: dict[str, s.ForStmt] = field(default_factory=dict)
@@ -222,8 +222,8 @@ class LevelScope(Scope):
             return None
         wire = f"dual {rule}"
         if rule not in level.asked_duals:
-            decision, named = level.duals[rule]
-            kind = dual_type(LevelScope(level, Scope(level.context)), decision, named)
+            scope, decision, named = level.duals[rule]
+            kind = dual_type(scope, decision, named)
             if t.is_wrong(kind):
                 return Typed(FALSE, t.WRONG)
             level.asked_duals[rule] = Port(wire, t.space(kind), named.at)

@@ -10,14 +10,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from opengames.diagram import Arm, Box, Branch, Call, Compute, Diagram, Loop
-from opengames.terms import At, Const, Get, Param, Term, Var
+from opengames.terms import Term, children, free, substitute
+
+#: A longer term stays where it is.
+MOST_PARTS = 2_000
 
 
 def push_constants(diagram: Diagram, known: Mapping[str, Term] | None = None) -> Diagram:
     """`diagram`, with every port of an inner diagram that is given a constant replaced by a box in it.
 
-    known: terms for some of the diagram's own inputs; those ports go. A constant is a param, a value, or a part of one;
-    what takes work to compute stays where it is, and is computed once.
+    known: terms for some of the diagram's own inputs; those ports go. A constant is anything computed from params and values
+    alone by a term of at most `MOST_PARTS` parts; it is computed again wherever it is used.
     """
     given = dict(known or {})
     here = dict(given)
@@ -34,19 +37,21 @@ def push_constants(diagram: Diagram, known: Mapping[str, Term] | None = None) ->
 
 
 def _constant(term: Term, known: Mapping[str, Term]) -> Term | None:
-    """The same over params alone, if the term is a place in a constant; `None` if it is anything else."""
-    match term:
-        case Const() | Param():
-            return term
-        case Var(name=name):
-            return known.get(name)
-        case Get(record=inner):
-            found = _constant(inner, known)
-            return None if found is None else replace(term, record=found)
-        case At(family=inner, keys=keys) if all(isinstance(k, Const) for k in keys):
-            found = _constant(inner, known)
-            return None if found is None else replace(term, family=found)
-    return None
+    """The same over params alone, if everything it uses is constant and it stays small; `None` otherwise."""
+    used = free(term)
+    if not used <= known.keys():
+        return None
+    found = substitute(term, {name: known[name] for name in used})
+    return found if _small(found) else None
+
+
+def _small(term: Term) -> bool:
+    """Whether the term has few enough parts to be written wherever it is used."""
+    left, waiting = MOST_PARTS, [term]
+    while waiting and left:
+        left -= 1
+        waiting.extend(children(waiting.pop()))
+    return not waiting
 
 
 def _pushed(box: Box, known: Mapping[str, Term]) -> Box:

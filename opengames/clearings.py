@@ -3,19 +3,47 @@
 A clearing is a decision with rules over real quantities. Readings do not solve programs; whoever runs a reading hands it a
 `Clear`, which makes a `Clearing` of a decision in its diagram (`opengames.solvers.clearing` has one). Forward the decided
 wires, backward the duals: both come from one solution.
+
+`cleared` plugs clearings into a diagram as `plug` plugs a strategy: a clearing's strategy is its optimum, a function of the
+data that it waits for, so that readings meet a computed wire and no decision.
 """
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
+from itertools import islice
 from typing import Any, Protocol
 
-from opengames.diagram import Decide, Diagram
-from opengames.terms import Term
+from opengames.diagnostics import Refusal
+from opengames.diagram import Arm, Box, Branch, Call, Compute, Decide, Diagram, Loop, Port, in_order, walk
+from opengames.plug import is_clearing
+from opengames.spaces import REAL, Bool, Family, Grid, Record, Space, index_size
+from opengames.terms import Const, Get, Optimum, Pack, Term, Var
 
 #: Status of a solved member: an optimum that its certificate confirms, or why there is none.
 SOLVED, INFEASIBLE, UNBOUNDED, UNCERTAIN = 0, 1, 2, 3
+
+#: Exact answers that a clearing in its place remembers.
+_REMEMBERED = 10_000
+
+
+@dataclass
+class Tally:
+    """What a clearing has done so far, for the certificate that is printed with an answer.
+
+    members: solved in floats. engines: how many of them by which engine, in words. residual: the largest of their relative
+    residuals. prices: how many were found, of which `kinks` are not unique. exactly: members solved in rationals.
+    """
+
+    members: int = 0
+    engines: dict[str, int] = field(default_factory=dict)
+    residual: float = 0.0
+    prices: int = 0
+    kinks: int = 0
+    exactly: int = 0
 
 
 class Clearing(Protocol):
@@ -25,6 +53,8 @@ class Clearing(Protocol):
         all their values.
     moves: how many numbers the decided wires take together, in the order of `Decide.outs`, families row-major, booleans as 0
         or 1. prices: the same for `Decide.duals`.
+
+    A clearing may have a `tally` that `solve` keeps (see `Tally`), and say by `quadratic` that its program is not linear.
     """
 
     data: tuple[Term, ...]
@@ -47,4 +77,181 @@ class Clearing(Protocol):
 #: Raises `Refusal` naming the term that is not affine (or concave quadratic) in what is decided.
 Clear = Callable[[Diagram, Decide, Mapping[str, Any]], Clearing]
 
-__all__ = ["INFEASIBLE", "SOLVED", "UNBOUNDED", "UNCERTAIN", "Clear", "Clearing"]
+
+class Ready:
+    """A clearing in its place. One is equal to itself only, so that terms which hold it can be compared.
+
+    place: the path of its first wire. rounded: whether an answer of `one` was a float. numbers: how many it gives.
+    """
+
+    def __init__(self, clearing: Clearing, place: str, box: Decide) -> None:
+        self.clearing, self.place, self.box = clearing, place, box
+        self.numbers = clearing.moves + clearing.prices
+        self.rounded = False
+        self.exactly = 0
+        self.members = 0
+        self.refused: Refusal | None = None
+        self._known: OrderedDict[tuple[Any, ...], tuple[Any, ...]] = OrderedDict()
+
+    def knows(self, data: tuple[Any, ...], exact: bool) -> bool:
+        """Whether `one` remembers the answer."""
+        return (exact, data) in self._known
+
+    def one(self, data: tuple[Any, ...], exact: bool) -> tuple[Any, ...]:
+        """The numbers of one member: rational where `exact` and the data and the optimum are, else floats.
+
+        Raises `Refusal` (`infeasible`, `unbounded`, `uncertain-optimum`).
+        """
+        found = self._known.get((exact, data))
+        if found is None:
+            found = self._found(data, exact)
+            if len(self._known) >= _REMEMBERED:
+                self._known.popitem(last=False)
+            self._known[exact, data] = found
+        self.rounded |= any(isinstance(x, float) for x in islice(found, 1))
+        return found
+
+    def _found(self, data: tuple[Any, ...], exact: bool) -> tuple[Any, ...]:
+        own = data[: len(self.clearing.data)]
+        if exact and not any(isinstance(x, float) for x in own):
+            try:
+                found = tuple(self.clearing.exactly(own))
+            except Refusal as refused:
+                if any(d.code != "not-yet" for d in refused.diagnostics):
+                    raise
+            else:
+                self.exactly += 1
+                return found
+        import numpy as np
+
+        values, statuses = self.many(np.array([[float(x) for x in own]], float).reshape(1, len(own)))
+        if statuses[0] != SOLVED:
+            raise self.why(own)
+        return tuple(float(x) for x in values[0])
+
+    def many(self, data: Any) -> tuple[Any, Any]:
+        """As `Clearing.solve`. What is refused is remembered for `why`, and all members are uncertain."""
+        self.members += len(data)
+        try:
+            return self.clearing.solve(data)
+        except Refusal as refused:
+            import numpy as np
+
+            self.refused = refused
+            return np.full((len(data), self.numbers), np.nan), np.full(len(data), UNCERTAIN)
+
+    def why(self, data: Sequence[Any]) -> Exception:
+        """Why a member has no optimum that could be used."""
+        if self.refused is not None:
+            return self.refused
+        return self.clearing.explain([float(x) for x in data])
+
+    def tally(self) -> Tally:
+        """What the clearing has done, by its own count where it keeps one."""
+        kept = getattr(self.clearing, "tally", None)
+        found = replace(kept) if isinstance(kept, Tally) else Tally(members=self.members)
+        return replace(found, exactly=self.exactly)
+
+
+# ------------------------------------------------------------------- in a diagram
+
+
+def has_clearing(diagram: Diagram) -> bool:
+    """Whether a decision is left at some depth that is a clearing."""
+    return any(isinstance(box, Decide) and is_clearing(box) for _, box in walk(diagram))
+
+
+def cleared(diagram: Diagram, clear: Clear, params: Mapping[str, Any]) -> Diagram:
+    """`diagram` with every clearing in it replaced by its optimum; the same object where there is none.
+
+    Raises `Refusal` for a decision that is no convex program, see `Clear`.
+    """
+    return _Clearer(clear, params).diagram(diagram, ()) if has_clearing(diagram) else diagram
+
+
+def clearings(diagram: Diagram) -> tuple[Ready, ...]:
+    """The clearings that have been plugged into a diagram, each once."""
+    found: dict[Ready, None] = {}
+    for _, box in walk(diagram):
+        if isinstance(box, Compute) and isinstance(box.term, Optimum):
+            found[box.term.clearing] = None
+    return tuple(found)
+
+
+class _Clearer:
+    """One walk. made: boxes of a diagram that is used in several places are made once."""
+
+    def __init__(self, clear: Clear, params: Mapping[str, Any]) -> None:
+        self.clear, self.params = clear, params
+        self.made: dict[int, tuple[Diagram, Diagram]] = {}
+
+    def diagram(self, diagram: Diagram, path: tuple[str, ...]) -> Diagram:
+        found = self.made.get(id(diagram))
+        if found is None:
+            boxes: list[Box] = []
+            own = False
+            for box in diagram.boxes:
+                if isinstance(box, Decide) and is_clearing(box):
+                    own = True
+                    boxes.extend(self.optimum(diagram, box, path))
+                else:
+                    boxes.append(self.inside(box, path))
+            given = [p.name for p in diagram.inputs + diagram.expects]
+            made = replace(diagram, boxes=in_order(boxes, given) if own else tuple(boxes))
+            found = self.made[id(diagram)] = (diagram, made)
+        return found[1]
+
+    def inside(self, box: Box, path: tuple[str, ...]) -> Box:
+        match box:
+            case Call(name=name, diagram=inner):
+                return replace(box, diagram=self.diagram(inner, (*path, name)))
+            case Loop(body=body):
+                return replace(box, body=self.diagram(body, path))
+            case Branch(arms=arms):
+                return replace(box, arms=tuple(Arm(a.label, a.values, self.diagram(a.body, (*path, a.label))) for a in arms))
+        return box
+
+    def optimum(self, diagram: Diagram, box: Decide, path: tuple[str, ...]) -> list[Box]:
+        """The data that the clearing waits for, its optimum, and its wires as parts of it."""
+        first = box.outs[0].name
+        ready = Ready(self.clear(diagram, box, self.params), ".".join((*path, first)), box)
+        terms = ready.clearing.data or (Const(Fraction(0)),)
+        data = Port(f"{first} data", Family((Grid(tuple(Fraction(i) for i in range(len(terms)))),), REAL))
+        ports = box.outs + box.duals
+        whole = Port(f"{first} optimum", Record(tuple((p.name, p.space) for p in ports)))
+        return [
+            Compute(data, Pack(terms), hidden=True, at=box.at),
+            Compute(whole, Optimum(ready, Var(data.name), whole.space, at=box.at), hidden=True, at=box.at),
+            *(
+                Compute(port, Get(Var(whole.name), k), hidden=k >= len(box.outs), at=port.at or box.at)
+                for k, port in enumerate(ports)
+            ),
+        ]
+
+
+def shaped(numbers: Sequence[Any], space: Space) -> Any:
+    """Numbers in a row as the value of a space that they are: families and records taken apart, whole things exact."""
+    rest = iter(numbers)
+    found = _shaped(rest, space)
+    assert next(rest, None) is None, "more numbers than the wires take"
+    return found
+
+
+def _shaped(numbers: Any, space: Space) -> Any:
+    match space:
+        case Record(fields=fields):
+            return tuple(_shaped(numbers, s) for _, s in fields)
+        case Family(index=index, item=item):
+            return tuple(_shaped(numbers, item) for _ in range(index_size(index)))
+        case Bool():
+            return next(numbers) > Fraction(1, 2)
+        case Grid(points=points):
+            x = next(numbers)
+            return x if x in points else min(points, key=lambda p: abs(p - x))
+    return next(numbers)
+
+
+__all__ = [
+    "INFEASIBLE", "SOLVED", "UNBOUNDED", "UNCERTAIN", "Clear", "Clearing", "Ready", "Tally", "cleared", "clearings",
+    "has_clearing", "shaped",
+]  # fmt: skip

@@ -21,6 +21,7 @@ from typing import Any
 
 from opengames import arithmetic as ar
 from opengames.arithmetic import Meter
+from opengames.clearings import shaped
 from opengames.diagnostics import refuse
 from opengames.program import Fun
 from opengames.show import digits, show, show_space
@@ -50,6 +51,7 @@ from opengames.terms import (
     If,
     Member,
     Normal,
+    Optimum,
     Pack,
     Param,
     Prim,
@@ -71,6 +73,8 @@ Number = type[Fraction] | type[float]
 
 #: How many loop iterations and calls of funs one evaluation may take.
 STEPS = 2_000_000
+#: Steps that one number of a clearing counts for where it is solved in rationals.
+EXACT_NUMBER = 40
 _MEMO = 100_000
 _UNCHECKED = "'"
 _SMALL = 16
@@ -186,6 +190,8 @@ class Compiler:
                 return lambda env: holds(of(env))
             case Check():
                 return self._check(term, types)
+            case Optimum():
+                return self._optimum(term, types)
             case Weighted():
                 return self._weighted(term, types)
             case Uniform(space=space, at=at):
@@ -361,6 +367,21 @@ class Compiler:
 
         return check
 
+    def _optimum(self, term: Optimum, types: dict[str, Space]) -> Code:
+        """A clearing solved: in rationals where this is exact and its optimum is rational, else in floats."""
+        of, ready, meter, exact = self._term(term.data, types), term.clearing, self.meter, self.exact
+        price = (EXACT_NUMBER if exact else 1) * ready.numbers
+
+        def solve(env: Env) -> Any:
+            data = of(env)
+            if not ready.knows(data, exact):
+                meter.left -= price
+                if meter.left < 0:
+                    raise meter.empty(term.at)
+            return shaped(ready.one(data, exact), term.space)
+
+        return solve
+
     # ----------------------------------------------------------- distributions
 
     def _weighted(self, term: Weighted, types: dict[str, Space]) -> Code:
@@ -412,7 +433,7 @@ def space_of(term: Term, types: Mapping[str, Space], funs: Mapping[str, Fun]) ->
             return space_of(then, types, funs) or space_of(other, types, funs)
         case Select(cells=cells) if cells:
             return space_of(cells[0], types, funs)
-        case Check(space=space):
+        case Check(space=space) | Optimum(space=space):
             return space
         case Tabulate(iters=iters):
             return Family(tuple(s for _, s in iters), Record(()))

@@ -14,7 +14,7 @@ from typing import Any
 from opengames.cases import assignments
 from opengames.diagram import Compute, Diagram, Draw, walk
 from opengames.program import Fun
-from opengames.terms import Apply, Const, Fold, Prim, Term, children, substitute
+from opengames.terms import Apply, Const, Fold, Optimum, Prim, Term, children, substitute
 
 #: The share of two numbers within which floats that should differ cannot be told from floats that should not.
 EDGE = 1e-9
@@ -27,7 +27,8 @@ _LEAVES = frozenset({"exp", "log", "sqrt"})
 def rounds(terms: Iterable[Term], funs: Mapping[str, Fun]) -> bool:
     """Whether evaluating one of the terms, through the funs it applies, may round.
 
-    A power counts if its exponent is written as a fraction; one whose exponent is computed does not.
+    A power counts if its exponent is written as a fraction; one whose exponent is computed does not. A clearing counts once an
+    optimum of it was not found in rationals.
     """
     stack = list(terms)
     seen: set[str] = set()
@@ -37,6 +38,8 @@ def rounds(terms: Iterable[Term], funs: Mapping[str, Fun]) -> bool:
             case Prim(op=op) if op in _LEAVES:
                 return True
             case Prim(op="^", args=(_, Const(value=exponent))) if Fraction(exponent).denominator != 1:
+                return True
+            case Optimum(clearing=ready) if ready.rounded:
                 return True
             case Apply(fun=name) if name in funs and name not in seen:
                 seen.add(name)

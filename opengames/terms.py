@@ -172,6 +172,20 @@ class Check:
     at: Span | None = At_
 
 
+@dataclass(frozen=True, slots=True)
+class Optimum:
+    """What a clearing gives: its decided wires and the duals that are asked for, as a record of `space`.
+
+    clearing: an `opengames.clearings.Ready`. data: a family of the numbers that it waits for. Stands only in diagrams
+    made by `opengames.clearings.cleared`, never in a program.
+    """
+
+    clearing: Any
+    data: Term
+    space: Space
+    at: Span | None = At_
+
+
 # ------------------------------------------------------------------ distributions
 
 
@@ -241,7 +255,7 @@ class Ask:
 
 
 Term = (
-    Const | Var | Param | Prim | Apply | If | Select | Pack | Get | At | Tabulate | Fold | Member | Check
+    Const | Var | Param | Prim | Apply | If | Select | Pack | Get | At | Tabulate | Fold | Member | Check | Optimum
     | Weighted | Uniform | Normal | Ref | Compose | Ask
 )  # fmt: skip
 
@@ -282,6 +296,8 @@ def children(term: Term) -> Iterator[Term]:
             for value, chance in pairs:
                 yield value
                 yield chance
+        case Optimum(data=data):
+            yield data
         case Normal(mean=mean, deviation=deviation):
             yield from (mean, deviation)
 
@@ -326,6 +342,6 @@ def substitute(term: Term, values: dict[str, Term]) -> Term:
 
 
 _TERMS = (
-    Const, Var, Param, Prim, Apply, If, Select, Pack, Get, At, Tabulate, Fold, Member, Check,
+    Const, Var, Param, Prim, Apply, If, Select, Pack, Get, At, Tabulate, Fold, Member, Check, Optimum,
     Weighted, Uniform, Normal, Ref, Compose, Ask,
 )  # fmt: skip

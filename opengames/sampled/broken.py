@@ -1,4 +1,4 @@
-"""What a move that broke a rule was, and what it was seen with: read from the faulty run, played once more.
+"""What a move that broke a rule was, and what it was seen with; why a clearing had no optimum: read from the faulty run, played once more.
 
 The wires are asked for on their own: the move before its rules are checked, and what the rules are about. Nothing
 that is not asked for is computed, so that the run does not stop there again.
@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from opengames.diagnostics import Refusal
 from opengames.diagram import Compute, Diagram, bodies
 from opengames.evaluate import met
 from opengames.sampled.faults import Flag
 from opengames.spaces import Enum
-from opengames.terms import free
+from opengames.terms import Var, free
 
 Found = Mapping[str, tuple[np.ndarray, Any]]
 """By wire: the values of one run and their space."""
@@ -44,6 +45,19 @@ def notes(
         if cell is not None and not cell.shape:  # a record, or a whole family, would be too much to tell
             said.append((name, space.labels[cell] if isinstance(space, Enum) else cell.item(), space))
     return met(said)
+
+
+def no_optimum(flag: Flag, steps: tuple[int, ...], look: Callable[[list[str]], Found]) -> Refusal | None:
+    """Why a clearing had no optimum, from its data in the faulty run; `None` for another fault."""
+    optimum = flag.site.optimum
+    if optimum is None or not isinstance(optimum.data, Var):
+        return None
+    path = ".".join((*flag.site.place.split(".")[:-1], optimum.data.name))
+    data, _ = look([path])[path]
+    why = optimum.clearing.why(tuple(float(x) for x in data[steps].reshape(-1)))
+    if not isinstance(why, Refusal):
+        raise why
+    return why
 
 
 def _computed(diagram: Diagram, above: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Compute]]:

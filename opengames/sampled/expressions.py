@@ -15,7 +15,7 @@ from typing import Any
 
 from opengames.diagnostics import refuse
 from opengames.program import Fun
-from opengames.sampled import numbers
+from opengames.sampled import numbers, optima
 from opengames.sampled.backend import jax, jnp
 from opengames.sampled.faults import Faults, Site
 from opengames.sampled.membership import outside
@@ -59,6 +59,7 @@ from opengames.terms import (
     If,
     Member,
     Normal,
+    Optimum,
     Pack,
     Param,
     Prim,
@@ -523,4 +524,5 @@ _HANDLERS: dict[type, Callable[[Any, Scope], Value]] = {
     Fold: _fold,
     Member: _member,
     Check: _check,
+    Optimum: lambda term, scope: optima.solved(term, evaluate(term.data, scope), scope.faults, scope.place),
 }

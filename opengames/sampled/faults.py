@@ -13,23 +13,26 @@ from typing import Any
 
 import numpy as np
 
+from opengames import plain
 from opengames.diagnostics import Refusal, refuse
 from opengames.sampled.backend import jnp
 from opengames.sampled.values import both, either, is_true_or_false
 from opengames.show import show
 from opengames.spaces import Space, points
 from opengames.spans import Span
+from opengames.terms import Optimum
 
 
 @dataclass(frozen=True)
 class Site:
-    """A place where something can go wrong. place: the path of the wire being computed."""
+    """A place where something can go wrong. place: the path of the wire being computed. optimum: that was not found there."""
 
     code: str
     headline: str
     span: Span | None
     place: str
     help: str = ""
+    optimum: Optimum | None = None
 
 
 @dataclass(frozen=True)
@@ -96,8 +99,8 @@ def any_of(ups: list[Any]) -> Any:
     return jnp.asarray(found, bool)
 
 
-Tell = Callable[[Flag, tuple[int, ...]], tuple[str, ...]]
-"""Further notes on a fault, by its flag and its positions in the loops around."""
+Tell = Callable[[Flag, tuple[int, ...]], tuple[str, ...] | Refusal]
+"""Further notes on a fault, or a refusal that says more, by its flag and its positions in the loops around."""
 
 
 def first(flags: list[Flag], ups: list[Any], run: int, tell: Tell = lambda flag, steps: ()) -> Refusal | None:
@@ -121,8 +124,12 @@ def _refusal(flag: Flag, axes: list[int], run: int, tell: Tell) -> Refusal:
     around = [f"{name} = {_point(space, i)}" for (name, space, _), i in zip(flag.loops, steps, strict=True)]
     site = flag.site
     where = f"in run {run}" + (f", at {', '.join(around)}" if around else "")
+    told = tell(flag, steps)
+    if isinstance(told, Refusal):
+        head, *more = told.diagnostics
+        return Refusal(plain.replace(head, notes=(*head.notes, where)), *more)
     notes = (f"computing `{site.place}`, {where}",) if site.place else (where,)
-    return refuse(site.code, site.headline, span=site.span, notes=notes + tell(flag, steps), help=site.help)
+    return refuse(site.code, site.headline, span=site.span, notes=notes + told, help=site.help)
 
 
 def _point(space: Space, i: int) -> str:

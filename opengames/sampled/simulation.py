@@ -454,7 +454,7 @@ def _diagnose(model: _Model, batch: _Batch, seed: int, ids: np.ndarray, bad: int
     known = wires_of(model.original)
     found = faults.first(
         model.flags(alone), [np.asarray(u)[0] for u in ups], int(ids[bad]),
-        lambda flag, steps: broken.notes(model.original, flag, steps, known, look),
+        lambda flag, steps: broken.no_optimum(flag, steps, look) or broken.notes(model.original, flag, steps, known, look),
     )  # fmt: skip
     if found is None:
         return refuse("overflow", f"run {int(ids[bad])} has a fault that does not occur on its own")

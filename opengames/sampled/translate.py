@@ -32,9 +32,9 @@ def refuse_open(diagram: Diagram) -> None:
             found.append(
                 refuse(
                     "not-yet",
-                    f"`{name}` is decided by solving its rules, which no solver of this version does",
+                    f"`{name}` is decided by solving its rules, and no solver was handed over",
                     span=box.at,
-                    help="give it a strategy, or ask for something that does not need it",
+                    help="plug one in with `opengames.clearings.cleared`, or give it a strategy",
                 )
             )
         else:

@@ -23,6 +23,7 @@ from scipy import sparse
 from opengames.clearings import INFEASIBLE, UNBOUNDED
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.grid.network import Network
+from opengames.models.grid.quadratic import Separable
 from opengames.models.grid.shift_factors import Reference, ShiftFactors, susceptances
 from opengames.solvers.clearing.highs import Highs
 from opengames.solvers.clearing.program import Block, Program
@@ -112,13 +113,14 @@ class OptimalFlow:
         self._limited = np.isfinite(network.branches.limit)
         self._branches: list[int] = []
         self._rows = np.zeros((0, len(network.buses)))
-        self._engine: Highs | None = None
+        self._engine: Highs | Separable | None = None
 
     def solve(self, load: np.ndarray | None = None) -> Dispatch:
         """The dispatch for `load` (buses,) in MW, the network's own if left out. Raises `Refusal` (`infeasible`, `data-shape`)."""
         load = _load(self.network, load)
         if self._engine is None:
-            self._engine = Highs(self._program(load))
+            program = self._program(load)
+            self._engine = Highs(program) if program.quadratic is None else Separable(program)
         else:
             self._engine.change(**self._bounds(load))
         limit = self.network.branches.limit

@@ -1,0 +1,226 @@
+"""Programs whose quadratic cost is a sum of squares of single columns, by way of linear ones.
+
+Units' costs are such: `linear p + square p^2`. Each square is first cut into pieces, which makes a linear program that HiGHS
+starts warm; its optimum says nearly which rows and bounds bind. With those held, the conditions of the optimum are a linear system
+in the prices of the rows that bind and the few columns without a square that lie between their bounds; Newton's steps on them end
+at the optimum itself. Where they do not, the pieces are cut finer around where the optimum lies, and again. Only a point whose
+residuals are within the bar is called solved; what never gets there goes to HiGHS' own quadratic method.
+
+Source: for the steps, Hintermüller, Ito and Kunisch, The primal-dual active set strategy as a semismooth Newton method (2002).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from opengames.clearings import SOLVED, UNCERTAIN
+from opengames.solvers.clearing.certificate import Certificate
+from opengames.solvers.clearing.highs import Highs
+from opengames.solvers.clearing.program import Program
+from opengames.solvers.clearing.solution import BAR, Solution
+
+#: Pieces of a square: at first of one width, then finer towards the optimum.
+_PIECES = 8
+_FINER = np.array([0.0, 1 / 64, 1 / 8, 1.0])
+
+#: How often pieces are cut finer, and how many Newton steps are made on each.
+_CUTS, _STEPS = 6, 12
+
+#: How far a price may have the wrong sign, or a bound be missed, before Newton's step changes what binds; relative.
+_TINY = 1e-11
+
+
+class Separable:
+    """A program with squares of single columns, kept to be solved again; used as `Highs` is.
+
+    Raises `ValueError` for a quadratic term between columns, or a column with a square and a bound that is not finite.
+    """
+
+    def __init__(self, program: Program) -> None:
+        assert program.quadratic is not None
+        self.square = program.quadratic.diagonal() / 2
+        off = sparse.csc_array(program.quadratic - sparse.diags_array(2 * self.square))
+        off.eliminate_zeros()
+        self._which = np.flatnonzero(self.square > 0)
+        bounds = np.concatenate((program.lower[self._which], program.upper[self._which]))
+        if off.nnz or not np.isfinite(bounds).all():
+            raise ValueError("squares of single columns between finite bounds were expected")
+        self.program = program
+        self._certificate = Certificate(program)
+        self._owner = np.concatenate((np.flatnonzero(self.square == 0), np.repeat(self._which, _PIECES)))
+        self._plain = len(program.cost) - len(self._which)
+        self._breaks = self._even()
+        self._linear: Highs | None = None
+        self._last: Solution | None = None
+
+    def change(self, **parts: Any) -> None:
+        """New bounds and costs, as `Highs.change` takes them."""
+        self.program = replace(self.program, **parts)
+        if {"lower", "upper", "cost"} & parts.keys():
+            self._breaks = self._even()
+
+    def add_rows(self, matrix: sparse.csr_array, lower: np.ndarray, upper: np.ndarray) -> None:
+        """Rows below the others."""
+        here = self.program
+        self.program = replace(
+            here, matrix=sparse.vstack([here.matrix, matrix]).tocsr(), row_lower=np.concatenate([here.row_lower, lower]),
+            row_upper=np.concatenate([here.row_upper, upper]),
+        )  # fmt: skip
+        self._certificate = Certificate(self.program)
+        if self._last is not None:
+            none = np.zeros(matrix.shape[0])
+            self._last = replace(self._last, y=np.concatenate((self._last.y, none)))
+        if self._linear is not None:
+            moved = self._lifted(matrix)
+            self._linear.add_rows(matrix[:, self._owner], lower - moved, upper - moved)
+
+    def solve(self) -> Solution:
+        """The optimum, certified; or that there is none."""
+        if self._last is not None:
+            near = self._newton(self._last.x, self._last.y)
+            if near.status == SOLVED:
+                self._last = near
+                return near
+        for _ in range(_CUTS):
+            found = self._pieces()
+            if not found.solved:
+                return found
+            x = self._whole(found.x)
+            near = self._newton(x, found.y)
+            if near.status == SOLVED:
+                self._last = near
+                return near
+            self._finer(x)
+        self._breaks = self._even()
+        last = Highs(self.program).solve()
+        self._last = last if last.solved else None
+        return last
+
+    # ------------------------------------------------------------------ in pieces
+
+    def _even(self) -> np.ndarray:
+        """Break points (columns with a square, pieces + 1), evenly spread."""
+        return np.linspace(self.program.lower[self._which], self.program.upper[self._which], _PIECES + 1, axis=1)
+
+    def _finer(self, x: np.ndarray) -> None:
+        """Break points closer to `x`: the widths beside it shrink."""
+        low, high, at = self.program.lower[self._which], self.program.upper[self._which], x[self._which]
+        width = np.max(np.diff(self._breaks, axis=1).min(axis=1)) / 4
+        steps = np.concatenate((-_FINER[:0:-1], _FINER)) * 64 * width
+        inner = np.clip(at[:, None] + steps[None], low[:, None], high[:, None])
+        self._breaks = np.concatenate((low[:, None], inner, high[:, None]), axis=1)
+
+    def _lifted(self, matrix: sparse.csr_array) -> np.ndarray:
+        """What rows are when every column with a square is at its lower bound, and the others are 0."""
+        base = np.zeros(matrix.shape[1])
+        base[self._which] = self.program.lower[self._which]
+        return np.asarray(matrix @ base)
+
+    def _pieces(self) -> Solution:
+        here = self.program
+        plain = self._owner[: self._plain]
+        widths = np.diff(self._breaks, axis=1)
+        slopes = here.cost[self._which, None] + self.square[self._which, None] * (self._breaks[:, 1:] + self._breaks[:, :-1])
+        cost = np.concatenate((here.cost[plain], slopes.ravel()))
+        lower = np.concatenate((here.lower[plain], np.zeros(widths.size)))
+        upper = np.concatenate((here.upper[plain], widths.ravel()))
+        moved = self._lifted(here.matrix)
+        rows = {"row_lower": here.row_lower - moved, "row_upper": here.row_upper - moved}
+        if self._linear is None:
+            matrix = sparse.csr_array(here.matrix[:, self._owner])
+            self._linear = Highs(Program(cost, matrix, rows["row_lower"], rows["row_upper"], lower, upper))
+        else:
+            self._linear.change(cost=cost, lower=lower, upper=upper, **rows)
+        return self._linear.solve()
+
+    def _whole(self, pieces: np.ndarray) -> np.ndarray:
+        x = np.bincount(self._owner, pieces, len(self.program.cost))
+        x[self._which] += self.program.lower[self._which]
+        return x
+
+    # ------------------------------------------------------------------ Newton's steps
+
+    def _newton(self, x: np.ndarray, y: np.ndarray) -> Solution:
+        """From a point near the optimum to it: what binds is guessed, solved for, and corrected by the solution."""
+        here, matrix, m = self.program, self.program.matrix, self.program.matrix.shape[0]
+        x, y = np.clip(x, here.lower, here.upper), y.copy()
+        equal = here.row_lower == here.row_upper
+        for _ in range(_STEPS):
+            values, z = matrix @ x, here.cost + 2 * self.square * x - matrix.T @ y
+            # a column with a square goes where its price says; one without, where it moves along its price to a bound
+            wanted = np.where(self.square > 0, x - z / np.where(self.square > 0, 2 * self.square, 1.0), x - z)
+            size = _TINY * (1 + np.abs(x))
+            low, high = wanted <= here.lower + size, wanted >= here.upper - size
+            flat = self.square == 0
+            tiny = _TINY * (1 + np.abs(here.cost))
+            low = np.where(flat, (x <= here.lower + size) & (z > -tiny), low)
+            high = np.where(flat, (x >= here.upper - size) & (z < tiny), high & ~low)
+            bound = equal | (values - y < here.row_lower) | (values - y > here.row_upper)
+            at = np.where(equal | (values - y < here.row_lower), here.row_lower, here.row_upper)
+            active = np.flatnonzero(bound)
+            free = np.flatnonzero(~low & ~high)
+            held = np.where(low, here.lower, np.where(high, here.upper, 0.0))
+            step = self._system(active, at[active], free, held)
+            if step is None:
+                break
+            x_new, y_new = step
+            done = np.abs(x_new - x).max(initial=0.0) <= 1e-13 * (1 + np.abs(x).max(initial=0.0)) and np.abs(y_new - y).max(initial=0.0) <= 1e-13 * (1 + np.abs(y).max(initial=0.0))
+            x, y = x_new, y_new
+            if done:
+                break
+        z = here.cost + 2 * self.square * x - matrix.T @ y
+        inside = (x > here.lower) & (x < here.upper)
+        z[inside & (np.abs(z) <= BAR * (1 + np.abs(here.cost)))] = 0.0
+        residuals, objective = self._certificate.one(here, x, y, z)
+        status = SOLVED if residuals.largest <= BAR else UNCERTAIN
+        return Solution(status, x, y, z, objective, residuals, "Newton's steps from pieces", None)
+
+    def _system(self, active: np.ndarray, at: np.ndarray, free: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+        """x and y with the rows `active` at `at`, the columns not `free` at `held`, and no price left on free columns.
+
+        Free columns with a square are put in terms of the prices; what is left is symmetric, a few dozen numbers wide.
+        """
+        here = self.program
+        rows = here.matrix[active]
+        curved, flat = free[self.square[free] > 0], free[self.square[free] == 0]
+        bent = rows[:, curved].toarray()
+        inverse = 1 / (2 * self.square[curved])
+        k = len(active)
+        left = np.zeros((k + len(flat), k + len(flat)))
+        left[:k, :k] = (bent * inverse) @ bent.T
+        side = rows[:, flat].toarray()
+        left[:k, k:], left[k:, :k] = side, side.T
+        right = np.concatenate((at - rows @ held + bent @ (inverse * here.cost[curved]), here.cost[flat]))
+        found = _solved(left, right)
+        if found is None:
+            return None
+        y = np.zeros(here.matrix.shape[0])
+        y[active] = found[:k]
+        x = held.copy()
+        x[curved] = inverse * (bent.T @ found[:k] - here.cost[curved])
+        x[flat] = found[k:]
+        return x, y
+
+
+def _solved(left: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """The solution of a square system, refined once; the smallest one where there are many; none where it makes no sense."""
+    if not len(right):
+        return right
+    scale = np.sqrt(np.abs(left).max(axis=1))
+    scale[scale == 0] = 1
+    scaled = left / scale[:, None] / scale[None]
+    try:
+        found = np.linalg.solve(scaled, right / scale)
+        found += np.linalg.solve(scaled, right / scale - scaled @ found)
+    except np.linalg.LinAlgError:
+        found = np.linalg.lstsq(scaled, right / scale, rcond=1e-13)[0]
+    if not np.isfinite(found).all():
+        return None
+    return np.asarray(found / scale)
+
+
+__all__ = ["Separable"]

@@ -1,0 +1,120 @@
+"""Network limits as a clearing needs them: flows of an injection, and the shift factors of those limits that matter.
+
+A limit is one direction of one element, perhaps after a contingency: `factors @ injection + constant <= limit`. Thousands of them are
+there and few bind, so rows of factors are made when they are asked for. What does not balance is taken at the reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+
+from opengames.diagnostics import refuse
+from opengames.models.ercot.penalties import BASE_CASE
+from opengames.models.grid.network import Network
+
+
+class Limits(Protocol):
+    """names, limit (C,) in MW, cap (C,): greatest shadow price in $/MW; `inf` for a limit that may not be broken.
+    constant (C,): flow at no injection, from phase shifters."""
+
+    names: Sequence[str]
+    limit: np.ndarray
+    cap: np.ndarray
+    constant: np.ndarray
+
+    def flows(self, injection: np.ndarray) -> np.ndarray:
+        """Flows (C,) in MW of an injection (B,) that balances."""
+
+    def rows(self, which: np.ndarray) -> np.ndarray:
+        """Shift factors (k, B) of some limits, relative to any one reference."""
+
+
+@dataclass(frozen=True)
+class Factors:
+    """Limits with given shift factors. matrix: (C, B). cap: one number for all, or one each."""
+
+    names: tuple[str, ...]
+    matrix: np.ndarray
+    limit: np.ndarray
+    cap: np.ndarray
+
+    def __post_init__(self) -> None:
+        many = len(self.names)
+        matrix = np.asarray(self.matrix, float)
+        if matrix.ndim != 2 or len(matrix) != many or np.shape(self.limit) != (many,):
+            raise refuse("data-shape", f"{many} limits came with factors of shape {matrix.shape} and {np.size(self.limit)} limits in MW")
+        object.__setattr__(self, "matrix", matrix)
+        object.__setattr__(self, "cap", np.broadcast_to(np.asarray(self.cap, float), (many,)))
+
+    @property
+    def constant(self) -> np.ndarray:
+        return np.zeros(len(self.names))
+
+    def flows(self, injection: np.ndarray) -> np.ndarray:
+        return np.asarray(self.matrix @ injection)
+
+    def rows(self, which: np.ndarray) -> np.ndarray:
+        return np.asarray(self.matrix[which])
+
+
+class GridLimits:
+    """Both directions of every branch of a network that has a limit, without contingencies.
+
+    The factorised network is made once; give the same object to clearing after clearing. cap: $/MW, for all or each branch.
+    """
+
+    def __init__(self, network: Network, cap: np.ndarray | float = BASE_CASE) -> None:
+        from opengames.models.grid.shift_factors import ShiftFactors
+
+        self.network = network
+        self._factors = ShiftFactors(network, 0)
+        self._branch = np.flatnonzero(np.isfinite(network.branches.limit))
+        limit = network.branches.limit[self._branch]
+        self.limit = np.r_[limit, limit]
+        self.cap = np.tile(np.broadcast_to(np.asarray(cap, float), (len(network.branches),))[self._branch], 2)
+        at_rest = self._factors.flows(np.zeros(len(network.buses)))[self._branch]
+        self.constant = np.r_[at_rest, -at_rest]
+
+    @cached_property
+    def names(self) -> Sequence[str]:
+        forward = [self.network.branches.names[i] for i in self._branch]
+        return (*forward, *(f"{name} (reverse)" for name in forward))
+
+    def flows(self, injection: np.ndarray) -> np.ndarray:
+        found = self._factors.flows(injection)[self._branch]
+        return np.r_[found, -found]
+
+    def rows(self, which: np.ndarray) -> np.ndarray:
+        many = len(self._branch)
+        sign = np.where(which < many, 1.0, -1.0)
+        return np.asarray(sign[:, None] * self._factors.rows(self._branch[which % many]))
+
+
+def reference_weights(reference: str | np.ndarray, load: np.ndarray, buses: Sequence[str]) -> np.ndarray:
+    """Where lambda is the price: `"load"` for ERCOT's load weights, the name of a bus, or weights (B,) that add up to one.
+
+    Where there is no load, the first bus. Raises `Refusal` (`bad-option`).
+    """
+    many = len(buses)
+    if isinstance(reference, str) and reference in buses:
+        weights = np.zeros(many)
+        weights[list(buses).index(reference)] = 1
+        return weights
+    if isinstance(reference, str):
+        if reference != "load":
+            raise refuse("bad-option", f"`{reference}` is no reference", help="say `load`, the name of a bus, or a weight for every bus")
+        total = load.sum()
+        return load / total if total > 0 else np.eye(1, many)[0]
+    weights = np.asarray(reference, float)
+    if weights.shape != (many,) or abs(weights.sum() - 1) > 1e-9:
+        raise refuse("bad-option", f"{weights.size} reference weights that add up to {weights.sum():g} came for {many} buses",
+                     help="give a weight for every bus, 1 in all")  # fmt: skip
+    return weights
+
+
+__all__ = ["Factors", "GridLimits", "Limits", "reference_weights"]

@@ -1,0 +1,147 @@
+"""Security-constrained economic dispatch with real-time co-optimisation: one interval of five minutes.
+
+    found = sced(Interval(fleet, load, curves, limits))
+    found.lmp_at("D"), found.mcpc["RRS"], found.awarded("battery", "ECRS")
+
+The linear program is that of `interval`, with network limits; state of charge is enforced. Prices are its row duals by the hour.
+After the solve lambda and the prices of capacity are capped at VOLL, and the prices of buses follow from the capped lambda.
+
+Sources: ERCOT, "RTC+B Education" (2024), "RTC+B: Overview of the + Batteries Portion" (July 2025), "Real-Time Simulation
+Examples Training" (22 Apr 2025).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from opengames.diagnostics import refuse
+from opengames.models.ercot.assembly import Assembly
+from opengames.models.ercot.clear import Optimum, clear
+from opengames.models.ercot.demand_curves import DemandCurve
+from opengames.models.ercot.interval import Before, Spots, lay_interval
+from opengames.models.ercot.limits import Limits, reference_weights
+from opengames.models.ercot.penalties import Penalties
+from opengames.models.ercot.products import PRODUCTS
+from opengames.models.ercot.resources import Fleet
+from opengames.models.ercot.results import Cleared
+
+#: MW of charge and discharge at once that is more than rounding.
+_BOTH = 1e-6
+
+
+@dataclass(frozen=True)
+class Interval:
+    """What one clearing sees. load: (B,) MW. curves: by product; a product without one is not bought. limits: none for a grid without.
+
+    hours: length of the interval. regulation_share: of a regulation award that the ramp must still have room for, from 0 to 1.
+    reference: what lambda is the price of: `"load"` (ERCOT's, load-weighted), a bus, or weights.
+    """
+
+    fleet: Fleet
+    load: np.ndarray
+    curves: Mapping[str, DemandCurve]
+    limits: Limits | None = None
+    penalties: Penalties = field(default_factory=Penalties)
+    hours: float = 1 / 12
+    regulation_share: float = 1.0
+    reference: str | np.ndarray = "load"
+
+
+def sced(interval: Interval, kinks: bool = True) -> Cleared:
+    """Clears one interval. kinks: work out between which numbers each price lies.
+
+    Raises `Refusal`: `data-shape` for load that is not one number per bus, `infeasible` where ramps or storage limits contradict each other.
+    """
+    load = check_load(interval.load, interval.fleet)
+    check_terms(interval.hours, interval.regulation_share, interval.curves)
+    to = Assembly()
+    spots = lay_interval(
+        to, (), interval.fleet, float(load.sum()), interval.curves, interval.penalties, interval.hours, interval.regulation_share, Before()
+    )
+    weights = reference_weights(interval.reference, load, interval.fleet.buses)
+    found = clear(to, [spots], interval.limits, load[None], weights[None])
+    ends = price_intervals(found, [spots], kinks)[0]
+    return read(found, 0, spots, interval.fleet, load, weights, interval.limits, interval.curves, interval.penalties, ends)
+
+
+def check_load(load: np.ndarray, fleet: Fleet) -> np.ndarray:
+    """Load as (B,) floats, or a refusal."""
+    found = np.asarray(load, float)
+    if found.shape != (len(fleet.buses),):
+        raise refuse("data-shape", f"load has the shape {found.shape}; there are {len(fleet.buses):,} buses", help="give MW for every bus")
+    wrong = np.flatnonzero(~np.isfinite(found))
+    if len(wrong):
+        raise refuse("data-gap", f"the load of bus `{fleet.buses[wrong[0]]}` is {found[wrong[0]]:g}", help="give MW for every bus")
+    return found
+
+
+def check_terms(hours: float, share: float, curves: Mapping[str, DemandCurve]) -> None:
+    """Refuses lengths, shares and products that mean nothing."""
+    if not (np.isfinite(hours) and hours > 0):
+        raise refuse("bad-option", f"an interval of {hours:g} hours", help="its length is above 0")
+    if not 0 <= share <= 1:
+        raise refuse("bad-option", f"a regulation share of {share:g}", help="it lies between 0 and 1")
+    for product in curves:
+        if product not in PRODUCTS:
+            raise refuse("bad-option", f"there is no product `{product}`", help="the products are " + ", ".join(PRODUCTS))
+
+
+def price_intervals(found: Optimum, spots: Sequence[Spots], wanted: bool) -> list[dict[str, tuple[float, float]]]:
+    """For each interval the least and the greatest lambda and price of each product, uncapped; the printed ones twice unless wanted."""
+    rows = [r for s in spots for r in (s.balance, *s.service.values())]
+    low = high = found.solution.y[rows]
+    if wanted:
+        from opengames.solvers.clearing.kinks import intervals
+
+        ends = intervals(found.program, found.solution, rows)
+        low, high = ends.least, ends.most
+    pairs = iter(zip(low.tolist(), high.tolist(), strict=True))
+    return [{name: tuple(end / s.hours + 0.0 for end in next(pairs)) for name in ("lambda", *s.service)} for s in spots]  # type: ignore[misc]
+
+
+def read(
+    found: Optimum, t: int, s: Spots, fleet: Fleet, load: np.ndarray, weights: np.ndarray, limits: Limits | None,
+    curves: Mapping[str, DemandCurve], penalties: Penalties, ends: Mapping[str, tuple[float, float]],
+) -> Cleared:  # fmt: skip
+    """Interval `t` of an optimum in the market's words. ends: of its prices."""
+    x, y = found.solution.x, found.solution.y
+    energy = float(y[s.balance]) / s.hours
+    uncapped = {k: float(y[s.service[k]]) / s.hours + 0.0 if k in s.service else unsold(curves.get(k)) for k in PRODUCTS}
+    mine = found.limits[:, 0] == t
+    which = found.limits[mine, 1]
+    shadow = np.maximum(-y[found.rows[mine]] / s.hours, 0.0)
+    factors = found.factors[mine]
+    capped = min(energy, penalties.voll)
+    both = np.minimum(x[s.outward], x[s.inward])
+    names = fleet.names
+    burning = {names[fleet.esr[e]]: float(b) for e, b in zip(s.lossy, both, strict=True) if b > _BOTH}
+    notes = [f"`{n}` charges and discharges {b:,.2f} MW at once: the price pays for losses" for n, b in burning.items()]
+    short = [k for k in PRODUCTS if k not in s.service and uncapped[k]]
+    notes += [f"nobody offers {k}: its price is the top of its demand curve" for k in short]
+    for name, (lo, hi) in ends.items():
+        printed = energy if name == "lambda" else uncapped[name]
+        if hi - lo > 1e-6 * (1 + abs(hi)):
+            at = "the upper end" if abs(printed - hi) <= 1e-6 * (1 + abs(hi)) else "a price within, that goes with the others"
+            notes.append(f"{name} is not unique: every price in [{lo:,.2f}, {hi:,.2f}] belongs to this optimum; {printed:,.2f} is {at}")
+    return Cleared(
+        fleet=fleet, hours=s.hours, load=load, reference=weights, output=x[s.p], award=x[s.award],
+        bought={k: float(x[s.curve[k]].sum()) if k in s.curve else 0.0 for k in PRODUCTS},
+        system_lambda=capped, uncapped_lambda=energy,
+        mcpc={k: min(v, penalties.voll) for k, v in uncapped.items()}, uncapped_mcpc=uncapped, intervals=ends,
+        lmp=capped - factors.T @ shadow, limits=tuple(limits.names[c] for c in which) if limits is not None else (),
+        factors=factors, shadow_price=shadow, flow=found.flows[t, which] if len(which) else np.zeros(0),
+        violated=x[found.violations[mine]], unserved=float(x[s.under].sum()), surplus=float(x[s.over].sum()),
+        stored=x[s.stored] if len(s.stored) else fleet.stored, burning=burning, objective=found.solution.objective,
+        residuals=found.solution.residuals, notes=tuple(notes),
+    )  # fmt: skip
+
+
+def unsold(curve: DemandCurve | None) -> float:
+    """The price of a product that nobody offers: the top of its demand curve, 0 where it is not bought either."""
+    return float(curve.price[0]) if curve is not None and len(curve.price) else 0.0
+
+
+__all__ = ["Interval", "check_load", "check_terms", "price_intervals", "read", "sced", "unsold"]

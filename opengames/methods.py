@@ -63,11 +63,9 @@ class MethodWord:
 
 _NODES = Option("nodes", "count", 500_000, "situations of the play that may be kept apart", 1)
 _SEED = Option("seed", "count", 0, "of the random numbers")
-_FILTERS = "recognition is missing: no filter runs a channel backward yet"
-_CLEARING = "clearing is missing: decisions with real moves have no solver yet"
+_LAG = Option("lag", "count", 0, "rounds of later evidence that each entry waits for")
 _LEARNING = "learning is missing: ask `by dynamic_programming` for one decider"
 _NO_REGRET = "no-regret learning is missing: ask for `equilibria` of a small game"
-_CLEARS = frozenset({"feasible", "best_response"})
 _LEARNS = frozenset({"best_response"})
 _PLAYS_ON = frozenset({"equilibria"})
 _INVERTS = frozenset({RECOGNITION})
@@ -139,12 +137,21 @@ METHODS: dict[str, MethodWord] = {
             ),
             beside=WIRES - {PLAYS},
         ),
-        MethodWord("enkf", "ensemble Kalman filter", _INVERTS, missing=_FILTERS),
-        MethodWord("particle", "particle filter", _INVERTS, missing=_FILTERS),
-        MethodWord("kalman", "Kalman filter", _INVERTS, missing=_FILTERS),
-        MethodWord("sced", "clearing by linear programming", _CLEARS, missing=_CLEARING),
-        MethodWord("lp", "linear programming", _CLEARS, missing=_CLEARING),
-        MethodWord("qp", "quadratic programming", _CLEARS, missing=_CLEARING),
+        MethodWord(
+            "enkf", "ensemble Kalman filter: members moved by the channel, pulled to the evidence by regression", _INVERTS,
+            (
+                Option("members", "count", 64, "of the ensemble", 2),
+                Option("inflation", "amount", 1, "factor on the members' distances from their mean, before the evidence"),
+                _LAG,
+            ),
+        ),
+        MethodWord(
+            "particle", "bootstrap particle filter: particles moved by the channel, weighed by the evidence", _INVERTS,
+            (Option("particles", "count", 1_000, "moved and weighed", 1), _LAG),
+        ),
+        MethodWord("kalman", "Kalman filter, for linear channels with normal noise", _INVERTS, (_LAG,)),
+        MethodWord("lp", "clearings by linear programming, in floating point", WIRES),
+        MethodWord("qp", "clearings by linear or quadratic programming, in floating point", WIRES),
         MethodWord("actor_critic", "reinforcement learning", _LEARNS, missing=_LEARNING),
         MethodWord("ppo", "reinforcement learning", _LEARNS, missing=_LEARNING),
         MethodWord("exp3", "no-regret learning", _PLAYS_ON, missing=_NO_REGRET),

@@ -1,0 +1,178 @@
+r"""The stochastic ensemble Kalman filter.
+
+Members are moved by the channel itself. When evidence $y$ comes in, each moves by the regression of the state on the
+predicted evidence over the ensemble, towards evidence perturbed by noise of its own:
+$$x_i \leftarrow x_i + C_{xh} (C_{hh} + R)^{-1} (y - y_i), \qquad y_i \sim p(\cdot \mid x_i).$$
+Where evidence is drawn from a normal distribution, $h_i$ is its mean and $R$ its mean variance; elsewhere $h_i = y_i$ and
+$R = 0$, and the ensemble estimates both. Numbers that the channel keeps within bounds are put back into them.
+Exact for linear channels with normal noise and infinitely many members. Deviations from the ensemble's mean are
+multiplied by `inflation` before the evidence comes in, against an ensemble that is too sure of itself.
+
+Source: Burgers, van Leeuwen, Evensen, Analysis scheme in the ensemble Kalman filter (1998), section 3;
+Evensen, The ensemble Kalman smoother (2000), for the lag.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from opengames.diagnostics import Refusal
+from opengames.diagram import Diagram, Port
+from opengames.sampled.backend import jax, jnp
+from opengames.solvers.recognition import dense
+from opengames.solvers.recognition.densities import DEVIATION, MEAN, described, named
+from opengames.solvers.recognition.members import Cloud, Leaves, empty, shifted
+from opengames.solvers.recognition.shape import StateSpace, depends, unsuited
+from opengames.spaces import Bool, Enum, Space
+
+
+def opened(space: StateSpace) -> tuple[Diagram, dict[str, tuple[str, str]]]:
+    """The body of the loop with the mean and deviation of normal evidence put out, and what these wires are called.
+
+    Raises `Refusal` (`unsuited-filter`) for a state or evidence that is no number.
+    """
+    loop = space.loop
+    for name, wire, each in _regressed(space):
+        for leaf in dense.leaves_of(each):
+            if not leaf.is_real and wire in space.latent | {p.name for p in space.kept}:
+                raise unsuited(
+                    f"`{name}{leaf.path}` is {_kind(leaf.space)}, and an ensemble Kalman filter moves real numbers", space.at,
+                    help="recognise `by particle`, or `by exact` where everything is finite",
+                )  # fmt: skip
+    for each in space.seen:
+        for leaf in dense.leaves_of(each.space):
+            if isinstance(leaf.space, Enum | Bool):
+                raise unsuited(
+                    f"the evidence `{each.name}{leaf.path}` is {_kind(leaf.space)}, and an ensemble Kalman filter regresses on numbers",
+                    space.at, help="recognise `by particle`, or `by exact` where everything is finite",
+                )  # fmt: skip
+    body, known = loop.body, {}
+    moved = [w for _, w, _ in _regressed(space)]
+    if any(depends(body, w, frozenset(s.wire for s in space.seen)) for w in moved):
+        return body, {}  # noise of the evidence is in the state too: both are regressed on what was drawn
+    for each in space.seen:
+        try:
+            body = described(body, each.wire)
+        except Refusal:
+            continue
+        known[each.wire] = (named(each.wire, MEAN), named(each.wire, DEVIATION))
+    return body, known
+
+
+def _regressed(space: StateSpace) -> list[tuple[str, str, Space]]:
+    """(name, wire of the body, space) of what the evidence moves."""
+    carried = [(c.name, c.next, c.space) for c in space.loop.carry]
+    kept = [(p.name, p.name, p.space) for p in space.kept]
+    return [*carried, *kept, *((s.name, s.wire, s.space) for s in space.sought if s.every)]
+
+
+def _kind(space: Space) -> str:
+    from opengames.show import show_space
+
+    return "a truth value" if isinstance(space, Bool) else f"of {show_space(space)}"
+
+
+def filtered(
+    cloud: Cloud, known: dict[str, tuple[str, str]], inflation: float, lag: int, seed: Any, run: Any, inputs: Leaves,
+    evidence: Leaves, params: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """One run of the filter. evidence: by wire of the body, rounds first. See `recognise.Found` for what comes out."""
+    space = cloud.space
+    before, pairs = cloud.keys(seed, run)
+    state, same, up = cloud.start(before, inputs, params)
+    fixed = [c.name for c in space.loop.carry if c.next not in space.latent]
+    shapes: dict[str, Port] = {s.wire: Port(s.wire, s.space) for s in space.sought if s.every}
+    sought = list(shapes)
+
+    def step(carry: Any, position: Any) -> tuple[Any, Any]:
+        state, buffer = carry
+        moved = cloud.move(pairs, state, same, {}, params, position)
+        found = moved.results
+        y = dense.stacked([a for s in space.seen for a in cloud.seen_at(evidence, position)[s.wire]])
+        drawn = _columns([a for s in space.seen for a in found[s.wire]])
+        middle, noise = drawn, jnp.zeros_like(drawn)
+        if known:
+            middle = _columns([a for s in space.seen for a in (found[known[s.wire][0]] if s.wire in known else found[s.wire])])
+            noise = _columns(
+                [a for s in space.seen for a in (found[known[s.wire][1]] if s.wire in known else [0.0 * b for b in found[s.wire]])]
+            )
+        after = cloud.carried(state, found)
+        buffer = shifted(buffer, [a for w in sought for a in found[w]])
+        limits = {c.name: moved.bounds[c.next] for c in space.loop.carry}
+        moving = {n: a for n, a in after.items() if n not in fixed}
+        moving, buffer, news = _analysed(moving, buffer, middle, drawn, noise, y, inflation)
+        for name, bounds in limits.items():
+            if name in moving:
+                moving[name] = _inside(moving[name], bounds)
+        state = {**after, **moving}
+        bounds = [b for w in sought for b in moved.bounds[w]]
+        latent = [w in space.latent for w in sought for _ in moved.bounds[w]]
+        plain = [a for w in sought for a in found[w]]
+        buffer = [
+            jnp.clip(b, lo, hi) if random else b.at[0].set(a)
+            for b, (lo, hi), a, random in zip(buffer, bounds, plain, latent, strict=True)
+        ]
+        left = [b[-1] for b in buffer]
+        return (state, buffer), (left, news, moved.up)
+
+    blank = jax.eval_shape(lambda: cloud.move(pairs, state, same, {}, params, jnp.int32(0)).results)
+    buffer = empty(lag, [a for w in sought for a in blank[w]])
+    (state, buffer), (left, news, ups) = jax.lax.scan(step, (state, buffer), cloud.order())
+    return {"left": left, "buffer": buffer, "state": state, "news": news, "up": (up, ups)}
+
+
+def _columns(arrays: list[Any]) -> Any:
+    """Members by numbers: `[members, n]`."""
+    return jnp.concatenate([jnp.reshape(a.astype(jnp.float64), (a.shape[0], -1)) for a in arrays], 1)
+
+
+def _inside(arrays: list[Any], bounds: list[tuple[float, float]]) -> list[Any]:
+    return [jnp.clip(a, lo, hi) for a, (lo, hi) in zip(arrays, bounds, strict=True)]
+
+
+def _analysed(
+    state: Leaves, buffer: list[Any], middle: Any, drawn: Any, noise: Any, y: Any, inflation: float
+) -> tuple[Leaves, list[Any], dict[str, Any]]:
+    """State and buffer after the evidence `y`, and how the evidence compared with what was predicted.
+
+    middle, drawn, noise: `[members, evidence]`, the predicted mean, the draw and the deviation of its noise.
+    """
+    n, d = middle.shape
+    mean = middle.mean(0)
+    off = (middle - mean) * inflation
+    drawn = drawn + (off - (middle - mean))
+    spread = off.T @ off / (n - 1) + jnp.diag((noise**2).mean(0))
+    gap = y - mean
+    pulls, surprise, log_size = _solved(spread, jnp.concatenate([gap[None], y - drawn]), d)
+
+    def moved(a: Any) -> Any:
+        """Regressed on the evidence: `[..., members, *shape]` with the members on axis 0 of the leaf."""
+        flat = jnp.reshape(a, (n, -1))
+        centre = flat.mean(0)
+        own = (flat - centre) * inflation
+        slope = off.T @ own / (n - 1)
+        return jnp.reshape(centre + own + pulls @ slope, a.shape)
+
+    state = {k: [moved(a) for a in arrays] for k, arrays in state.items()}
+    buffer = [b if jnp.issubdtype(b.dtype, jnp.bool_) or jnp.issubdtype(b.dtype, jnp.integer) else jax.vmap(moved)(b) for b in buffer]
+    log = -(surprise + log_size + d * np.log(2 * np.pi)) / 2
+    return state, buffer, {"surprise": surprise, "gap": gap, "spread": spread, "log": log}
+
+
+def _solved(spread: Any, gaps: Any, d: int) -> tuple[Any, Any, Any]:
+    """$(y - y_i) S^{-1}$ by member, and of the mean its squared length and $\\log |S|$. gaps: the mean's first.
+
+    Evidence about which the members agree exactly and without noise moves nothing.
+    """
+    if d == 1:
+        s = spread[0, 0]
+        safe = jnp.where(s > 0, s, 1.0)
+        pulls = jnp.where(s > 0, gaps / safe, 0.0)
+        return pulls[1:], (pulls[0] * gaps[0]).sum(), jnp.log(safe)
+    scale = jnp.maximum(jnp.trace(spread) / d, 1e-300)
+    root = jnp.linalg.cholesky(spread + 1e-13 * scale * jnp.eye(d))
+    half = jax.scipy.linalg.solve_triangular(root, gaps.T, lower=True)
+    pulls = jax.scipy.linalg.solve_triangular(root.T, half, lower=False).T
+    return pulls[1:], (half[:, 0] ** 2).sum(), 2 * jnp.log(jnp.diag(root)).sum()

@@ -18,7 +18,7 @@ of a regulation award that must be kept in the ramp.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +41,7 @@ class Spots:
     """Where an interval's columns and rows are.
 
     p: (R,), step: (J,), award: (A,), curve: by product, under, over, stored: (S,), outward, inward: (S',) of storage with
-    losses, lossy: their positions among storage. balance: a row. service: by product. injecting: columns that inject into the
+    losses, lossy: their positions among storage. balance: a row; energy: rows (S,); service: by product. injecting: columns that inject into the
     grid, and injection (B, k): how much of each goes to which bus.
     """
 
@@ -56,6 +56,7 @@ class Spots:
     outward: np.ndarray
     inward: np.ndarray
     lossy: np.ndarray
+    energy: np.ndarray
     balance: int
     service: dict[str, int]
     injecting: np.ndarray
@@ -72,10 +73,11 @@ class Before:
 
 def lay_interval(
     to: Assembly, at: tuple[Any, ...], fleet: Fleet, load: float, curves: Mapping[str, DemandCurve], penalties: Penalties,
-    hours: float, regulation_share: float, before: Before, storage: bool = True, ramps: bool = True,
+    hours: float, regulation_share: float, before: Before, storage: bool = True, ramps: bool = True, sold: Collection[str] = (),
 ) -> Spots:  # fmt: skip
     """Adds an interval. at: put before every label, `()` for a single one. load: MW in all. storage: whether state of charge
-    counts (the day-ahead market looks away). ramps: whether output follows from the interval before."""
+    counts (the day-ahead market looks away). ramps: whether output follows from the interval before. sold: products that somebody
+    without a resource sells."""
     names = fleet.names
     label = [(*at, n) for n in names]
     # output needs no bounds of its own: the steps of an offer go from the low limit to the high one
@@ -97,19 +99,20 @@ def lay_interval(
     to.add(balance[0], under)
     to.add(balance[0], over, -1.0)
 
-    curve, service = _services(to, at, fleet, curves, hours, award)
+    curve, service = _services(to, at, fleet, curves, hours, award, sold)
     _capability(to, label, fleet, p, award)
     if ramps:
         _ramps(to, label, fleet, p, award, hours, regulation_share, before.p)
-    stored = outward = inward = lossy = np.zeros(0, int)
+    stored = outward = inward = lossy = energy = np.zeros(0, int)
     if storage and len(fleet.esr):
-        stored, outward, inward, lossy = _storage(to, label, fleet, p, award, hours, before.stored)
+        stored, outward, inward, lossy, energy = _storage(to, label, fleet, p, award, hours, before.stored)
     bus = sparse.csr_array((np.ones(len(fleet)), (fleet.bus, np.arange(len(fleet)))), shape=(len(fleet.buses), len(fleet)))
-    return Spots(hours, p, step, award, curve, under, over, stored, outward, inward, lossy, int(balance[0]), service, p, bus)
+    return Spots(hours, p, step, award, curve, under, over, stored, outward, inward, lossy, energy, int(balance[0]), service, p, bus)
 
 
 def _services(
-    to: Assembly, at: tuple[Any, ...], fleet: Fleet, curves: Mapping[str, DemandCurve], hours: float, award: np.ndarray
+    to: Assembly, at: tuple[Any, ...], fleet: Fleet, curves: Mapping[str, DemandCurve], hours: float, award: np.ndarray,
+    sold: Collection[str],
 ) -> tuple[dict[str, np.ndarray], dict[str, int]]:
     product = _PRODUCT[fleet.award_kind]
     supplied = np.bincount(product, fleet.award_mw, len(PRODUCTS)) > 0
@@ -117,7 +120,7 @@ def _services(
     rows, columns = {}, {}
     for i in some:
         k, curve = PRODUCTS[i], curves[PRODUCTS[i]].merged()
-        if not supplied[i]:
+        if not supplied[i] and k not in sold:
             # nobody sells: a price between the top of the curve and infinity belongs to that, so no row says it
             continue
         rows[k] = int(to.rows(f"service_{k}", [at], 0.0, np.inf)[0])
@@ -156,7 +159,7 @@ def _ramps(
 def _storage(
     to: Assembly, label: list[tuple[Any, ...]], fleet: Fleet, p: np.ndarray, award: np.ndarray, hours: float,
     earlier: np.ndarray | None,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
     esr = fleet.esr
     mine = [label[r] for r in esr]
     stored = to.columns("stored", mine, fleet.least, fleet.most, unit="MWh")
@@ -191,7 +194,7 @@ def _storage(
         rows = to.rows(name, [mine[s] for s in which], lower, upper, unit="MWh")
         to.add(rows, stored[which])
         to.add(rows[np.searchsorted(which, owner[pick])], award[ours[pick]], factor[pick])
-    return stored, outward, inward, lossy
+    return stored, outward, inward, lossy, energy
 
 
 __all__ = ["Before", "Spots", "lay_interval"]

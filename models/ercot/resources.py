@@ -7,7 +7,7 @@ qualified, and by what the ramp allows in the response time of its kind.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -118,6 +118,10 @@ class Fleet:
 
     def __len__(self) -> int:
         return len(self.resources)
+
+    def after(self, output: np.ndarray, stored: np.ndarray) -> Fleet:
+        """The fleet at the start of the next interval: output (R,) MW, stored (S,) MWh, which rounding may not take out of its limits."""
+        return replace(self, before=output, stored=np.clip(stored, self.least, self.most))
 
 
 def fleet(resources: Sequence[Resource], buses: Sequence[str]) -> Fleet:

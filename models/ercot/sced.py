@@ -57,6 +57,7 @@ def sced(interval: Interval, kinks: bool = True) -> Cleared:
     """
     load = check_load(interval.load, interval.fleet)
     check_terms(interval.hours, interval.regulation_share, interval.curves)
+    check_reach(interval.fleet, interval.hours)
     to = Assembly()
     spots = lay_interval(
         to, (), interval.fleet, float(load.sum()), interval.curves, interval.penalties, interval.hours, interval.regulation_share, Before()
@@ -87,6 +88,16 @@ def check_terms(hours: float, share: float, curves: Mapping[str, DemandCurve]) -
     for product in curves:
         if product not in PRODUCTS:
             raise refuse("bad-option", f"there is no product `{product}`", help="the products are " + ", ".join(PRODUCTS))
+
+
+def check_reach(fleet: Fleet, hours: float) -> None:
+    """Refuses (`bad-resource`) what cannot come between its limits within the interval, however it ramps."""
+    on = fleet.high > fleet.low
+    up, down = fleet.before + 60 * hours * fleet.ramp_up, fleet.before - 60 * hours * fleet.ramp_down
+    for r in np.flatnonzero(on & ((up < fleet.low) | (down > fleet.high)))[:1]:
+        reach = f"from {down[r]:g} to {up[r]:g} MW"
+        raise refuse("bad-resource", f"the resource `{fleet.names[r]}` is at {fleet.before[r]:g} MW and reaches {reach} in the interval, "
+                     f"outside its limits of {fleet.low[r]:g} to {fleet.high[r]:g} MW", help="mend its telemetry, or its ramps")  # fmt: skip
 
 
 def price_intervals(found: Optimum, spots: Sequence[Spots], wanted: bool) -> list[dict[str, tuple[float, float]]]:
@@ -144,4 +155,4 @@ def unsold(curve: DemandCurve | None) -> float:
     return float(curve.price[0]) if curve is not None and len(curve.price) else 0.0
 
 
-__all__ = ["Interval", "check_load", "check_terms", "price_intervals", "read", "sced", "unsold"]
+__all__ = ["Interval", "check_load", "check_reach", "check_terms", "price_intervals", "read", "sced", "unsold"]

@@ -69,6 +69,19 @@ def pieces(mw: np.ndarray, price: np.ndarray, fixed: float, least: float, most: 
     return Curve(ends, own, fixed=at_least)
 
 
+def hull(mw: np.ndarray, cost: np.ndarray, least: float, most: float) -> tuple[Curve, bool]:
+    """The curve through points, or through the lowest of them that bend up, and whether some were left out."""
+    kept = [0]
+    for k in range(1, len(mw)):
+        while len(kept) > 1 and (cost[kept[-1]] - cost[kept[-2]]) * (mw[k] - mw[kept[-1]]) > (
+            (cost[k] - cost[kept[-1]]) * (mw[kept[-1]] - mw[kept[-2]])
+        ) * (1 + 1e-12) + 1e-9:
+            kept.pop()
+        kept.append(k)
+    p, f = np.asarray(mw, float)[kept], np.asarray(cost, float)[kept]
+    return pieces(p, np.diff(f) / np.diff(p), float(f[0]), least, most, ""), len(kept) < len(mw)
+
+
 def falling(unit: str, how: str, where: str = "") -> Refusal:
     """The refusal of a cost that bends down."""
     return refuse(
@@ -106,4 +119,4 @@ def _in(where: str) -> tuple[str, ...]:
     return (f"in {where}",) if where else ()
 
 
-__all__ = ["cost_at", "falling", "in_pieces", "pieces", "points", "polynomial"]
+__all__ = ["cost_at", "falling", "hull", "in_pieces", "pieces", "points", "polynomial"]

@@ -28,6 +28,14 @@ _COLUMNS = {
     "gencost": ("MODEL", "STARTUP", "SHUTDOWN", "NCOST"),
     "dcline": ("F_BUS", "T_BUS", "BR_STATUS", "PF", "PT"),
 }  # fmt: skip
+#: Columns that have to be numbers: what a direct-current clearing reads.
+_READ = {
+    "bus": {"BUS_I", "BUS_TYPE", "PD", "GS"},
+    "gen": {"GEN_BUS", "GEN_STATUS", "PMAX", "PMIN"},
+    "branch": {"F_BUS", "T_BUS", "BR_X", "RATE_A", "TAP", "SHIFT", "BR_STATUS"},
+    "gencost": {"MODEL", "NCOST"},
+    "dcline": {"F_BUS", "T_BUS", "BR_STATUS", "PF", "PT"},
+}
 _RAMP_AGC, _RAMP_10 = 16, 17
 _ANGMIN, _ANGMAX = 11, 12
 _ISOLATED = 4
@@ -180,7 +188,7 @@ def _checked(table: str, rows: Sequence[Sequence[Any]], lines: tuple[int, ...], 
     names, widest = _COLUMNS[table], max(map(len, rows))
     if len(names) <= min(map(len, rows)) == widest and not any(isinstance(cell, str) for row in rows for cell in row):
         whole = _Table(table, np.asarray(rows, float), lines, file)
-        if not np.isnan(whole.cells[:, : len(names)]).any():
+        if not np.isnan(whole.cells[:, [k for k, n in enumerate(names) if n in _READ[table]]]).any():
             return whole
     cells = np.zeros((len(rows), widest))
     made = _Table(table, cells, lines, file)
@@ -192,7 +200,7 @@ def _checked(table: str, rows: Sequence[Sequence[Any]], lines: tuple[int, ...], 
                 notes=(f"in {made.where(i)}", f"expected {max(len(names), widest if table != 'gencost' else 0)}, the first of them {', '.join(names)}"),
             )  # fmt: skip
         for k, cell in enumerate(row):
-            if not _number(cell) or (np.isnan(cell) and k < len(names)):
+            if not _number(cell) or (np.isnan(cell) and k < len(names) and names[k] in _READ[table]):
                 column = names[k] if k < len(names) else f"number {k + 1}"
                 raise refuse(
                     "data-bad-cell", f"`{cell}` in column {column} of `{table}` is not a number", notes=(f"in {made.where(i)}",)

@@ -146,7 +146,7 @@ class Separable:
 
     def _newton(self, x: np.ndarray, y: np.ndarray) -> Solution:
         """From a point near the optimum to it: what binds is guessed, solved for, and corrected by the solution."""
-        here, matrix, m = self.program, self.program.matrix, self.program.matrix.shape[0]
+        here, matrix = self.program, self.program.matrix
         x, y = np.clip(x, here.lower, here.upper), y.copy()
         equal = here.row_lower == here.row_upper
         for _ in range(_STEPS):

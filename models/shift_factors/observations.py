@@ -24,7 +24,7 @@ GRIDS = (1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001, 0.000001)
 @dataclass(frozen=True)
 class Observed:
     """times: (T,), increasing. prices: LMP (T, B) in $/MWh. energy: lambda (T,) in $/MWh. shadow: (T, C) in $/MW.
-    price_grid, shadow_grid: what the two were rounded to in $, 0 where no grid shows."""
+    price_grid, energy_grid, shadow_grid: what they were rounded to in $, 0 where no grid shows."""
 
     times: np.ndarray
     buses: tuple[str, ...]
@@ -33,6 +33,7 @@ class Observed:
     energy: np.ndarray
     shadow: np.ndarray
     price_grid: float
+    energy_grid: float
     shadow_grid: float
 
     def __len__(self) -> int:
@@ -52,7 +53,7 @@ class Observed:
         """Some of the intervals only; rows: a mask or positions in order. Constraints that no longer bind stay listed."""
         return Observed(
             self.times[rows], self.buses, self.constraints, self.prices[rows], self.energy[rows], self.shadow[rows],
-            self.price_grid, self.shadow_grid,
+            self.price_grid, self.energy_grid, self.shadow_grid,
         )  # fmt: skip
 
 
@@ -102,7 +103,7 @@ def observed(
             "data-shape", f"times must increase, and row {i + 1} ({when[i]}) does not come after row {i} ({when[i - 1]})",
             help="sort the rows by time; where an hour is repeated in autumn, use UTC",
         )  # fmt: skip
-    return Observed(when, bus, limits, p, lam, s, grid_of(p), grid_of(s[s != 0]))
+    return Observed(when, bus, limits, p, lam, s, grid_of(p), grid_of(lam), grid_of(s[s != 0]))
 
 
 def grid_of(values: np.ndarray) -> float:

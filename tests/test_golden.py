@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from ercot_refusals import ERCOT
 from market_refusals import MARKET
 
 from opengames.cli import main
@@ -73,6 +74,7 @@ IN_PYTHON = {
     "not-a-network": lambda: from_game(loads(SELL, "sell.game").program, "Sell"),
     "not-expressible": lambda: loads(SELL, "sell.game")["Days"].best_response("left").to_game("best"),
     "unknown-param-value": lambda: evaluate(Param("depth"), {}, {}, {}),
+    **ERCOT,
     **MARKET,
 }
 

@@ -1,0 +1,466 @@
+"""Terms read as affine functions of data and of what is decided, for many lanes at once.
+
+`Reader.read(term, scope, frame)` gives the value of a term in every lane of a frame. What only params decide is computed; what data
+decide is affine in data or becomes a datum of its own (an *atom*: a term that a reading evaluates before the decision); what is
+decided stays affine, quadratic where two decided numbers meet, or gets a number of its own where it is `max`, `min` or `abs`:
+a new column that is at least (or at most) each of the pieces, which is the same wherever the sense of the program pushes it back.
+Everything else is refused with `not-convex`, naming the place.
+
+Source: Boyd and Vandenberghe, Convex Optimization (2004), section 4.1.3 (epigraph form); Grant, Boyd and Ye, Disciplined convex
+programming (2006), for the signs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.program import Fun, ParamDecl
+from opengames.solvers.clearing import affine_values as av
+from opengames.solvers.clearing.affine_values import Affine
+from opengames.solvers.clearing.constants import ladder, of_const, of_space
+from opengames.solvers.clearing.folds import fold, tabulate
+from opengames.solvers.clearing.frames import (
+    Code, Frame, Num, Rec, Sym, Value, coded, inner, joined, lift, numbers, picked,
+)  # fmt: skip
+from opengames.solvers.clearing.scopes import DATA, DECIDED, KNOWN, Binding, Scope
+from opengames.solvers.clearing.unknowns import Unknowns
+from opengames.spaces import BOOL, REAL, Bool, Enum, Family, Record, Space, contains, index_size, points
+from opengames.spans import Span
+from opengames.terms import (
+    ONE, Apply, At, Check, Const, Fold, Get, If, Member, Pack, Param, Prim, Select, Tabulate, Term, Var, bound,
+    children, free, substitute,
+)  # fmt: skip
+
+COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")
+_LOGIC = ("and", "or", "implies", "not")
+
+
+def not_convex(why: str, at: Span | None, help: str = "", label: str = "") -> Refusal:
+    """Why a decision is no clearing, at the term to blame."""
+    return refuse("not-convex", why, span=at, label=label or "this makes the decision no clearing", help=help)
+
+
+class Reader:
+    """Reads the terms of one decision. dtype: `float` or `Fraction`."""
+
+    def __init__(
+        self, funs: Mapping[str, Fun], decls: Mapping[str, ParamDecl], params: Mapping[str, Any], dtype: Any
+    ) -> None:
+        self.funs, self.decls, self.params, self.dtype = funs, decls, params, dtype
+        self.kind: Any = float if dtype is float else object
+        self.root = Frame(1)
+        self.unknowns = Unknowns(self.kind)
+        self.lanes: dict[str, Code] = {}
+        self._params: dict[str, Value] = {}
+        self._keep: list[Any] = []
+
+    # ----------------------------------------------------------------- what a term depends on
+
+    def depends(self, term: Term, scope: Scope, hidden: frozenset[str] = frozenset()) -> int:
+        """The most that any wire in the term depends on."""
+        match term:
+            case Const() | Param():
+                return KNOWN
+            case Var(name=name):
+                return KNOWN if name in hidden else scope.find(name).depends
+        found = scope.seen.get(id(term))
+        if found is None:
+            inside = hidden | bound(term)
+            found = max((self.depends(t, scope, inside) for t in children(term)), default=KNOWN)
+            scope.seen[id(term)] = found
+            self._keep.append(term)
+        return found
+
+    def data_term(self, term: Term, scope: Scope) -> Term:
+        """The term over wires known before the decision, and variables of lanes."""
+        return substitute(term, {name: scope.find(name).term for name in free(term)})
+
+    # ------------------------------------------------------------------------------- reading
+
+    def read(self, term: Term, scope: Scope, frame: Frame) -> Value:
+        """The value in every lane of `frame`; raises `Refusal` (`not-convex`)."""
+        match term:
+            case Const(value=value):
+                return of_const(value, self.root, self.kind)
+            case Var(name=name):
+                return scope.find(name).value
+            case Param(name=name):
+                return self._param(name, term.at)
+            case Prim():
+                return self._prim(term, scope, frame)
+            case Apply(fun=fun, args=args):
+                return self.read(self.funs[fun].body, self.called(fun, args, scope, frame), frame)
+            case If():
+                return self._if(term, scope, frame)
+            case Select():
+                return self._select(term, scope, frame)
+            case Pack(items=items):
+                values = [self.read(t, scope, frame) for t in items]
+                if any(isinstance(v, Sym) for v in values) and self.depends(term, scope) < DECIDED:
+                    return self.opaque(term, scope, frame, None)
+                return self._record(values)
+            case Get(record=record, position=position):
+                of = self.read(record, scope, frame)
+                if isinstance(of, Sym):
+                    space = of.space.fields[position][1] if isinstance(of.space, Record) else None
+                    return Sym(Get(of.term, position), space, of.frame)
+                assert isinstance(of, Rec)
+                return of.items[position]
+            case At():
+                return self._at(term, scope, frame)
+            case Tabulate():
+                return tabulate(self, term, scope, frame)
+            case Fold():
+                return fold(self, term, scope, frame)
+            case Member(value=value, space=space):
+                return self._member(term, value, space, scope, frame)
+            case Check(value=value):
+                return self.read(value, scope, frame)
+        raise TypeError(f"not a value: {term!r}")
+
+    def number(self, value: Value, at: Span | None = None) -> Num:
+        """The value as numbers: truth values are 0 and 1, data become atoms."""
+        match value:
+            case Num():
+                return value
+            case Code(codes=codes, points=points, frame=frame, width=width):
+                if points and isinstance(points[0], str):
+                    raise not_convex("a label is no number", at)
+                table = numbers(points, self.kind)
+                return Num(av.constant(table[codes]), frame, width)
+            case Sym(term=term, space=space, frame=frame):
+                if isinstance(space, Bool):
+                    term = Prim("ind", (term,), at=at)
+                if isinstance(space, Family | Record | Enum):
+                    raise TypeError(f"{space!r} is no number")
+                return self.unknowns.atoms_in_lanes(term, frame, self.lanes, self.root)
+        raise TypeError("a record is no number")
+
+    def test(self, term: Term, scope: Scope, frame: Frame) -> np.ndarray:
+        """A condition that only params decide, in every lane."""
+        value = lift(self.read(term, scope, frame), frame)
+        if isinstance(value, Code):
+            return np.array([bool(p) for p in value.points])[value.codes]
+        raise not_convex("this condition must be known before the decision", term.at)
+
+    def opaque(self, term: Term, scope: Scope, frame: Frame, space: Space | None) -> Sym:
+        """A datum: the term itself, to be evaluated before the decision."""
+        return Sym(self.data_term(term, scope), space, frame)
+
+    def called(self, fun: str, args: tuple[Term, ...], scope: Scope, frame: Frame) -> Scope:
+        """The scope of a fun's body."""
+        declared = self.funs[fun]
+        names = {p.name: self.later(a, scope, frame, p.space) for p, a in zip(declared.inputs, args, strict=True)}
+        return Scope(names)
+
+    def later(self, term: Term, scope: Scope, frame: Frame, space: Space | None = None) -> Binding:
+        """A term, read when it is first used."""
+
+        def value() -> Value:
+            found = self.read(term, scope, frame)
+            if isinstance(found, Sym) and found.space is None and space is not None:
+                return Sym(found.term, space, found.frame, found.width)
+            return found
+
+        return Binding(
+            lambda: self.depends(term, scope), value, lambda: self.data_term(term, scope), lambda: (term, scope)
+        )
+
+    # ------------------------------------------------------------------------------- pieces
+
+    def _param(self, name: str, at: Span | None) -> Value:
+        if name not in self._params:
+            value = self.params.get(name)
+            if value is None:
+                head = f"param `{name}` has no value"
+                raise refuse("unknown-param-value", head, span=at, help=f"supply `{name}` with the run")
+            self._params[name] = of_space(value, self.decls[name].space, self.root, self.kind)
+        return self._params[name]
+
+    def _record(self, values: list[Value]) -> Rec:
+        frame = self.root
+        for v in values:
+            frame = inner(frame, v.frame)
+        return Rec(tuple(lift(v, frame) for v in values), frame)
+
+    def both(self, a: Value, b: Value, at: Span | None = None) -> tuple[Affine, Affine, Frame]:
+        """Two numbers in the inner one of their frames."""
+        x, y = self.number(a, at), self.number(b, at)
+        frame = inner(x.frame, y.frame)
+        x, y = lift(x, frame), lift(y, frame)  # type: ignore[assignment]
+        return x.form, y.form, frame
+
+    def _prim(self, term: Prim, scope: Scope, frame: Frame) -> Value:
+        op, args = term.op, term.args
+        if op in _LOGIC or op in COMPARISONS:
+            return self._truth(term, scope, frame)
+        if op == "ind":
+            return self.number(self.read(args[0], scope, frame), term.at)
+        values = [self.read(a, scope, frame) for a in args]
+        if op in ("+", "-", "*", "/"):
+            a, b, where = self.both(values[0], values[1], term.at)
+            match op:
+                case "+":
+                    return Num(av.plus(a, b), where)
+                case "-":
+                    return Num(av.minus(a, b), where)
+                case "*":
+                    return Num(self.unknowns.product(a, b, term.at), where)
+            return self._quotient(term, a, b, where, scope, frame)
+        if op == "neg":
+            x = self.number(values[0], term.at)
+            return Num(av.negative(x.form), x.frame)
+        if op == "^":
+            return self._power(term, values, scope, frame)
+        forms = [self.number(v, term.at) for v in values]
+        where = self.root
+        for f in forms:
+            where = inner(where, f.frame)
+        lifted = [lift(f, where).form for f in forms]  # type: ignore[union-attr]
+        if all(f.is_constant for f in lifted):
+            return Num(av.constant(ladder(op, [f.constant for f in lifted], self.dtype, term.at)), where)
+        if self.depends(term, scope) < DECIDED:
+            return self.opaque(term, scope, frame, REAL)
+        if op not in ("abs", "min", "max", "clamp"):
+            raise not_convex(f"`{op}` of what is decided", term.at, _LINEAR)
+        return Num(self.unknowns.pieces(op, lifted, term.at), where)
+
+    def _quotient(self, term: Prim, a: Affine, b: Affine, where: Frame, scope: Scope, frame: Frame) -> Value:
+        if b.is_constant:
+            return Num(av.scaled(a, ladder("/", [av.constant_of(1, b.items, self.kind), b.constant], self.dtype, term.at)), where)
+        if self.depends(term, scope) < DECIDED:
+            return self.opaque(term, scope, frame, REAL)
+        divisor = term.args[1]
+        if self.depends(divisor, scope) == DECIDED:
+            raise not_convex("a quotient by what is decided", divisor.at or term.at, "multiply both sides by the divisor")
+        share = self.number(self.opaque(Prim("/", (ONE, divisor), at=divisor.at), scope, frame, REAL))
+        share = lift(share, frame)  # type: ignore[assignment]
+        return Num(self.unknowns.product(lift(Num(a, where), frame).form, share.form, term.at), frame)  # type: ignore[union-attr]
+
+    def _power(self, term: Prim, values: list[Value], scope: Scope, frame: Frame) -> Value:
+        a, b, where = self.both(values[0], values[1], term.at)
+        if a.is_constant and b.is_constant:
+            return Num(av.constant(ladder("^", [a.constant, b.constant], self.dtype, term.at)), where)
+        if self.depends(term, scope) < DECIDED:
+            return self.opaque(term, scope, frame, REAL)
+        if b.is_constant and b.items and all(e == 2 for e in b.constant):
+            return Num(self.unknowns.product(a, a, term.at), where)
+        if b.is_constant and b.items and all(e == 1 for e in b.constant):
+            return Num(a, where)
+        raise not_convex("a power of what is decided, other than a square", term.at, _LINEAR)
+
+    def _truth(self, term: Prim, scope: Scope, frame: Frame) -> Value:
+        """Comparisons and logic."""
+        much = self.depends(term, scope)
+        if much == DATA:
+            return self.opaque(term, scope, frame, BOOL)
+        if much == DECIDED:
+            if term.op == "not":
+                x = self.number(self.read(term.args[0], scope, frame), term.at)
+                one = av.constant(av.constant_of(1, x.form.items, self.kind))
+                return Num(av.minus(one, x.form), x.frame)
+            raise not_convex(
+                "a condition on what is decided, inside another term", term.at,
+                "write it as a rule of its own, or split the decision",
+            )  # fmt: skip
+        if term.op in COMPARISONS:
+            return self._compared(term, [self.read(a, scope, frame) for a in term.args])
+        first = self.test(term.args[0], scope, frame)
+        if term.op == "not":
+            return _bools(~first, frame)
+        # the right side is read only where it matters, as it may not have a value elsewhere
+        open_ = ~first if term.op == "or" else first
+        result = first.copy() if term.op != "implies" else ~first
+        lanes = np.flatnonzero(open_)
+        if len(lanes):
+            sub = frame if len(lanes) == frame.lanes else Frame(len(lanes), frame, lanes)
+            result[lanes] = self.test(term.args[1], scope, sub)
+        return _bools(result, frame)
+
+    def _compared(self, term: Prim, values: list[Value]) -> Value:
+        a, b = values
+        frame = inner(a.frame, b.frame)
+        a, b = lift(a, frame), lift(b, frame)
+        if isinstance(a, Code) and isinstance(b, Code) and term.op in ("==", "!="):
+            same = a.codes == coded(b, a.points)
+            if a.width > 1:
+                same = same.reshape(-1, a.width).all(axis=1)
+            return _bools(same if term.op == "==" else ~same, frame)
+        if isinstance(a, Rec) and isinstance(b, Rec):
+            pairs = zip(a.items, b.items, strict=True)
+            each = [self._compared(Prim("==", term.args), [x, y]) for x, y in pairs]
+            same = np.logical_and.reduce([np.array([bool(p) for p in e.points])[e.codes] for e in each])  # type: ignore[union-attr]
+            return _bools(same if term.op == "==" else ~same, frame)
+        x, y = self.number(a, term.at).form.constant, self.number(b, term.at).form.constant
+        made = {"==": x == y, "!=": x != y, "<": x < y, "<=": x <= y, ">": x > y, ">=": x >= y}[term.op]
+        return _bools(np.asarray(made, bool), frame)
+
+    def _if(self, term: If, scope: Scope, frame: Frame) -> Value:
+        much = self.depends(term.test, scope)
+        if much == KNOWN:
+            holds = self.test(term.test, scope, frame)
+            parts = [(np.flatnonzero(holds), term.then), (np.flatnonzero(~holds), term.other)]
+            return self._split(term, parts, scope, frame)
+        if much == DATA:
+            if self.depends(term, scope) == DATA:
+                return self.opaque(term, scope, frame, self._kind_of(term, scope))
+            test = self.data_term(term.test, scope)
+            then = self.unknowns.guarded(self._lifted(term.then, scope, frame), test, True, frame, self.lanes, term.at)
+            other = self.unknowns.guarded(self._lifted(term.other, scope, frame), test, False, frame, self.lanes, term.at)
+            return Num(av.plus(then, other), frame)
+        test_value = self.read(term.test, scope, frame)  # refuses a comparison of what is decided
+        on = lift(self.number(test_value, term.at), frame).form  # type: ignore[union-attr]
+        then, other = self._lifted(term.then, scope, frame), self._lifted(term.other, scope, frame)
+        return Num(av.plus(other, self.unknowns.product(on, av.minus(then, other), term.at)), frame)
+
+    def _lifted(self, term: Term, scope: Scope, frame: Frame) -> Affine:
+        return lift(self.number(self.read(term, scope, frame), term.at), frame).form  # type: ignore[union-attr]
+
+    def _split(self, term: Term, parts: list[tuple[np.ndarray, Term]], scope: Scope, frame: Frame) -> Value:
+        """Each set of lanes by its own term."""
+        found: list[tuple[np.ndarray, Value]] = []
+        live = [(lanes, t) for lanes, t in parts if len(lanes)]
+        if len(live) == 1:
+            return self.read(live[0][1], scope, frame)
+        for lanes, each in live:
+            sub = Frame(len(lanes), frame, lanes)
+            found.append((lanes, lift(self.read(each, scope, sub), sub)))
+        numeric = any(isinstance(v, Num) for _, v in found)
+        found = [
+            (lanes, self.number(v, term.at) if isinstance(v, Sym) or (numeric and isinstance(v, Code)) else v)
+            for lanes, v in found
+        ]
+        if not found:
+            return Num(av.constant(av.zeros(0, self.kind)), frame)
+        whole = joined(found, frame)
+        if whole is not None:
+            return whole
+        if self.depends(term, scope) < DECIDED:
+            return self.opaque(term, scope, frame, None)
+        raise not_convex("these choices differ in kind", term.at)
+
+    def _kind_of(self, term: If, scope: Scope) -> Space | None:
+        for branch in (term.then, term.other):
+            if isinstance(branch, Prim):
+                return BOOL if branch.op in _LOGIC or branch.op in COMPARISONS else REAL
+            if isinstance(branch, If):
+                return self._kind_of(branch, scope)
+        return None
+
+    def _select(self, term: Select, scope: Scope, frame: Frame) -> Value:
+        if any(self.depends(k, scope) for k in term.keys):
+            if self.depends(term, scope) == DATA:
+                return self.opaque(term, scope, frame, None)
+            raise not_convex("which row of this table holds is not known beforehand", term.at)
+        place = self.position(term.keys, term.spaces, scope, frame, term.at)
+        used = np.unique(place)
+        if len(used) > 8 and all(isinstance(c, Const) for c in term.cells):
+            table = of_const(tuple(c.value for c in term.cells), self.root, self.kind, family=True)  # type: ignore[union-attr]
+            return picked(table, place, frame)
+        return self._split(term, [(np.flatnonzero(place == k), term.cells[k]) for k in used], scope, frame)
+
+    def position(
+        self, keys: tuple[Term, ...], spaces: tuple[Space, ...], scope: Scope, frame: Frame, at: Span | None
+    ) -> np.ndarray:
+        """Row-major position of known keys, in every lane. Refuses (`outside-domain`) a key that is none."""
+        total = np.zeros(frame.lanes, np.int64)
+        for key, space in zip(keys, spaces, strict=True):
+            every = tuple(points(space))
+            value = lift(self.read(key, scope, frame), frame)
+            if isinstance(value, Rec):
+                codes = self._record_codes(value, every)
+            elif isinstance(value, Code):
+                codes = coded(value, every)
+            else:
+                codes = _nearest(self.number(value, at).form.constant, numbers(every, self.kind))
+            if len(codes) and codes.min() < 0:
+                raise refuse("outside-domain", "an index is outside the set that it runs over", span=key.at or at)
+            total = total * len(every) + codes
+        return total
+
+    def _record_codes(self, value: Rec, every: tuple[Any, ...]) -> np.ndarray:
+        columns = []
+        for item in value.items:
+            if isinstance(item, Code):
+                columns.append([item.points[c] for c in item.codes])
+            else:
+                columns.append(list(self.number(item).form.constant))
+        places = {p: i for i, p in enumerate(every)}
+        return np.array([places.get(p, -1) for p in zip(*columns, strict=True)], np.int64)
+
+    def _at(self, term: At, scope: Scope, frame: Frame) -> Value:
+        of = self.read(term.family, scope, frame)
+        known = not any(self.depends(k, scope) for k in term.keys)
+        if isinstance(of, Sym):
+            if self.depends(term, scope) == DECIDED:
+                raise not_convex("which element is meant is decided", term.at)
+            space: Space | None = None
+            if isinstance(of.space, Family):
+                rest = of.space.index[len(term.keys) :]
+                space = Family(rest, of.space.item) if rest else of.space.item
+            keys = tuple(self.data_term(k, scope) for k in term.keys)
+            return Sym(At(of.term, keys, term.index, at=term.at), space, frame)
+        if not known:
+            if self.depends(term, scope) == DATA:
+                return self.opaque(term, scope, frame, None)
+            return self._one_of(term, of, scope, frame)
+        place = self.position(term.keys, term.index[: len(term.keys)], scope, frame, term.at)
+        return self._elements(of, place, frame, term)
+
+    def _elements(self, of: Value, place: np.ndarray, frame: Frame, term: At) -> Value:
+        rest = index_size(term.index[len(term.keys) :])
+        lanes = frame.within(of.frame)
+        items = lanes * of.width + place * rest
+        if rest > 1:
+            items = (items[:, None] + np.arange(rest)).ravel()
+        return picked(of, items, frame, rest)
+
+    def _one_of(self, term: At, of: Value, scope: Scope, frame: Frame) -> Value:
+        """The element of a decided family at keys that are data: the sum over elements, each times whether it is meant."""
+        if len(term.keys) > 1 or len(term.index) > 1 or self.depends(term.keys[0], scope) == DECIDED:
+            raise not_convex("which element is meant is not known before the decision", term.at)
+        every = tuple(points(term.index[0]))
+        total = av.constant(av.zeros(frame.lanes, self.kind))
+        for k, point in enumerate(every):
+            test = self.data_term(Prim("==", (term.keys[0], Const(point))), scope)
+            here = self.number(self._elements(of, np.full(frame.lanes, k), frame, term), term.at).form
+            total = av.plus(total, self.unknowns.guarded(here, test, True, frame, self.lanes, term.at))
+        return Num(total, frame)
+
+    def _member(self, term: Member, value: Term, space: Space, scope: Scope, frame: Frame) -> Value:
+        much = self.depends(value, scope)
+        if much == DATA:
+            return self.opaque(term, scope, frame, BOOL)
+        if much == DECIDED:
+            raise not_convex("a condition on what is decided, inside another term", term.at, "write it as a rule of its own")
+        found = lift(self.read(value, scope, frame), frame)
+        if isinstance(found, Code):
+            return _bools(np.array([contains(space, p) for p in found.points])[found.codes], frame)
+        items = self.number(found, term.at).form.constant
+        return _bools(np.array([contains(space, x) for x in items], bool), frame)
+
+
+_LINEAR = "a clearing is affine in what is decided, or concave and quadratic in what it earns"
+
+
+def _bools(values: np.ndarray, frame: Frame) -> Code:
+    return Code(values.astype(np.int64), (False, True), frame)
+
+
+def _nearest(values: np.ndarray, every: np.ndarray) -> np.ndarray:
+    """Positions in `every` of values that came out of arithmetic; -1 for none."""
+    order = np.argsort(every, kind="stable")
+    known = every[order].astype(float)
+    wanted = values.astype(float)
+    place = np.clip(np.searchsorted(known, wanted), 0, len(known) - 1)
+    before = np.clip(place - 1, 0, len(known) - 1)
+    place = np.where(np.abs(known[before] - wanted) < np.abs(known[place] - wanted), before, place)
+    near = np.abs(known[place] - wanted) <= 1e-7 * np.maximum(1.0, np.abs(known[place]))
+    return np.where(near, order[place], -1)
+
+
+__all__ = ["COMPARISONS", "Reader", "not_convex"]

@@ -1,0 +1,95 @@
+"""A recognised decision that is solved: moves and prices of many members, of one in rationals, and why there are none.
+
+The sign of a price: `dual(rule)` is what one more unit on the right-hand side of the rule is worth to the decider, `-y` of its row.
+Of a chain, or of `abs`, it is the sum over the comparisons that it is made of.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from opengames.clearings import SOLVED
+from opengames.diagram import Decide, Diagram
+from opengames.program import Program
+from opengames.solvers.clearing.assemble import moving
+from opengames.solvers.clearing.program import Moving
+from opengames.solvers.clearing.recognise import Recognised, recognise
+from opengames.terms import Term
+
+
+class Cleared:
+    """A `opengames.clearings.Clearing`. moving: its program, for engines and reports; read: how it was recognised."""
+
+    def __init__(self, program: Program, diagram: Diagram, box: Decide, params: Mapping[str, Any]) -> None:
+        self._made_of = (program, diagram, box, params)
+        self.box = box
+        self.read: Recognised = recognise(program, diagram, box, params)
+        self.moving: Moving = moving(self.read.pieces)
+        self.data: tuple[Term, ...] = self.read.pieces.data
+        self.moves: int = self.read.columns.moves
+        self.prices: int = self.read.prices
+        self._row, self._price = prices_of(self.read)
+
+    def solve(self, data: Any) -> tuple[Any, Any]:
+        """See `Clearing`."""
+        from opengames.solvers.clearing.batch import solve_many
+
+        data = np.asarray(data, float)
+        many = solve_many(self.moving, data)
+        found = np.full((len(data), self.moves + self.prices), np.nan)
+        good = many.status == SOLVED
+        found[good] = self.answers(many.x[good], many.y[good])
+        return found, many.status
+
+    def answers(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Moves and prices from columns (members, n) and duals of rows (members, m)."""
+        columns = self.read.columns
+        moves = columns.shift + columns.step * x[:, : self.moves]
+        two = self.read.pieces.two_sided[self._row]
+        mine = y[:, self._row]
+        prices = np.zeros((len(x), self.prices))
+        # a place may have several rows; unbuffered, so that all of them count
+        np.add.at(prices, (slice(None), self._price), np.where(two != 0, two * np.abs(mine), -mine))
+        return np.concatenate((moves, prices), axis=1)
+
+    def exactly(self, data: Sequence[Fraction]) -> tuple[Fraction, ...]:
+        """See `Clearing`."""
+        from opengames.solvers.clearing.exactly import exactly
+
+        return exactly(self, data)
+
+    def explain(self, data: Sequence[float]) -> Exception:
+        """See `Clearing`."""
+        from opengames.solvers.clearing.explain import explain
+
+        return explain(self, np.asarray(data, float))
+
+    @cached_property
+    def fractions(self) -> Recognised:
+        """The same program in rationals."""
+        return recognise(*self._made_of, number=Fraction)
+
+    @cached_property
+    def in_rows(self) -> Recognised:
+        """The program with every rule a row, for explanations by name."""
+        return recognise(*self._made_of, bounds=False)
+
+
+def prices_of(read: Recognised) -> tuple[np.ndarray, np.ndarray]:
+    """(rows, prices): each row of a rule whose dual is asked for, and the number that it adds to."""
+    rows, prices = [], []
+    for rule, start, _ in read.priced:
+        mine = np.flatnonzero(read.pieces.rule == rule)
+        rows.append(mine)
+        prices.append(start + read.pieces.place[mine])
+    if not rows:
+        return np.zeros(0, int), np.zeros(0, int)
+    return np.concatenate(rows), np.concatenate(prices)
+
+
+__all__ = ["Cleared", "prices_of"]

@@ -205,6 +205,11 @@ def _draws(box: Loop | Branch) -> bool:
     return any(isinstance(b, Draw) for body in inner for _, b in walk(body))
 
 
+def reached(diagram: Diagram) -> frozenset[str]:
+    """The wires of a flat diagram that depend on a draw in it."""
+    return _latent(diagram, frozenset())
+
+
 def depends(diagram: Diagram, wire: str, on: frozenset[str]) -> bool:
     """Whether a wire of a flat diagram depends on any of the wires `on`."""
     reached = set(on)

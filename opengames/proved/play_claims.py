@@ -2,8 +2,8 @@
 
 The play is symbolic (`plays`); a claim proved holds whatever is drawn and whatever legal moves are made. A counterexample is a
 whole play, and must pass when it is run again exactly (`replay`). Without a strategy every legal move is one that somebody may make. With
-one, a decision left over is a clearing; its best move, and the duals of its rules, are known by the rules only, and a play found
-with another is no counterexample.
+one, a decision left over is a clearing. Its best move, and the duals of its rules, are first known by the rules only, and a play
+found with another is no counterexample; where that does not decide the claim, the conditions that make a move best are added.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from opengames.proved import values as v
 from opengames.proved.decide import Case, Finding, Prover
 from opengames.proved.knowledge import names_in
 from opengames.proved.legal import legal
+from opengames.proved.optimality import NotLinear, optimality
 from opengames.proved.plays import Play, play
 from opengames.proved.replay import Impossible, replay
 from opengames.proved.shape import is_open, normal
@@ -30,6 +31,9 @@ from opengames.proved.values import Label, Num, Truth, Value
 from opengames.rounding import formulas, rounds
 from opengames.spaces import Space
 from opengames.terms import Const, Term, free, substitute
+
+#: What a verdict rests on where a clearing's move and prices are those of its optimality conditions.
+CLEARED = "clearings at their optimum, by the optimality conditions of linear programs"
 
 
 def decide_play(prover: Prover, diagram: Diagram, term: Term, planned: bool = False) -> Finding:
@@ -45,17 +49,33 @@ def decide_play(prover: Prover, diagram: Diagram, term: Term, planned: bool = Fa
 
 @dataclass
 class PlayCase(Case):
-    """`body` in every play of `diagram`. starts: whether the diagram starts where plays do, not somewhere on the way."""
+    """`body` in every play of `diagram`. starts: whether the diagram starts where plays do, not somewhere on the way.
+
+    best: whether clearings are known by their optimality conditions, and not by their rules only.
+    """
 
     diagram: Diagram = field(default_factory=lambda: Diagram(""))
     planned: bool = False
     starts: bool = True
+    best: bool = False
     made: Play = field(default_factory=lambda: Play({}, {}))
     chosen: dict[Any, Any] = field(default_factory=dict)
     translated: Translator | None = None
 
     def finding(self) -> Finding:
-        """Decide it."""
+        """Decide it: by the rules of clearings alone, and where that leaves it open, by what makes their moves best."""
+        clock = self.prover.clock
+        found = self._found()
+        cleared = self.made.duals or (self.planned and self.made.clearings)
+        if found.verdict != "unknown" or not cleared or self.best or clock.left < 0:
+            return found
+        try:
+            again = replace(self, best=True)._found()
+        except NotLinear as why:
+            return replace(found, reasons=(*found.reasons, f"the best move of a clearing is known by its rules only: {why}"))
+        return replace(again, contracts=(*again.contracts, CLEARED)) if again.verdict != "unknown" else again
+
+    def _found(self) -> Finding:
         try:
             found = self.at_once(quantifiers=False, clock=self.prover.clock)
         except NeedsQuantifiers:
@@ -80,6 +100,8 @@ class PlayCase(Case):
         tr = self.prover.translator()
         tr.quantifiers = quantifiers
         self.made = play(tr, self.diagram)
+        if self.best:
+            optimality(tr, self.made)
         self.translated = tr
         return tr, self.made.scope
 
@@ -91,12 +113,13 @@ class PlayCase(Case):
         """The draws and moves in a model, of which those are told that what went wrong was computed from."""
         self.chosen = {(c.place, c.wire): v.read(model, c.value, tr.labels) for c in self.made.choices}
         told = _behind(self.wrong, tr.facts)
-        relevant = [c for c in self.made.choices if not told.isdisjoint(_names_of(c.value))] or self.made.choices
+        given = ("input", "draw") if self.best else ()  # what a best move depends on is not in the claim
+        relevant = [c for c in self.made.choices if c.kind in given or not told.isdisjoint(_names_of(c.value))] or self.made.choices
         return [(c.name, self.chosen[c.place, c.wire], c.space) for c in relevant]
 
     def replayed(self, witness: Assignment) -> Finding:
         """The claim in the play found, run again exactly."""
-        if self.made.duals or (self.planned and self.made.clearings):
+        if not self.best and (self.made.duals or (self.planned and self.made.clearings)):
             return Finding("unknown", [], ("a clearing's best move was not worked out, only that it obeys the rules",))
         funs, params = self.prover.funs, self.prover.params
         try:

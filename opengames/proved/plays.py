@@ -75,6 +75,8 @@ class Reached:
 
     before: how many choices were made before it. facts: where in the translator's facts it was opened, and where its rules had
     been said. opened: the end of what is known of its moves by their spaces. count: of names given before. holds: its rules.
+    earned: what the decider earns, where the play knows it. prices: the duals asked for, by port. sides: what stands on the left
+    and on the right of a balance that has one.
     """
 
     box: Decide
@@ -87,6 +89,9 @@ class Reached:
     count: int
     rules: list[str] = field(default_factory=list)
     holds: list[Truth] = field(default_factory=list)
+    earned: Value = None
+    prices: list[tuple[Port, Value]] = field(default_factory=list)
+    sides: list[tuple[Value, Value] | None] = field(default_factory=list)
 
 
 @dataclass
@@ -154,6 +159,7 @@ class _Level:
         self.known: dict[str, Value] = dict(given)
         self.answers = {p.name: p for p in self.diagram.expects if p.name not in self.known}
         waiting: list[tuple[Decide, Reached]] = []
+        met: list[tuple[Decide, Reached]] = []
         for box in self.diagram.boxes:
             reached = self._reached(box) if isinstance(box, Decide) and (box.rules or box.duals) else None
             self._box(box)
@@ -161,10 +167,14 @@ class _Level:
                 reached.choices = [c for c in self.made.choices[reached.before :] if c.kind == "decision"]
                 reached.opened = len(self.tr.facts)
                 waiting.append((box, reached))
+                met.append((box, reached))
             while waiting and self._is_sayable(waiting[0][0]):  # rules bind what comes after them, and nothing before
                 self._rules(*waiting.pop(0))
         for left, reached in waiting:
             self._rules(left, reached)
+        for box, reached in met:
+            reached.earned = self.known.get(box.earning)
+            reached.prices = [(p, self.known[p.name]) for p in box.duals]
         return self.known
 
     def _reached(self, box: Decide) -> Reached:
@@ -269,10 +279,15 @@ class _Level:
     # ---------------------------------------------------------------------- decisions
 
     def _rules(self, box: Decide, reached: Reached) -> None:
+        asked = {p.name for p in box.duals}
         for rule in box.rules:
             scope = self._scope(Fold("and", rule.iters, rule.term))
+            balance = rule.term if isinstance(rule.term, Prim) and rule.term.op == "==" and f"dual {rule.name}" in asked else None
             for known in self.tr.rounds(rule.iters):
-                holds = self.tr.truth(rule.term, scope.bind(known, dict(rule.iters)))
+                here = scope.bind(known, dict(rule.iters))
+                holds = self.tr.truth(rule.term, here)
+                left, right = (self.tr.value(a, here) for a in balance.args) if balance is not None else (None, None)
+                reached.sides.append(None if balance is None else (left, right))
                 key = tuple(show(known[n], s) for n, s in rule.iters)
                 self.made.rules.append(Obeyed(self.place, rule.name, key, holds))
                 reached.rules.append(rule.name)

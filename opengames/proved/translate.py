@@ -97,6 +97,7 @@ class Translator:
         self.funs, self.params = funs, params
         self.labels = Labels()
         self.facts: list[Any] = []
+        self.definitions: dict[str, Any] = {}
         self.obligations: list[Obligation] = []
         self.chosen: list[tuple[str, Value, Space]] = []
         self.contracts: dict[str, None] = {}
@@ -164,6 +165,7 @@ class Translator:
             return value
         found = z3.Real(self.fresh(name))
         self.facts.append(found == value.expr)
+        self.definitions[str(found)] = value.expr
         low, high = value.interval.lower, value.interval.upper
         self.facts += [found >= v.number(low)] if low is not None else []
         self.facts += [found <= v.number(high)] if high is not None else []

@@ -56,6 +56,7 @@ def claim(desk: Desk, question: Question) -> Claim:
             raise
         advised = method_options.advised(question, refused)
         said, work.because = "unknown", [*work.because, *_sentences(advised)]
+    work.because += work.certificates()
     return Claim(
         question.name, said, work.method(), question.text, tuple(work.because), work.counterexample,
         work.runs if said in ("supported", "not supported") else None, perf_counter() - start, work.failed,
@@ -75,6 +76,7 @@ def answer(desk: Desk, question: Question) -> Answer:
         ) from open_
     except Refusal as refused:
         raise method_options.advised(question, refused) from refused
+    work.because += work.certificates()
     return Answer(
         question.name, found, space, work.method(), question.text, tuple(work.because), work.interval,
         work.runs, work.certificate, work.game, perf_counter() - start, work.over,
@@ -136,7 +138,7 @@ def _found(work: Work, holds: Any, closed: Term | None = None) -> str:
     asked = [work.diagram()] if work.question.of is not None else []
     for each in parts(term):
         if isinstance(each, Ref) and each.kind == "strategy":
-            asked.append(work.desk.diagram(work.program.strategies[each.name].game, each.name))
+            asked.append(work.desk.played(work.program.strategies[each.name].game, each.name))
     work.rounded |= rounds([term, *(t for d in asked for t in formulas(d))], work.program.funs)
     if work.rounded:
         numbers = work.question.of is None and not any(isinstance(t, Ask) for t in parts(term))
@@ -285,7 +287,7 @@ def _ask(work: Work, ask: Ask) -> Term:
             return Const(priced_questions.answer(work, ask))
     raise Undecided(
         {
-            "feasible": "`feasible` needs the solver of clearings, which this version does not have",
+            "feasible": "`feasible` is a claim for the proved reading and stands alone in a `verify`",
             "coverage": "`coverage` needs recognition, which this version does not have",
         }.get(ask.op, f"`{ask.op}` is an answer of its own and cannot stand inside an expression")
     )

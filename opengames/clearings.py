@@ -17,7 +17,7 @@ from fractions import Fraction
 from itertools import islice
 from typing import Any, Protocol
 
-from opengames.diagnostics import Refusal
+from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Arm, Box, Branch, Call, Compute, Decide, Diagram, Loop, Port, in_order, walk
 from opengames.plug import is_clearing
 from opengames.spaces import REAL, Bool, Family, Grid, Record, Space, index_size
@@ -26,8 +26,10 @@ from opengames.terms import Const, Get, Optimum, Pack, Term, Var
 #: Status of a solved member: an optimum that its certificate confirms, or why there is none.
 SOLVED, INFEASIBLE, UNBOUNDED, UNCERTAIN = 0, 1, 2, 3
 
-#: Exact answers that a clearing in its place remembers.
+#: Answers that a clearing in its place remembers.
 _REMEMBERED = 10_000
+#: Members that it solves in rationals for one question: each takes some milliseconds.
+MOST_EXACT = 2_000
 
 
 @dataclass
@@ -35,15 +37,51 @@ class Tally:
     """What a clearing has done so far, for the certificate that is printed with an answer.
 
     members: solved in floats. engines: how many of them by which engine, in words. residual: the largest of their relative
-    residuals. prices: how many were found, of which `kinks` are not unique. exactly: members solved in rationals.
+    residuals. kinks: members whose prices are not known to be unique. exactly: members solved in rationals.
     """
 
     members: int = 0
     engines: dict[str, int] = field(default_factory=dict)
     residual: float = 0.0
-    prices: int = 0
     kinks: int = 0
     exactly: int = 0
+
+    def add(self, members: int, engines: Mapping[str, int], residual: float, kinks: int) -> None:
+        """Count one batch."""
+        self.members += members
+        for word, n in engines.items():
+            self.engines[word] = self.engines.get(word, 0) + n
+        self.residual = max(self.residual, residual)
+        self.kinks += kinks
+
+    def copy(self) -> Tally:
+        """The tally as it is now."""
+        return replace(self, engines=dict(self.engines))
+
+    def since(self, before: Tally) -> Tally:
+        """What has been done since an earlier tally of the same clearing; the residual is the largest of all so far."""
+        engines = {word: n - before.engines.get(word, 0) for word, n in self.engines.items()}
+        return Tally(
+            self.members - before.members, {word: n for word, n in engines.items() if n}, self.residual,
+            self.kinks - before.kinks, self.exactly - before.exactly,
+        )  # fmt: skip
+
+    def said(self, place: str) -> str:
+        """The certificate in words, for the clearing at `place`; empty where nothing was solved."""
+        parts = []
+        if self.exactly:
+            parts.append(f"{self.exactly:,} in rationals")
+        if self.members:
+            how = ", ".join(f"{n:,} by {word}" for word, n in self.engines.items())
+            parts.append(f"{self.members:,} in floating point" + (f" ({how})" if how else ""))
+        if not parts:
+            return ""
+        said = f"`{place}` cleared: {' and '.join(parts)}"
+        if self.engines:
+            said += f", largest KKT residual {self.residual:.1e}"
+        if self.kinks:
+            said += f"; prices that may not be unique in {self.kinks:,} of them"
+        return said
 
 
 class Clearing(Protocol):
@@ -82,6 +120,7 @@ class Ready:
     """A clearing in its place. One is equal to itself only, so that terms which hold it can be compared.
 
     place: the path of its first wire. rounded: whether an answer of `one` was a float. numbers: how many it gives.
+    spent: members solved in rationals since the question began that is being answered.
     """
 
     def __init__(self, clearing: Clearing, place: str, box: Decide) -> None:
@@ -90,6 +129,7 @@ class Ready:
         self.rounded = False
         self.exactly = 0
         self.members = 0
+        self.spent = 0
         self.refused: Refusal | None = None
         self._known: OrderedDict[tuple[Any, ...], tuple[Any, ...]] = OrderedDict()
 
@@ -114,6 +154,12 @@ class Ready:
     def _found(self, data: tuple[Any, ...], exact: bool) -> tuple[Any, ...]:
         own = data[: len(self.clearing.data)]
         if exact and not any(isinstance(x, float) for x in own):
+            self.spent += 1
+            if self.spent > MOST_EXACT:
+                raise refuse(
+                    "over-budget", f"`{self.place}` would be cleared in rationals more than {MOST_EXACT:,} times", span=self.box.at,
+                    help="ask `by simulate`, or `by lp` for floating point",
+                )  # fmt: skip
             try:
                 found = tuple(self.clearing.exactly(own))
             except Refusal as refused:
@@ -149,7 +195,7 @@ class Ready:
     def tally(self) -> Tally:
         """What the clearing has done, by its own count where it keeps one."""
         kept = getattr(self.clearing, "tally", None)
-        found = replace(kept) if isinstance(kept, Tally) else Tally(members=self.members)
+        found = kept.copy() if isinstance(kept, Tally) else Tally(members=self.members)
         return replace(found, exactly=self.exactly)
 
 

@@ -11,18 +11,19 @@ from typing import Any
 
 from opengames import estimates, method_options
 from opengames.cases import Undecided
-from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Decide, Diagram, walk
+from opengames.clearings import Ready, Tally, clearings, has_clearing
+from opengames.diagnostics import Refusal
+from opengames.diagram import Diagram
 from opengames.evaluate import evaluate
 from opengames.methods import METHODS
-from opengames.plug import is_clearing, plug
+from opengames.plug import plug
 from opengames.program import Program, Question
 from opengames.results import SHORTENED
 from opengames.spaces import Space
 from opengames.terms import Ask, Ref, Term
 
 #: Codes that say that a method cannot answer, not that something is wrong.
-CANNOT = frozenset({"not-yet", "over-budget", "needs-sampling", "needs-strategy", "needs-inputs"})
+CANNOT = frozenset({"not-yet", "not-convex", "over-budget", "needs-sampling", "needs-strategy", "needs-inputs"})
 
 #: What a method is called that is exact but for rounding.
 ROUNDED = "floating point"
@@ -47,6 +48,15 @@ class Desk:
             self.plugged[key] = plug(found, self.program.strategies[under]) if under is not None else found
         return self.plugged[key]
 
+    def played(self, of: str, under: str | None) -> Diagram:
+        """As `diagram`, with every clearing that is left replaced by its optimum: what readings play."""
+        found = self.diagram(of, under)
+        if not has_clearing(found):
+            return found
+        from opengames.solvers.cleared import cleared
+
+        return cleared(self.program, found)
+
 
 @dataclass
 class Work:
@@ -69,6 +79,7 @@ class Work:
     market: Any = None  # on the channel of the question, after its trades
     rounded: bool = False
     shortened: bool = False  # an exact number is printed as a decimal
+    cleared: dict[Ready, Tally] = field(default_factory=dict)  # what each clearing had done before this question
 
     @property
     def program(self) -> Program:
@@ -91,10 +102,19 @@ class Work:
         """What a question about wires is asked of, its strategy plugged in. Raises `Undecided` if nothing is named."""
         if self.question.of is None:
             raise Undecided("it asks about wires, and no game or channel is named: add `of NAME`")
-        found = self.desk.diagram(self.question.of, self.question.under)
-        if self.question.under is not None:
-            refuse_clearings(found)
+        return self.played(self.question.of, self.question.under)
+
+    def played(self, of: str, under: str | None) -> Diagram:
+        """A diagram as it is played; what its clearings do from now on goes into the certificate."""
+        found = self.desk.played(of, under)
+        for ready in clearings(found):
+            self.cleared.setdefault(ready, ready.tally())
         return found
+
+    def certificates(self) -> list[str]:
+        """What was solved for this question, one line for each clearing."""
+        lines = [ready.tally().since(before).said(ready.place) for ready, before in self.cleared.items()]
+        return [line for line in lines if line]
 
     def sampling(self) -> bool:
         """Whether the question is to be answered from runs only."""
@@ -128,17 +148,6 @@ class Work:
     def evaluate(self, term: Term) -> Any:
         """The value of a term in which no question is left."""
         return evaluate(term, {}, self.program.funs, self.desk.params)
-
-
-def refuse_clearings(diagram: Diagram) -> None:
-    """Refuse (`not-yet`) a diagram in which a decision is left that only a solver of clearings can make."""
-    for path, box in walk(diagram):
-        if isinstance(box, Decide) and is_clearing(box):
-            raise refuse(
-                "not-yet", f"what `{'.'.join((*path, box.outs[0].name))}` will be is not known without solving its rules",
-                span=box.at, label="a clearing: the best that its rules allow",
-                notes=("the solver of clearings is missing from this version",),
-            )  # fmt: skip
 
 
 def cannot(refused: Refusal) -> bool:

@@ -72,7 +72,7 @@ class Handle:
         inputs: values of its inputs, in their declared units. memory: how many GiB a batch of runs may take, by a
         cautious estimate made beforehand (4 if nothing is said). progress: called with (runs done, runs).
         """
-        from opengames.desk import refuse_clearings
+        from opengames.clearings import clearings
         from opengames.run_results import RunResult
         from opengames.sampled import simulate
         from opengames.sampled.draws import Outcomes, Uniforms
@@ -88,14 +88,14 @@ class Handle:
         if progress is not None and not callable(progress):
             raise arguments.misused("progress", progress, "a function of (runs done, runs)")
         with self._asking(under):
-            diagram = self.model._desk.diagram(self.name, under)
-            if under is not None:
-                refuse_clearings(diagram)
+            diagram = self.model._desk.played(self.name, under)
+            before = {ready: ready.tally() for ready in clearings(diagram)}
             found = simulate(
                 program, diagram, runs=runs, seed=seed, keep=None if keep is None else self._wires(diagram, keep),
                 given=given, inputs=self._inputs(supplied), progress=progress, budget=budget,
             )  # fmt: skip
-        return RunResult(self.name, under, found)
+        said = (ready.tally().since(tally).said(ready.place) for ready, tally in before.items())
+        return RunResult(self.name, under, found, tuple(line for line in said if line))
 
     def _wires(self, diagram: Diagram, keep: Iterable[str]) -> tuple[str, ...]:
         """The wires to keep; those that the text does not name are refused with the ones it does, the nearest first."""

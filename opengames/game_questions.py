@@ -25,6 +25,7 @@ def whole(work: Work, ask: Ask) -> Any:
     game = ask.args[0]
     assert isinstance(game, Ref)
     params = work.desk.params
+    work.played(game.name, None)
     found: Any
     if ask.op == "equilibria":
         found = equilibria.equilibria(work.program, game.name, params, **work.budgets(ask.op))
@@ -61,7 +62,7 @@ def best_response(work: Work, ask: Ask, game: str) -> Any:
             return found
         except Refusal as refused:
             large = all(d.code == "over-budget" for d in refused.diagnostics)
-            if not large or by is not None or planning.accepts(work.program.diagrams[game]) is not None:
+            if not large or by is not None or planning.accepts(work.played(game, None)) is not None:
                 raise
     found = planning.dynamic_programming(work.program, game, _seat(work, ask), work.desk.params, **options)
     work.methods[found.method] = None
@@ -80,6 +81,7 @@ def equilibrium(work: Work, ask: Ask) -> bool:
 
     strategy = work.strategy(ask)
     game = work.program.strategies[strategy].game
+    work.played(game, None)
     budgets = work.budgets(ask.op)
     if ask.op == "subgame_perfect":
             found: Any = subgames.subgame_perfect(work.program, game, strategy, work.desk.params, **budgets)
@@ -111,7 +113,7 @@ def equilibrium(work: Work, ask: Ask) -> bool:
 def _sliced(work: Work, game: str, strategy: str) -> Any:
     from opengames.solvers import slicing
 
-    diagram = work.program.diagrams[game]
+    diagram = work.played(game, None)
     reason = slicing.accepts(diagram)
     if reason is not None:
         raise Undecided(f"`slicing` does not apply: {reason}")
@@ -124,6 +126,7 @@ def exploitability(work: Work, ask: Ask) -> Term:
 
     strategy = work.strategy(ask)
     game = work.program.strategies[strategy].game
+    work.played(game, None)
     budgets = work.budgets(ask.op)
     found = _or_tried(
         work, lambda: claims.exploitability(work.program, game, strategy, work.desk.params, **budgets)
@@ -158,7 +161,7 @@ def _tried_equilibrium(work: Work, game: str, strategy: str) -> Any:
     from opengames.solvers import estimated
 
     runs, seed = work.runs_and_seed()
-    diagram = work.program.diagrams[game]
+    diagram = work.played(game, None)
     return estimated.equilibrium(work.program, diagram, strategy, strategy, work.desk.params, runs, seed)
 
 
@@ -168,7 +171,7 @@ def _tried_exploitability(work: Work, game: str, strategy: str) -> Term:
 
     runs, seed = work.runs_and_seed()
     found = estimated.exploitability(
-        work.program, work.program.diagrams[game], strategy, work.desk.params, runs, seed
+        work.program, work.played(game, None), strategy, work.desk.params, runs, seed
     )
     work.methods[simulated(runs, seed)] = None
     work.because += found.lines()
@@ -199,4 +202,4 @@ def _leaves(work: Work, game: str) -> bool:
     """Whether a game, with the strategy of the question in it, may leave the rationals."""
     under = work.question.under
     fits = under is not None and work.program.strategies[under].game == game
-    return rounds(formulas(work.desk.diagram(game, under if fits else None)), work.program.funs)
+    return rounds(formulas(work.played(game, under if fits else None)), work.program.funs)

@@ -30,6 +30,7 @@ EFFECTS: dict[tuple[str, str], frozenset[str]] = {
     ("enumeration", "systems"): frozenset({"equilibria"}),
     ("dynamic_programming", "points"): frozenset({"best_response"}),
     ("dynamic_programming", "exact"): frozenset({"best_response"}),
+    ("dynamic_programming", "outcomes"): frozenset({"best_response"}),
     ("induction", "nodes"): CHANGES,
     ("invariant", "seconds"): METHODS["invariant"].answers,
     ("junction_tree", "cells"): METHODS["junction_tree"].answers,

@@ -95,6 +95,7 @@ METHODS: dict[str, MethodWord] = {
             frozenset({"best_response"}),
             (
                 Option("points", "count", 101, "grid points of a carried real quantity", 2),
+                Option("outcomes", "count", 15, "equally likely values that stand for a drawn real quantity", 1),
                 Option("exact", "choice", None, "rationals on reachable states; left out, the size decides"),
             ),
         ),

@@ -13,6 +13,7 @@ from opengames.cases import CASES, Undecided, count, parts
 from opengames.desk import Work
 from opengames.diagnostics import Refusal
 from opengames.diagram import Decide, Diagram, Loop, walk
+from opengames.plug import is_clearing
 from opengames.show import show
 from opengames.spaces import is_finite
 from opengames.terms import Apply, Ask, Fold, Term, free
@@ -42,7 +43,7 @@ def wanted(work: Work) -> bool:
     if not free(question.term) or question.of is None:
         return False
     diagram = work.desk.diagram(question.of, question.under)
-    return bool(diagram.inputs) or any(isinstance(box, Decide) for _, box in walk(diagram))
+    return bool(diagram.inputs) or any(isinstance(box, Decide) and not is_clearing(box) for _, box in walk(diagram))
 
 
 def verdict(work: Work, most: float | None = None) -> str:

@@ -6,18 +6,23 @@ import html
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice, product
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opengames.diagnostics import refuse
 from opengames.show import digits, show
-from opengames.spaces import Bool, Enum, Grid, Reals, Space, points
+from opengames.spaces import Bool, Enum, Grid, Reals, Space, index_points, points
 
 if TYPE_CHECKING:
     import numpy as np
 
     from opengames.sampled.encode import Column
     from opengames.sampled.runs import Runs
+
+
+#: Keys of a family that are listed one by one.
+LISTED = 60
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,15 @@ class Row:
 
 @dataclass(frozen=True)
 class RunResult:
-    """Runs of a game. `result["wire"]` is an array with one row per run, in the unit the wire was declared with."""
+    """Runs of a game. `result["wire"]` is an array with one row per run, in the unit the wire was declared with.
+
+    certificate: what its clearings did, in sentences.
+    """
 
     game: str
     under: str | None
     found: Runs
+    certificate: tuple[str, ...] = ()
 
     @property
     def runs(self) -> int:
@@ -102,7 +111,9 @@ class RunResult:
         return f"[{', '.join(map(keys, spaces))}]" if spaces else ""
 
     def lines(self) -> list[str]:
-        """The summary as aligned text: numbers in a table, then labels and truth values with their shares."""
+        """The summary as aligned text: numbers in a table, then labels and truth values with their shares; of a single run, its values."""
+        if self.runs == 1:
+            return self._values()
         rows = [("", "mean", "deviation", "lowest", "highest", "")]
         words: list[tuple[str, str]] = []
         for r in self.summary():
@@ -121,9 +132,26 @@ class RunResult:
         ]
         return (table if len(rows) > 1 else []) + [f"{name:<{widths[0]}}  {text}" for name, text in words]
 
+    def _values(self) -> list[str]:
+        """What happened in the only run, families key by key: `lmp[A]   16.98 $/MWh`."""
+        rows: list[tuple[str, str, str]] = []
+        for wire, column in self.found.columns.items():
+            spaces = tuple(space for _, space in column.index)
+            values, unit = self[wire][0], self.unit(wire)
+            points_of = list(islice(index_points(spaces), LISTED + 1))
+            for key, place in zip(points_of[:LISTED], _places(values.shape), strict=False):
+                here = ", ".join(show(k, s) for k, s in zip(key, spaces, strict=True))
+                happened = column.taken is None or bool(column.taken[0][place])
+                said = _number(values[place]) if happened else "not reached"
+                rows.append((f"{wire}[{here}]" if here else wire, said, unit if happened else ""))
+            if len(points_of) > LISTED:
+                rows.append((f"{wire}{self._keys(wire)}", f"and {values.size - LISTED:,} more", ""))
+        widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
+        return [f"{name:<{widths[0]}}  {said:>{widths[1]}}  {unit}".rstrip() for name, said, unit in rows]
+
     def __repr__(self) -> str:
         under = f" under {self.under}" if self.under else ""
-        return "\n".join([f"{self.game}{under}: {self.runs:,} run{'s' * (self.runs != 1)}, seed {self.seed}", *(f"  {x}" for x in self.lines())])
+        return "\n".join([f"{self.game}{under}: {self.runs:,} run{'s' * (self.runs != 1)}, seed {self.seed}", *(f"  {x}" for x in (*self.lines(), *self.certificate))])
 
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(repr(self))}</pre>"
@@ -136,6 +164,7 @@ class RunResult:
                  "lowest": r.lowest, "highest": r.highest, "shares": r.text}
                 for r in self.summary()
             ],
+            "certificate": list(self.certificate),
         }  # fmt: skip
 
     def arrays(self) -> dict[str, np.ndarray]:
@@ -194,6 +223,15 @@ def keys(space: Space) -> str:
 
 def share(n: int, total: int) -> str:
     return f"{100 * n / total:.3g} %"
+
+
+def _places(shape: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """The places of an array, row by row."""
+    return product(*(range(n) for n in shape))
+
+
+def _number(value: Any) -> str:
+    return _word(value.item()) if value.dtype.kind in "bUSO" else digits(float(f"{float(value) + 0.0:.8g}"))
 
 
 def _word(value: Any) -> str:

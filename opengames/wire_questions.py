@@ -10,14 +10,18 @@ from typing import Any
 
 from opengames import estimates
 from opengames.cases import Undecided
+from opengames.clearings import clearings
 from opengames.desk import Work, estimate_name, simulated
-from opengames.diagnostics import Refusal
+from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Diagram, binds, needs, wires
 from opengames.plain import replace
 from opengames.results import distribution_lines, is_long
 from opengames.rounding import formulas, rounds
 from opengames.spaces import BOOL, Family, Record, Space
 from opengames.terms import Ask, Const, Term, Var, free
+
+#: Words that solve the clearings of a game and nothing else, as they are said in answers.
+PROGRAMS = {"lp": "linear programming", "qp": "quadratic programming"}
 
 
 def distribution(work: Work, ask: Ask) -> Any:
@@ -67,6 +71,8 @@ def exactly(work: Work, ask: Ask, diagram: Diagram) -> Any:
         found = on_tree(work.program, diagram, ask, work.desk.params, **work.budgets(ask.op))
         work.rounded, work.methods["junction tree"] = True, None
         return found
+    if work.question.by is not None and work.question.by.name in PROGRAMS:
+        return _by_programs(work, ask, diagram, work.question.by.name)
     from opengames.exact import answer
 
     nodes = work.budgets(ask.op).get("limit")
@@ -74,6 +80,27 @@ def exactly(work: Work, ask: Ask, diagram: Diagram) -> Any:
     found = answer(work.program, diagram, ask, work.desk.params, **budget)
     work.methods["exact"] = None
     work.rounded |= rounds([*ask.args, *_behind(ask, diagram)], work.program.funs)
+    return found
+
+
+def _by_programs(work: Work, ask: Ask, diagram: Diagram, word: str) -> Any:
+    """The exact reading in floating point, every clearing solved by the engines for linear or quadratic programs."""
+    from opengames.exact import answer
+
+    solved = clearings(diagram)
+    at = work.question.at if work.question.by is None else work.question.by.at
+    if not solved:
+        raise refuse(
+            "unsuited-method", f"`{word}` solves clearings, and `{diagram.name}` has none", span=at,
+            help="leave `by` out, or ask `by exact`",
+        )  # fmt: skip
+    bent = [ready.place for ready in solved if getattr(ready.clearing, "quadratic", False)]
+    if word == "lp" and bent:
+        raise refuse(
+            "unsuited-method", f"what `{bent[0]}` earns is quadratic in what it decides", span=at, help="ask `by qp`"
+        )
+    found = answer(work.program, diagram, ask, work.desk.params, number=float)
+    work.rounded, work.methods[PROGRAMS[word]] = True, None
     return found
 
 

@@ -3,7 +3,8 @@
 Values: numbers are float arrays, truth values bool arrays, labels integer arrays (numbered by `Labels`),
 records and families tuples of arrays. All arrays broadcast against each other.
 
-Raises `Refusal` (`not-yet`) for what it cannot do: `Normal`, quantifiers over the reals.
+A normal or uniform quantity is drawn as `outcomes` equally likely values (see `quantiles`). Raises `Refusal` (`not-yet`) for what it cannot
+do: quantifiers over the reals.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ import numpy as np
 from opengames import spaces
 from opengames.diagnostics import refuse
 from opengames.program import Fun
+from opengames.solvers.optima import optimum
+from opengames.solvers.quantiles import normal, uniform
 from opengames.spaces import Grid, Reals
 from opengames.terms import (
     Apply,
@@ -27,6 +30,8 @@ from opengames.terms import (
     Get,
     If,
     Member,
+    Normal,
+    Optimum,
     Pack,
     Param,
     Prim,
@@ -38,6 +43,8 @@ from opengames.terms import (
     Weighted,
 )
 
+#: Values that stand for a normal quantity, if nothing else is said.
+OUTCOMES = 15
 #: How far from a grid's point a number may lie and still be that point.
 NEAR = 1e-9
 
@@ -46,10 +53,10 @@ Pairs = list[tuple[Any, Array]]
 
 
 class Arrays:
-    """Evaluates terms; `labels` numbers the labels that it meets."""
+    """Evaluates terms; `labels` numbers the labels that it meets. outcomes: values that stand for a drawn real quantity."""
 
-    def __init__(self, funs: Mapping[str, Fun], params: Mapping[str, Any]) -> None:
-        self.funs = funs
+    def __init__(self, funs: Mapping[str, Fun], params: Mapping[str, Any], outcomes: int = OUTCOMES) -> None:
+        self.funs, self.outcomes = funs, outcomes
         self.labels: dict[str, int] = {}
         self._grids: dict[int, tuple[Grid, Array, Array]] = {}
         self._params = {name: self.encode(v) for name, v in params.items()}
@@ -102,6 +109,8 @@ class Arrays:
                 fits = self.member(found, space)
                 # A value outside its type poisons whatever depends on it, and nothing else.
                 return np.where(fits, found, np.nan) if isinstance(space, Grid | Reals) else found
+            case Optimum(clearing=ready, data=data, space=space):
+                return optimum(ready, self.value(data, env), space)
         raise refuse("not-yet", f"{type(term).__name__} is not done on arrays", span=term.at)
 
     def pairs(self, term: Term, env: Mapping[str, Any]) -> Pairs:
@@ -120,7 +129,11 @@ class Arrays:
                 place = self.place([self.value(k, env) for k in keys], rows)
                 parts = [(self.pairs(c, env), np.asarray(place == i, dtype=float)) for i, c in enumerate(cells)]
                 return [(v, c * here) for cell, here in parts if np.any(here) for v, c in cell]
-        raise refuse("not-yet", "only draws with finitely many outcomes are done on arrays", span=term.at)
+            case Uniform(space=Reals(lower=lower, upper=upper, whole=False)) if lower is not None and upper is not None:
+                return uniform(float(lower), float(upper), self.outcomes)
+            case Normal(mean=mean, deviation=deviation):
+                return normal(self.value(mean, env), self.value(deviation, env), self.outcomes)
+        raise refuse("not-yet", "only draws with finitely many outcomes, or normal or uniform ones, are done on arrays", span=term.at)
 
     def member(self, value: Any, space: spaces.Space) -> Array:
         match space:
@@ -289,4 +302,4 @@ def choose(place: Array, options: list[Any]) -> Any:
     return found
 
 
-__all__ = ["NEAR", "Arrays", "choose", "compare", "equal", "where"]
+__all__ = ["NEAR", "OUTCOMES", "Arrays", "choose", "compare", "equal", "where"]

@@ -20,6 +20,7 @@ from opengames.program import Program, Strategy
 from opengames.show import digits
 from opengames.solvers import slicing
 from opengames.solvers.answers import AT_LEAST, ROUNDED, Claim, Policy, Values, brief, deviation, point, unit
+from opengames.solvers.cleared import cleared, refuse_planned
 from opengames.solvers.code import Choose, Code, Mark, Split
 from opengames.solvers.completion import completed, declared
 from opengames.solvers.layers import NODES, Behaviour, Graph, Scaled, build, incomplete, reach, totals
@@ -51,8 +52,12 @@ def accepts(diagram: Diagram) -> str | None:
     return None
 
 
-def diagram_of(program: Program, game: str | Diagram) -> Diagram:
-    return program.diagrams[game] if isinstance(game, str) else game
+def diagram_of(
+    program: Program, game: str | Diagram, params: Mapping[str, Any] | None = None, strategy: Any = None
+) -> Diagram:
+    """The diagram of a game, its clearings in place. strategy: refused where it has a plan for one of them."""
+    refuse_planned(program, game, strategy)
+    return cleared(program, game, params)
 
 
 def strategy_name(strategy: Any) -> str:
@@ -65,7 +70,7 @@ def value(
     program: Program, game: str | Diagram, strategy: Any, params: Mapping[str, Any] | None = None, limit: int = NODES
 ) -> Values:
     """Each player's expected payoff under a strategy: the sum of its distinct earnings."""
-    code = unroll(program, diagram_of(program, game), params)
+    code = unroll(program, diagram_of(program, game, params, strategy), params)
     graph = build(code, behaviour(program, strategy, params), (), limit=limit)
     found = totals(graph, reach(graph))
     return Values(tuple(found.items()), tuple(units(code)[p] for p in found), graph.exact)
@@ -107,7 +112,7 @@ def reached(
     program: Program, game: str | Diagram, strategy: Any, params: Mapping[str, Any] | None = None, limit: int = NODES
 ) -> Reach:
     """The reach probability of every decision and every branch arm under a strategy."""
-    code = unroll(program, diagram_of(program, game), params)
+    code = unroll(program, diagram_of(program, game, params, strategy), params)
     graph = build(code, behaviour(program, strategy, params), (), limit=limit)
     weights = reach(graph)
     decisions, arms = [], []
@@ -140,7 +145,7 @@ def equilibrium(
     A game too large to unfold is decided by `slicing` where that applies (its verdict may be `undecided`,
     with the reason); elsewhere `over-budget` is raised. pure: at 0, backward induction alone decides.
     """
-    diagram = diagram_of(program, game)
+    diagram = diagram_of(program, game, params, strategy)
     sliceable = isinstance(strategy, str | Strategy) and slicing.accepts(diagram) is None
     if not sliceable or not pure:
         return _equilibrium(program, diagram, strategy, params, limit, pure)
@@ -282,7 +287,7 @@ def best_response(
 
     strategy: may be left out when the seat is the only one; need not have plans for the seat itself.
     """
-    diagram = diagram_of(program, game)
+    diagram = diagram_of(program, game, params, strategy)
     code = unroll(program, diagram, params)
     seat = seat_of(code, player)
     plan: Behaviour = behaviour(program, strategy, params) if strategy is not None else _nothing
@@ -374,8 +379,8 @@ def exploitability(
     pure: int = PURE,
 ) -> Exploitability:
     """The sum over seats of what each gains by its best deviation; 0 exactly at an equilibrium."""
-    claim = _equilibrium(program, diagram_of(program, game), strategy, params, limit, pure, whole=True)
-    code_units = units(unroll(program, diagram_of(program, game), params))
+    claim = _equilibrium(program, diagram_of(program, game, params, strategy), strategy, params, limit, pure, whole=True)
+    code_units = units(unroll(program, diagram_of(program, game, params, strategy), params))
     total = sum((g for _, g in claim.gains), Fraction(0))
     return Exploitability(
         claim.strategy, total, claim.gains, tuple(code_units[p] for p, _ in claim.gains), exact=claim.exact

@@ -171,7 +171,7 @@ def seats(
     program: Program, game: str | Diagram, params: Mapping[str, Any] | None = None, limit: int = NODES
 ) -> Seats:
     """Raises `Refusal`: `over-budget` beyond `limit` histories, `hidden-rule` for a decider who cannot know its moves."""
-    diagram = diagram_of(program, game)
+    diagram = diagram_of(program, game, params)
     code = unroll(program, diagram, params)
     graph = build(code, nobody, None, merge=False, limit=limit)
     places: list[dict[Set, int]] = []

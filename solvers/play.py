@@ -12,6 +12,7 @@ from typing import Any
 
 from opengames.diagram import Diagram
 from opengames.program import Program
+from opengames.solvers.cleared import cleared
 from opengames.solvers.code import Choose, Draw
 from opengames.solvers.layers import Graph, build, nobody
 from opengames.solvers.policies import behaviour
@@ -33,8 +34,7 @@ def game_tree(
 
     strategy: if given, decisions are played by it and appear as chance nodes.
     """
-    diagram = program.diagrams[game] if isinstance(game, str) else game
-    code = unroll(program, diagram, params, prune=False)
+    code = unroll(program, cleared(program, game, params), params, prune=False)
     plan = nobody if strategy is None else behaviour(program, strategy, params)
     graph = build(code, plan, None if strategy is None else (), merge=False, limit=limit)
     return _tree(graph, strategy is not None)

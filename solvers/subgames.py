@@ -49,7 +49,7 @@ def subgame_perfect(
     pure: int = PURE,
 ) -> Claim:
     """Whether the strategy is an equilibrium of every subgame, also of those it never comes to."""
-    code = unroll(program, diagram_of(program, game), params, limit=20 * limit)
+    code = unroll(program, diagram_of(program, game, params, strategy), params, limit=20 * limit)
     graph = build(code, behaviour(program, strategy, params), None, limit=limit)
     starts = subgames(graph)
     given = {player: worths(graph, player) for player in code.players}

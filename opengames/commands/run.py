@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
         return FINE
     under = f" under {result.under}" if result.under else ""
     print(f"{say(result.game + under, '1', args)}: {result.runs:,} run{'s' * (result.runs != 1)}, seed {result.seed}")
-    for line in result.lines():
+    for line in (*result.lines(), *result.certificate):
         print(f"  {line}")
     if written is not None:
         print(f"wrote {written}")

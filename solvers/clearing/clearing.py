@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from opengames.clearings import SOLVED
+from opengames.clearings import SOLVED, Tally
 from opengames.diagram import Decide, Diagram
 from opengames.program import Program
 from opengames.solvers.clearing.assemble import moving
@@ -34,6 +34,8 @@ class Cleared:
         self.moves: int = self.read.columns.moves
         self.prices: int = self.read.prices
         self._row, self._price = prices_of(self.read)
+        self.tally = Tally()
+        self.quadratic = self.moving.program.quadratic is not None
 
     def solve(self, data: Any) -> tuple[Any, Any]:
         """See `Clearing`."""
@@ -43,6 +45,7 @@ class Cleared:
         many = solve_many(self.moving, data)
         found = np.full((len(data), self.moves + self.prices), np.nan)
         good = many.status == SOLVED
+        self.tally.add(len(data), many.engines(), float(many.residual[good].max(initial=0.0)), int((~many.unique[good]).sum()))
         found[good] = self.answers(many.x[good], many.y[good])
         return found, many.status
 

@@ -24,15 +24,44 @@ from opengames.solvers.clearing.affine_values import Affine
 from opengames.solvers.clearing.constants import ladder, of_const, of_space
 from opengames.solvers.clearing.folds import fold, tabulate
 from opengames.solvers.clearing.frames import (
-    Code, Frame, Num, Rec, Sym, Value, coded, inner, joined, lift, numbers, picked,
+    Code,
+    Frame,
+    Num,
+    Rec,
+    Sym,
+    Value,
+    coded,
+    inner,
+    joined,
+    lift,
+    numbers,
+    picked,
 )  # fmt: skip
 from opengames.solvers.clearing.scopes import DATA, DECIDED, KNOWN, Binding, Scope
 from opengames.solvers.clearing.unknowns import Unknowns
 from opengames.spaces import BOOL, REAL, Bool, Enum, Family, Record, Space, contains, index_size, points
 from opengames.spans import Span
 from opengames.terms import (
-    ONE, Apply, At, Check, Const, Fold, Get, If, Member, Pack, Param, Prim, Select, Tabulate, Term, Var, bound,
-    children, free, substitute,
+    ONE,
+    Apply,
+    At,
+    Check,
+    Const,
+    Fold,
+    Get,
+    If,
+    Member,
+    Pack,
+    Param,
+    Prim,
+    Select,
+    Tabulate,
+    Term,
+    Var,
+    bound,
+    children,
+    free,
+    substitute,
 )  # fmt: skip
 
 COMPARISONS = ("==", "!=", "<", "<=", ">", ">=")

@@ -7,7 +7,7 @@ belongs to, and where in the rule's index it stands, is kept, so that duals come
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -285,6 +285,22 @@ def moving(pieces: Pieces) -> Moving:
     )  # fmt: skip
 
 
+def rounded(pieces: Pieces) -> Pieces:
+    """A program in rationals as one in floats, entry by entry."""
+
+    def floats(value: Any) -> Any:
+        match value:
+            case np.ndarray() if value.dtype == object:
+                return value.astype(float)
+            case Entries(row=row, column=column, value=numbers):
+                return Entries(row, column, numbers.astype(float))
+        return value
+
+    made = {f.name: floats(getattr(pieces, f.name)) for f in fields(pieces)}
+    row, column, datum, factor = pieces.matrix_by
+    return Pieces(**{**made, "matrix_by": (row, column, datum, factor.astype(float)), "offset": float(pieces.offset)})
+
+
 def _csr(entries: Entries, rows: int, columns: int) -> sparse.csr_array:
     return sparse.coo_array((entries.value.astype(float), (entries.row, entries.column)), shape=(rows, columns)).tocsr()
 
@@ -308,4 +324,4 @@ def concave(quadratic: Entries, n: int, at: Span | None) -> None:
         raise not_convex("the earning is not concave: it grows faster and faster along some move", at)
 
 
-__all__ = ["Entries", "Pieces", "assemble", "concave", "moving"]
+__all__ = ["Entries", "Pieces", "assemble", "concave", "moving", "rounded"]

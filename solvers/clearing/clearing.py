@@ -16,7 +16,7 @@ import numpy as np
 from opengames.clearings import SOLVED, Tally
 from opengames.diagram import Decide, Diagram
 from opengames.program import Program
-from opengames.solvers.clearing.assemble import moving
+from opengames.solvers.clearing.assemble import moving, rounded
 from opengames.solvers.clearing.program import Moving
 from opengames.solvers.clearing.recognise import Recognised, recognise
 from opengames.terms import Term
@@ -26,7 +26,7 @@ class Cleared:
     """A `opengames.clearings.Clearing`. moving: its program, for engines and reports; read: how it was recognised."""
 
     def __init__(self, program: Program, diagram: Diagram, box: Decide, params: Mapping[str, Any]) -> None:
-        self._made_of = (program, diagram, box, params)
+        self.made_of = (program, diagram, box, params)
         self.box = box
         self.read: Recognised = recognise(program, diagram, box, params)
         self.moving: Moving = moving(self.read.pieces)
@@ -75,12 +75,17 @@ class Cleared:
     @cached_property
     def fractions(self) -> Recognised:
         """The same program in rationals."""
-        return recognise(*self._made_of, number=Fraction)
+        return recognise(*self.made_of, number=Fraction)
+
+    @cached_property
+    def rough(self) -> Moving:
+        """The program in rationals, rounded: row for row the same."""
+        return moving(rounded(self.fractions.pieces))
 
     @cached_property
     def in_rows(self) -> Recognised:
         """The program with every rule a row, for explanations by name."""
-        return recognise(*self._made_of, bounds=False)
+        return recognise(*self.made_of, bounds=False)
 
 
 def prices_of(read: Recognised) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -105,7 +106,7 @@ def _number(value: Any, reader: Reader) -> Any:
 def _grid(reader: Reader, made: Columns, points: tuple[Fraction, ...], at: np.ndarray, space: Space, port: Port) -> Value:
     form = av.decided(at + 1, reader.kind)
     ordered = sorted(points)
-    gaps = {b - a for a, b in zip(ordered, ordered[1:], strict=False)}
+    gaps = {b - a for a, b in pairwise(ordered)}
     if len(gaps) <= 1:
         step = gaps.pop() if gaps else Fraction(1)
         made.lower[at], made.upper[at] = _number(0, reader), _number(len(points) - 1, reader)

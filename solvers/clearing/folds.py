@@ -14,7 +14,17 @@ import numpy as np
 from opengames.diagnostics import refuse
 from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.frames import (
-    Code, Frame, Num, Sym, Value, coded, digits, lift, relabelled, times, too_many,
+    Code,
+    Frame,
+    Num,
+    Sym,
+    Value,
+    coded,
+    digits,
+    lift,
+    relabelled,
+    times,
+    too_many,
 )  # fmt: skip
 from opengames.solvers.clearing.scopes import DATA, DECIDED, KNOWN, Binding, Scope
 from opengames.spaces import REAL, Space, index_size, is_finite, points
@@ -119,7 +129,7 @@ def _lanes(reader: Reader, term: Fold, scope: Scope, frame: Frame) -> tuple[Fram
                 label="this makes the decision no clearing",
             )  # fmt: skip
         (known if much == KNOWN else moving).append(each)
-    join = next((j for j in map(lambda c: _join(c, inner_names), known) if j is not None), None)
+    join = next((j for j in (_join(c, inner_names) for c in known) if j is not None), None)
     if join is not None and frame.lanes > 1:
         new, inside = _met(reader, term.iters, join[1], join[2], scope, frame)
         known.remove(join[0])

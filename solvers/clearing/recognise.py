@@ -16,10 +16,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-
 from opengames.clearings import Clear, Clearing
 from opengames.diagnostics import Refusal
-from opengames.diagram import Box, Call, Compute, Decide, Diagram, Draw, Loop, Port, binds, bodies, needs, walk
+from opengames.diagram import (
+    Box,
+    Call,
+    Compute,
+    Decide,
+    Diagram,
+    Draw,
+    Loop,
+    Port,
+    binds,
+    bodies,
+    needs,
+    walk,
+)
 from opengames.program import Program
 from opengames.solvers.clearing.affine_terms import Reader, not_convex
 from opengames.solvers.clearing.assemble import Pieces, assemble, concave

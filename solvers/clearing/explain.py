@@ -1,0 +1,213 @@
+"""Why a member of a clearing has no optimum, in the words of its text: the rules that cannot hold together, the wires that grow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED
+from opengames.diagnostics import Refusal, Window, refuse
+from opengames.diagram import Decide, Diagram, binds
+from opengames.program import ParamDecl
+from opengames.show import digits, number, show
+from opengames.solvers.clearing.assemble import Pieces, moving
+from opengames.solvers.clearing.program import Program, label
+from opengames.spaces import Family, Grid, Reals, Record, Shown, Space
+from opengames.terms import At, Check, Const, Fold, Get, Param, Prim, Term, Var
+
+if TYPE_CHECKING:
+    from opengames.solvers.clearing.clearing import Cleared
+
+_MOST = 8
+_TOLD = 3
+
+
+def explain(clearing: Cleared, data: np.ndarray) -> Refusal:
+    """The refusal for data at which there is no optimum: `infeasible`, `unbounded`, or `no-certificate` where the engine misses it."""
+    from opengames.solvers.clearing.highs import solve
+
+    found = solve(clearing.moving.at(data))
+    if found.status == INFEASIBLE:
+        return _infeasible(clearing, data)
+    if found.status == UNBOUNDED:
+        return _unbounded(clearing, data)
+    box = clearing.box
+    if found.status == SOLVED:
+        raise ValueError("this clearing has an optimum")
+    return refuse(
+        "no-certificate", f"the clearing of {box.seat.name} was not solved to within rounding", span=box.at, label="decided here",
+        notes=(f"largest relative residual {found.residuals.largest:.1e}", *_witness(clearing, data)),
+        help="bring the numbers of the model nearer to each other in size",
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------ infeasible
+
+
+def _infeasible(clearing: Cleared, data: np.ndarray) -> Refusal:
+    from opengames.solvers.clearing.infeasible import conflict
+
+    pieces = clearing.in_rows.pieces
+    program = moving(pieces).at(data)
+    found = conflict(program)
+    box = clearing.box
+    if found is None:
+        head = f"the rules of {box.seat.name} can hold together only up to rounding"
+        return refuse("infeasible", head, span=box.at, label="decided here", notes=_witness(clearing, data))
+    rules = [(int(pieces.rule[r]), label(program.rows, r)) for r in found.rows if pieces.rule[r] >= 0]
+    names = _grouped([(box.rules[k].name, text) for k, text in rules])
+    names += [f"the type of `{label(program.columns, j)}`" for j in found.columns]
+    where: dict[str, Any] = {box.rules[k].name: box.rules[k].at for k, _ in rules}
+    cures = [
+        f"`{cure.label}`{_limit(clearing, pieces, program, cure.row)}"
+        for cure in found.cures
+        if cure.row >= 0 and pieces.rule[cure.row] >= 0 and program.row_lower[cure.row] != program.row_upper[cure.row]
+    ]
+    notes = list(_witness(clearing, data, _taking_part(clearing, pieces, found.rows, found.columns)))
+    if cures:
+        notes.append(f"without {' or '.join(cures[:_TOLD])} the others can")
+    windows = tuple(Window(at, f"`{name}`") for name, at in list(where.items())[:_MOST] if at is not None)
+    return refuse(
+        "infeasible", f"these rules cannot hold together: {', '.join(names)}", span=box.at, label=f"{box.seat.name} decides here",
+        windows=windows, notes=tuple(notes), help="",
+    )  # fmt: skip
+
+
+def _taking_part(clearing: Cleared, pieces: Pieces, rows: tuple[int, ...], columns: tuple[int, ...]) -> set[Term]:
+    """The data that some of these rows and bounds depend on."""
+    used = set(pieces.row_by.column[np.isin(pieces.row_by.row, rows)].tolist())
+    used |= set(pieces.matrix_by[2][np.isin(pieces.matrix_by[0], rows)].tolist())
+    for by in (pieces.lower_by, pieces.upper_by):
+        used |= set(by.column[np.isin(by.row, columns)].tolist())
+    return {pieces.data[k] for k in used}
+
+
+def _grouped(rules: list[tuple[str, str]]) -> list[str]:
+    """A rule by its index where one of its instances takes part, by its name where several do."""
+    times: dict[str, list[str]] = {}
+    for name, text in rules:
+        if text not in times.setdefault(name, []):
+            times[name].append(text)
+    return [texts[0] if len(texts) == 1 else name for name, texts in times.items()]
+
+
+def _limit(clearing: Cleared, pieces: Pieces, program: Program, row: int) -> str:
+    """How much the rule allows, where that is one number: ` (240 MW)`."""
+    rule = clearing.box.rules[int(pieces.rule[row])]
+    low, high = float(program.row_lower[row]), float(program.row_upper[row])
+    if pieces.two_sided[row]:
+        value = (high - low) / 2
+    elif np.isinf(low) != np.isinf(high):
+        value = high if np.isinf(low) else low
+    else:
+        return ""
+    if not value:
+        return ""
+    return f" ({number(abs(value), shown_of(rule.term, clearing))})"
+
+
+def shown_of(term: Term, clearing: Cleared) -> Shown | None:
+    """The unit in which a rule's sides are written, as far as a wire or a param in it tells."""
+    program, diagram, _, _ = clearing.made_of
+    spaces = {p.name: p.space for p in diagram.inputs}
+    for box in diagram.boxes:
+        spaces.update((p.name, p.space) for p in binds(box))
+    return _shown(term, spaces, program.params)
+
+
+def _shown(term: Term, spaces: dict[str, Space], params: Any) -> Shown | None:
+    match term:
+        case Prim(op="+" | "-" | "neg" | "abs" | "min" | "max" | "clamp" | "==" | "<=" | ">=" | "and" | "implies", args=args):
+            for each in reversed(args):
+                found = _shown(each, spaces, params)
+                if found is not None:
+                    return found
+            return None
+        case Fold(op="sum" | "min" | "max", body=body):
+            return _shown(body, spaces, params)
+        case Check(value=value):
+            return _shown(value, spaces, params)
+    space = _space(term, spaces, params)
+    return space.shown if isinstance(space, Reals | Grid) else None
+
+
+def _space(term: Term, spaces: dict[str, Space], params: Any) -> Space | None:
+    match term:
+        case Var(name=name):
+            return spaces.get(name)
+        case Param(name=name):
+            decl: ParamDecl = params[name]
+            return decl.space
+        case Get(record=record, position=position):
+            of = _space(record, spaces, params)
+            return of.fields[position][1] if isinstance(of, Record) else None
+        case At(family=family, keys=keys, index=index) if len(keys) == len(index):
+            of = _space(family, spaces, params)
+            return of.item if isinstance(of, Family) else None
+    return None
+
+
+# ------------------------------------------------------------------------------- unbounded
+
+
+def _unbounded(clearing: Cleared, data: np.ndarray) -> Refusal:
+    from opengames.solvers.clearing.infeasible import growing
+
+    program = clearing.moving.at(data)
+    box = clearing.box
+    columns = [(j, step) for j, step in growing(program) if j < clearing.moves]
+    columns.sort(key=lambda c: -abs(c[1]))
+    names = [f"`{label(program.columns, j)}` {'grows' if step > 0 else 'falls'}" for j, step in columns]
+    told = names[:_MOST] + ([f"{len(names) - _MOST} more wires move"] if len(names) > _MOST else [])
+    notes = [*_witness(clearing, data)]
+    if told:
+        notes.append(f"{', '.join(told)} without end, and the earning with them")
+    return refuse(
+        "unbounded", f"nothing stops what {box.seat.name} earns from growing", span=box.at, label=f"{box.seat.name} decides here",
+        notes=tuple(notes), help="bound the wires that grow by a rule or by their types",
+    )  # fmt: skip
+
+
+# --------------------------------------------------------------------------------- witness
+
+
+def _witness(clearing: Cleared, data: np.ndarray, which: set[Term] | None = None) -> tuple[str, ...]:
+    """The data that can be named, in their units; of `which`, where that is given."""
+    _, diagram, box, _ = clearing.made_of
+    pairs = [(t, float(v)) for t, v in zip(clearing.data, data, strict=True) if which is None or t in which]
+    told = [text for term, value in pairs if (text := _said(term, value, diagram, box))]
+    if not told:
+        return ()
+    more = f", and {len(told) - _MOST} more" if len(told) > _MOST else ""
+    return (f"witness: {', '.join(told[:_MOST])}{more}",)
+
+
+def _said(term: Term, value: float, diagram: Diagram, box: Decide) -> str:
+    spaces = {p.name: p.space for p in diagram.inputs}
+    for each in diagram.boxes:
+        if each is box:
+            break
+        spaces.update((p.name, p.space) for p in binds(each))
+    name = _name(term, spaces)
+    space = _space(term, spaces, {})
+    if not name:
+        return ""
+    whole = int(value) if value.is_integer() and abs(value) < 1e15 else value
+    return f"{name} = {show(whole, space) if space is not None else digits(whole)}"
+
+
+def _name(term: Term, spaces: dict[str, Space]) -> str:
+    match term:
+        case Var(name=name):
+            return name
+        case Get(record=record, position=position):
+            of, inner = _space(record, spaces, {}), _name(record, spaces)
+            return f"{inner}.{of.fields[position][0]}" if inner and isinstance(of, Record) else ""
+        case At(family=family, keys=keys) if all(isinstance(k, Const) for k in keys):
+            inner = _name(family, spaces)
+            return f"{inner}[{', '.join(show(k.value) for k in keys)}]" if inner else ""  # type: ignore[union-attr]
+    return ""
+
+
+__all__ = ["explain", "shown_of"]

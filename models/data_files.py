@@ -1,4 +1,4 @@
-"""Params from files: `price = prices.csv:lmp`. CSV, Parquet and JSON; decimals are read exactly.
+"""Params from files: `price = prices.csv:lmp`. CSV, Parquet, JSON, and stores of market data; decimals are read exactly.
 
 A file with a header is a table. A param of numbers takes one column, a family of records one column per field.
 Rows are placed by the columns that name the family's index, where the file has them (see `data_keys`), and else
@@ -56,7 +56,13 @@ def from_file(decl: ParamDecl, file: str | Path, column: str | None = None) -> A
     wanted = None if column is None else [column]
     if column is None and isinstance(decl.space, Family) and isinstance(decl.space.item, Record):
         wanted = [name for name, _ in decl.space.item.fields]
-    table = read_table(path, decl, wanted)
+    if path.suffix.lower() == ".duckdb":
+        from opengames.models.store.params import read_columns
+
+        columns, column = read_columns(path, column, decl)
+        table = Table(path.name, columns)
+    else:
+        table = read_table(path, decl, wanted)
     space = decl.space
     if isinstance(space, Family) and isinstance(space.item, Record) and column is None:
         for name, _ in space.item.fields:

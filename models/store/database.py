@@ -1,0 +1,361 @@
+"""A store: one DuckDB file that is opened, loaded into, asked and exported.
+
+A load is one transaction: what fails, is interrupted or killed leaves the store as it was. A document whose contents are there
+already changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from difflib import get_close_matches
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.models.store import loading
+from opengames.models.store.clock import all_days
+from opengames.models.store.documents import Document, documents
+from opengames.models.store.features import features_view
+from opengames.models.store.feeds import Feed, recognise
+from opengames.models.store.loading import Counts
+from opengames.models.store.schema import AFTER, BEFORE, BY_NAME, TABLES, VERSION, creation
+
+VIEWS = (*(t.name for t in TABLES), "features", "documents", "rejected", "conflicts", "delivery_days")
+"""What a store can be asked for by name."""
+
+BY_RULE = "rule"
+"""Given as the time of publication: what is loaded counts as known by the rules of its feed."""
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What became of one document. feed: "" for one that was left out, beside others of its archive. there: whether its contents
+    were in the store before."""
+
+    name: str
+    feed: str
+    there: bool
+    counts: Counts
+
+
+class Store:
+    """An open store. Use as a context, or `close` it."""
+
+    def __init__(self, connection: Any, path: str) -> None:
+        self.connection, self.path = connection, path
+
+    @property
+    def name(self) -> str:
+        return Path(self.path).name
+
+    def __enter__(self) -> Store:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.connection.close()
+
+    # ------------------------------------------------------------------------------------- loading
+
+    def load(
+        self, *files: str | Path, strict: bool = False, published: datetime | str | None = None
+    ) -> tuple[Loaded, ...]:
+        """Load files, all or none.
+
+        strict: refuse the first document that has rows which cannot be read. published: when the files were published (UTC), or
+        `rule` if what they say was known by the rules of its feed, whatever their names say. Raises `Refusal`: `unknown-feed`,
+        `missing-column`, `data-unreadable`, `data-no-such-file`, and if `strict` `data-bad-cell`.
+        """
+        with self._transaction():
+            return tuple(loaded for file in files for loaded in self._load(read(file), strict, published))
+
+    def _load(self, found: Iterable[tuple[Document, Feed | None]], strict: bool, published: datetime | str | None) -> Iterator[Loaded]:
+        for document, feed in found:
+            if published is not None:
+                document = replace(document, published=None if isinstance(published, str) else published)
+            if feed is None:
+                yield Loaded(document.name, "", False, Counts(0, 0, 0, 0, 0, 0))
+                continue
+            loaded = self._one(document, feed)
+            if strict and loaded.counts.rejected:
+                raise self._bad_cells(document)
+            yield loaded
+
+    def _one(self, document: Document, feed: Feed) -> Loaded:
+        con = self.connection
+        known = con.execute("SELECT id, published_utc FROM documents WHERE digest = ?", [document.digest]).fetchone()
+        if known is not None:
+            if document.published is not None and (known[1] is None or document.published < known[1]):
+                self._publish(known[0], feed, document.published)
+            return Loaded(document.name, feed.name, True, Counts(0, 0, 0, 0, 0, 0))
+        number = con.execute("SELECT nextval('document_ids')").fetchone()[0]
+        now = datetime.now(timezone.utc).replace(tzinfo=None)
+        con.execute(
+            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0)",
+            [number, document.file, document.member, document.digest, feed.name, document.published, now,
+             "line" if document.lined else "row"],
+        )
+        counts = loading.load(con, document, feed, number, document.published)
+        con.execute(
+            'UPDATE documents SET rows = ?, kept = ?, blank = ?, again = ?, rejected = ? WHERE id = ?',
+            [counts.rows, counts.kept, counts.blank, counts.again, counts.rejected, number],
+        )
+        return Loaded(document.name, feed.name, False, counts)
+
+    def _publish(self, number: int, feed: Feed, published: datetime) -> None:
+        """The same contents turn up with an earlier time of publication: it is that time that counts."""
+        con = self.connection
+        con.execute("UPDATE documents SET published_utc = ? WHERE id = ?", [published, number])
+        for name in {i.table: None for i in feed.into}:
+            said = isinstance(next(i.known for i in feed.into if i.table == name), str)
+            known = ", known_utc = ?" if said else ""
+            con.execute(f"UPDATE kept.{name} SET published_utc = ?{known} WHERE document = ?", [published, *([published] if said else []), number])
+            self._touch(name, number)
+            loading.settle(con, BY_NAME[name])
+
+    def forget(self, file: str) -> int:
+        """Take out every document of a file, by the name it was loaded under; what others say comes back into force. The number
+        of documents. Raises `Refusal` (`data-no-such-file`)."""
+        con = self.connection
+        with self._transaction():
+            found = [row[0] for row in con.execute("SELECT id FROM documents WHERE file = ? OR file || ':' || member = ?", [file, file]).fetchall()]
+            if not found:
+                names = [row[0] for row in con.execute("SELECT DISTINCT file FROM documents").fetchall()]
+                near = get_close_matches(file, names, 1, 0.6)
+                raise refuse("data-no-such-file", f"nothing in `{self.name}` was loaded from `{file}`",
+                             help=f"did you mean `{near[0]}`?" if near else "`opengames store show` lists the files")  # fmt: skip
+            for number in found:
+                for table in TABLES:
+                    self._touch(table.name, number)
+                    if con.execute(f"DELETE FROM kept.{table.name} WHERE document = ? RETURNING 1", [number]).fetchone():
+                        loading.settle(con, table)
+                con.execute("DELETE FROM kept.rejected WHERE document = ?", [number])
+                con.execute("DELETE FROM documents WHERE id = ?", [number])
+        return len(found)
+
+    def _touch(self, table: str, number: int) -> None:
+        keys = ", ".join(BY_NAME[table].key)
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT DISTINCT {keys} FROM kept.{table} WHERE document = ?", [number])
+
+    def _bad_cells(self, document: Document) -> Refusal:
+        rows = self.connection.execute(
+            'SELECT r.line, r."column", r.said, r.reason FROM kept.rejected r JOIN documents d ON d.id = r.document '
+            "WHERE d.digest = ? ORDER BY ALL", [document.digest]
+        ).fetchall()  # fmt: skip
+        unit = "line" if document.lined else "row"
+        notes = [rejection(unit, *row) for row in rows[:_SHOWN]]
+        if len(rows) > _SHOWN:
+            notes.append(f"and {len(rows) - _SHOWN:,} more")
+        return refuse("data-bad-cell", f"`{document.name}` has {'a cell' if len(rows) == 1 else f'{len(rows):,} cells'} that cannot be read",
+                      notes=tuple(notes), help="without `--strict` all other rows are loaded")  # fmt: skip
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self.connection.execute("BEGIN TRANSACTION")
+        try:
+            yield
+            self.connection.execute("COMMIT")
+        except BaseException:
+            self.connection.execute("ROLLBACK")
+            raise
+
+    # -------------------------------------------------------------------------------------- asking
+
+    def rows(self, view: str, columns: Sequence[str] = (), **where: Any) -> list[tuple[Any, ...]]:
+        """The rows of a view in the order of all their columns. columns: all unless told. where: by column, a value."""
+        said, values = self._where(view, where)
+        chosen = ", ".join(f'"{c}"' for c in columns) or "*"
+        return list(self._asked(f"SELECT {chosen} FROM {checked_view(view)}{said} ORDER BY ALL", values).fetchall())
+
+    def table(self, view: str, **where: Any) -> Any:
+        """The rows of a view as a `pyarrow.Table`, in the order of all their columns."""
+        said, values = self._where(view, where)
+        return self._asked(f"SELECT * FROM {checked_view(view)}{said} ORDER BY ALL", values).to_arrow_table()
+
+    def as_of(self, view: str, when: datetime) -> list[tuple[Any, ...]]:
+        """The rows of a table's view as they were known at an instant (UTC): of each key the row last known by then."""
+        table = BY_NAME[checked_view(view, among=tuple(BY_NAME))]
+        columns = ", ".join(f'k."{c.name}"' for c in (*table.keys, *BEFORE, *table.values))
+        keys = ", ".join(f"k.{c}" for c in table.key)
+        sql = (
+            f"SELECT {columns}, k.known_utc, d.feed, d.file FROM kept.{view} k JOIN documents d ON d.id = k.document WHERE k.known_utc <= ? "
+            f"QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY k.known_utc DESC, d.published_utc DESC NULLS LAST, d.digest DESC) = 1 "
+            "ORDER BY ALL"
+        )
+        return list(self._asked(sql, [when]).fetchall())
+
+    def columns(self, view: str) -> tuple[str, ...]:
+        return tuple(row[0] for row in self.connection.execute(f"DESCRIBE {checked_view(view)}").fetchall())
+
+    def _where(self, view: str, where: dict[str, Any]) -> tuple[str, list[Any]]:
+        there = self.columns(view) if where else ()
+        for name in where:
+            if name not in there:
+                raise no_column(name, view, there)
+        said = " AND ".join(f'"{name}" = ?' for name in where)
+        return (f" WHERE {said}" if said else ""), list(where.values())
+
+    def _asked(self, sql: str, values: list[Any]) -> Any:
+        import duckdb
+
+        try:
+            return self.connection.execute(sql, values)
+        except duckdb.ConversionException as error:
+            raise refuse("bad-argument", "a value does not fit its column", notes=(str(error).split("\n", 1)[0],)) from error
+
+    def export(self, view: str, out: str | Path, **where: Any) -> int:
+        """Write a view to a CSV or Parquet file, by its ending; the number of rows. What is written of a table can be loaded again.
+
+        Raises `Refusal`: `file-exists`, `data-unreadable` for another ending, `no-such-file` if it cannot be written.
+        """
+        import duckdb
+
+        path = Path(out)
+        said, values = self._where(view, where)
+        form = {".csv": "(FORMAT CSV, HEADER)", ".parquet": "(FORMAT PARQUET, COMPRESSION ZSTD)"}.get(path.suffix.lower())
+        if form is None:
+            raise refuse("bad-option", f"`{path.name}` ends in neither `.csv` nor `.parquet`", help="the ending says the format")
+        if path.exists():
+            raise refuse("file-exists", f"`{out}` is there already", help="choose another name")
+        part = path.with_name(f".{path.name}.{os.getpid()}.part")
+        quoted = str(part).replace("'", "''")
+        try:
+            written = self._asked(f"COPY (SELECT * FROM {checked_view(view)}{said} ORDER BY ALL) TO '{quoted}' {form}", values).fetchone()[0]
+            part.rename(path)
+        except (duckdb.IOException, OSError) as error:
+            raise refuse("no-such-file", f"cannot write `{out}`: {str(error).splitlines()[0]}") from error
+        finally:
+            part.unlink(missing_ok=True)
+        return int(written)
+
+
+def open_store(path: str | Path, new: bool = True, read_only: bool = False) -> Store:
+    """The store in a file; `:memory:` for one that is not kept. new: whether to make one where there is none.
+
+    Raises `Refusal`: `data-no-such-file`, `bad-store` if the file is none, is open elsewhere, or is of another version.
+    """
+    import duckdb
+
+    text = str(path)
+    fresh = text == ":memory:" or not Path(text).exists()
+    if fresh and not new:
+        raise refuse("data-no-such-file", f"there is no store `{text}`", help=f"make one: `opengames store load FILES --db {text}`")
+    if fresh and text != ":memory:" and not Path(text).absolute().parent.is_dir():
+        raise refuse("no-such-file", f"there is no folder `{Path(text).parent}` for the store")
+    if fresh and text != ":memory:" and not text.endswith(".duckdb"):
+        raise refuse("bad-option", f"`{text}` is no name for a store", help=f"let it end in `.duckdb`: `{Path(text).with_suffix('.duckdb')}`")
+    if not fresh and not _is_database(Path(text)):
+        raise refuse("bad-store", f"`{text}` is no store", notes=("it is no DuckDB file",), help="name a store, or a file that is not there yet")
+    try:
+        connection = duckdb.connect(text, read_only=read_only and not fresh)
+    except duckdb.Error as error:
+        busy = "lock" in str(error).lower()
+        why = "another process has it open" if busy else str(error).split("\n", 1)[0]
+        help = "try again when that is done" if busy else "name a store, or a file that is not there yet"
+        raise refuse("bad-store", f"`{text}` cannot be opened as a store", notes=(why,), help=help) from error
+    connection.execute("SET TimeZone = 'UTC'")
+    store = Store(connection, text)
+    if fresh:
+        _create(store)
+    else:
+        _check(store)
+    return store
+
+
+def _is_database(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(12)[8:] == b"DUCK"
+    except OSError:
+        return False
+
+
+def _create(store: Store) -> None:
+    import pyarrow as pa
+
+    days = all_days()
+    table = pa.table({
+        "day": [d.day for d in days], "midnight_utc": [d.midnight for d in days], "hours": [d.hours for d in days],
+        "skipped": [d.skipped for d in days], "repeated": [d.repeated for d in days],
+    })  # fmt: skip
+    with store._transaction():
+        for statement in creation():
+            store.connection.execute(statement)
+        store.connection.register("batch", table)
+        store.connection.execute("INSERT INTO delivery_days SELECT * FROM batch")
+        store.connection.unregister("batch")
+        store.connection.execute(features_view())
+
+
+def _check(store: Store) -> None:
+    import duckdb
+
+    try:
+        version = store.connection.execute("SELECT version FROM about").fetchone()
+    except duckdb.Error as error:
+        store.close()
+        raise refuse("bad-store", f"`{store.path}` is a DuckDB file and no store", notes=("it has no table `about`",),
+                     help="name a store, or a file that is not there yet") from error  # fmt: skip
+    if version is None or version[0] != VERSION:
+        store.close()
+        raise refuse("bad-store", f"`{store.path}` is a store of version {version and version[0]}, and this is for version {VERSION}",
+                     help="load the files into a new store")  # fmt: skip
+
+
+def read(file: str | Path) -> Iterator[tuple[Document, Feed | None]]:
+    """The documents of a file, each with its feed; `None` for one that is of no feed beside others of its archive that are."""
+    refused: Refusal | None = None
+    found: list[Document] = []
+    any_fits = False
+    for document in documents(Path(file)):
+        try:
+            feed = recognise(document.header, document.name)
+        except Refusal as refusal:
+            if any(d.code == "missing-column" for d in refusal.diagnostics):
+                raise
+            refused = refused or refusal
+            found.append(document)
+            continue
+        any_fits = True
+        yield document, feed
+    if not any_fits:
+        raise refused or refuse("data-unreadable", f"`{Path(file).name}` has no table in it")
+    yield from ((document, None) for document in found)
+
+
+def rejection(unit: str, line: int | None, column: str | None, said: str | None, reason: str) -> str:
+    """A rejected cell in words. unit: what `line` counts.
+
+    >>> rejection("line", 3, "MCPC", "n.a.", "is no number")
+    'line 3, column `MCPC`: `n.a.` is no number'
+    """
+    where = f"{unit} {line}" + (f", column `{column}`" if column else "")
+    return f"{where}: " + (f"`{said}` {reason}" if said and said.strip() else reason)
+
+
+def checked_view(view: str, among: Sequence[str] = VIEWS) -> str:
+    """`view`, if there is one of that name. Raises `Refusal` (`unknown-name`)."""
+    if view in among:
+        return view
+    near = get_close_matches(view, among, 1, 0.5)
+    raise refuse("unknown-name", f"a store has no view `{view}`", notes=("there are " + ", ".join(f"`{v}`" for v in among),),
+                 help=f"did you mean `{near[0]}`?" if near else "")  # fmt: skip
+
+
+def no_column(name: str, view: str, there: Sequence[str]) -> Refusal:
+    near = get_close_matches(name, there, 1, 0.5)
+    listed = ", ".join(f"`{c}`" for c in there)
+    return refuse("missing-column", f"the view `{view}` has no column `{name}`", notes=(f"its columns are {listed}",),
+                  help=f"did you mean `{near[0]}`?" if near else "")  # fmt: skip
+
+
+__all__ = ["AFTER", "BY_RULE", "VIEWS", "Loaded", "Store", "checked_view", "no_column", "open_store", "read", "rejection"]

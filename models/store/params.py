@@ -1,0 +1,76 @@
+"""Params from a store: `--data price=grid.duckdb:lmp,market=DAM,point=HB_NORTH,day=2026-01-05`.
+
+What stands behind the file is a view, perhaps `.` and a column of it, and conditions: a column and its value, or `day`, `from`
+and `to` with delivery days (Central, both included). A series that is asked for by days has them whole or is refused.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.models.store.database import checked_view, open_store
+from opengames.models.store.gaps import gaps, one_series, selected, with_gap
+from opengames.models.store.schema import BY_NAME
+from opengames.program import ParamDecl
+from opengames.show import show_space
+from opengames.spaces import Family, Record
+
+_HIDDEN = ("known_utc", "feed", "file")
+
+
+def read_columns(path: Path, said: str | None, decl: ParamDecl) -> tuple[dict[str, list[Any]], str | None]:
+    """The columns of what is chosen of a store, and the one that is meant; `None` where every field of a record has its own.
+
+    Raises `Refusal`: `bad-option`, `unknown-name`, `missing-column`, `data-shape`, `series-with-gap`, `bad-store`.
+    """
+    at: dict[str, Any] = {"span": decl.at, "label": f"takes {show_space(decl.space)}"}
+    view, column, first, last, where = _parted(said, path, decl)
+    with open_store(path, new=False, read_only=True) as store:
+        table = BY_NAME[checked_view(view, among=tuple(BY_NAME))]
+        columns = store.columns(view)
+        rows = selected(store, table, first, last, **where)
+        space = decl.space
+        of_records = isinstance(space, Family) and isinstance(space.item, Record)
+        if not of_records and not (isinstance(space, Family) and len(space.index) > 1):
+            one_series(store, table, rows, columns, **at)
+        if table.steady:
+            keys = {k: v for k, v in where.items() if k in table.key}
+            found = gaps(store, view, first, last, **keys)
+            if found:
+                raise with_gap(store, view, found, **at)
+    shown = {name: [row[i] for row in rows] for i, name in enumerate(columns) if name not in _HIDDEN}
+    return shown, column or (None if of_records else table.value)
+
+
+def _parted(said: str | None, path: Path, decl: ParamDecl) -> tuple[str, str | None, date | None, date | None, dict[str, Any]]:
+    """View, column, first and last day, and conditions."""
+    view, *conditions = (part.strip() for part in (said or "").split(","))
+    if not view:
+        raise _wrong(path, decl, f"`{path.name}` is a store, and no view of it is named")
+    view, _, column = view.partition(".")
+    where: dict[str, Any] = {}
+    first = last = None
+    for condition in conditions:
+        name, equals, value = (part.strip() for part in condition.partition("="))
+        if not equals or not name or not value:
+            raise _wrong(path, decl, f"`{condition}` is no condition")
+        if name in ("day", "from", "to"):
+            try:
+                day = date.fromisoformat(value)
+            except ValueError as error:
+                raise _wrong(path, decl, f"`{value}` is no day, such as 2026-01-05") from error
+            first = day if name in ("day", "from") else first
+            last = day if name in ("day", "to") else last
+        else:
+            where[name] = value
+    return view, column or None, first, last, where
+
+
+def _wrong(path: Path, decl: ParamDecl, what: str) -> Refusal:
+    return refuse("bad-option", what, help=f"for example `--data {decl.name}={path.name}:lmp,market=DAM,point=HB_NORTH,day=2026-01-05`")
+
+
+__all__ = ["read_columns"]

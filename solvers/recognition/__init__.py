@@ -2,7 +2,7 @@
 
 The backward half of a channel $c : X \\to Y$ is its Bayesian inverse: the channel from evidence to the conditional
 distribution of the rest. `exactly` disintegrates finite channels; `kalman`, `enkf` and `particle` filter state spaces;
-`coverage` tries a recognition on plays of its own channel. The names load on first use.
+`calibration` tries a recognition on plays of its own channel. The names load on first use.
 
 Source: Cho and Jacobs, Disintegration and Bayesian inversion via string diagrams (2019), section 3, for the inverse and
 its laws; Smithe, Bayesian updates compose optically (2020), for the chain rule.
@@ -13,12 +13,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from opengames.solvers.recognition.coverage import Coverage, coverage
+    from opengames.solvers.recognition.calibration import Coverage, coverage
     from opengames.solvers.recognition.exactly import Inverse, inverse
     from opengames.solvers.recognition.recognise import Found, prepared
 
 _HOMES = {
-    "Coverage": "coverage", "Found": "recognise", "Inverse": "exactly", "coverage": "coverage", "inverse": "exactly",
+    "Coverage": "calibration", "Found": "recognise", "Inverse": "exactly", "coverage": "calibration", "inverse": "exactly",
     "prepared": "recognise",
 }  # fmt: skip
 

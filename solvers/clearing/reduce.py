@@ -1,0 +1,175 @@
+"""A program with fewer columns: those without bounds of their own leave through the equations that fix them.
+
+A network written with voltage angles has a free column for each bus and an equation for each bus and line. Solving the equations for
+the free columns, `x_F = S b - D x_K`, leaves the columns that decide (generation, loads) and rows in terms of shift factors: the
+same optimum in a form that is smaller, dense, and quick where there are many scenarios.
+
+Every point and price of the original follows: prices of the equations that were used up are those that make up the costs of the
+columns that left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from opengames.solvers.clearing.program import Program
+
+_SURE = 1e-7
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """How the rest of a program follows from its kept columns.
+
+    kept, left: columns that stay and that leave; used: the equations that left with them, as many as `left`. rows: the original
+    rows that stay. solve: factor of the used equations in the left columns. by_kept: (left, kept), what a kept column takes from
+    each that left. matrix: rows of the reduced program, CSR (rows, kept).
+    """
+
+    program: Program
+    kept: np.ndarray
+    left: np.ndarray
+    used: np.ndarray
+    rows: np.ndarray
+    by_kept: np.ndarray
+    matrix: sparse.csr_array
+    solve: Any
+
+    @cached_property
+    def _rows_left(self) -> sparse.csr_array:
+        """Coefficients of the columns that left in the rows that stay."""
+        return sparse.csr_array(self.program.matrix[self.rows][:, self.left])
+
+    def fixed(self, right: np.ndarray) -> np.ndarray:
+        """What the equations alone give to the columns that left: right (members, used) to (members, left)."""
+        return self.solve.solve(np.ascontiguousarray(right.T)).T if len(self.used) else np.zeros((len(right), 0))
+
+    def lowered(self, cost: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The data of members in the reduced program: cost (members, kept), bounds of its rows and columns (members, rows + kept)
+        twice, what is added to the cost (members,), and what the equations give to the columns that left.
+
+        cost: (members, n) without the quadratic term. lower, upper: (members, m + n), rows first.
+        """
+        m = self.program.matrix.shape[0]
+        given = self.fixed(lower[:, self.used])
+        if self.program.quadratic is not None and len(self.left):
+            quadratic = sparse.csr_array(self.program.quadratic)
+            cost = cost + (quadratic[:, self.left] @ given.T).T
+            added = (0.5 * (quadratic[self.left][:, self.left] @ given.T).T * given).sum(1)
+            added = added + ((cost[:, self.left] - (quadratic[self.left][:, self.left] @ given.T).T) * given).sum(1)
+        else:
+            added = (cost[:, self.left] * given).sum(1)
+        less = cost[:, self.kept] - cost[:, self.left] @ self.by_kept if len(self.left) else cost[:, self.kept]
+        shift = (self._rows_left @ given.T).T
+        both = []
+        for bound in (lower, upper):
+            both.append(np.concatenate([bound[:, self.rows] - shift, bound[:, m + self.kept]], axis=1))
+        return less, both[0], both[1], added, given
+
+    def raised(
+        self, cost: np.ndarray, given: np.ndarray, x: np.ndarray, y: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Points and prices of the original: x (members, kept), y (members, rows), cost and given as in `lowered`; gives
+        (members, n), (members, m), (members, n)."""
+        members = len(x)
+        m, n = self.program.matrix.shape
+        whole, prices = np.empty((members, n)), np.zeros((members, m))
+        whole[:, self.kept] = x
+        if len(self.left):
+            whole[:, self.left] = given - x @ self.by_kept.T
+        gradient = cost if self.program.quadratic is None else cost + (self.program.quadratic @ whole.T).T
+        prices[:, self.rows] = y
+        if len(self.left):
+            owed = gradient[:, self.left] - (self._rows_left.T @ y.T).T
+            prices[:, self.used] = self.solve.solve(np.ascontiguousarray(owed.T), "T").T
+        z = gradient - (self.program.matrix.T @ prices.T).T
+        if len(self.left):
+            z[:, self.left] = 0.0
+        return whole, prices, z
+
+    @cached_property
+    def quadratic(self) -> np.ndarray | None:
+        """The quadratic term in the kept columns, dense (kept, kept)."""
+        if self.program.quadratic is None:
+            return None
+        quadratic = sparse.csr_array(self.program.quadratic)
+        inner = quadratic[self.kept][:, self.kept].toarray()
+        if len(self.left):
+            cross = quadratic[self.kept][:, self.left] @ self.by_kept
+            inner = inner - cross - cross.T + self.by_kept.T @ (quadratic[self.left][:, self.left] @ self.by_kept)
+        return inner
+
+    def small(self) -> Program:
+        """The reduced program at the data of the original."""
+        here = self.program
+        lower = np.concatenate([here.row_lower, here.lower])[None]
+        upper = np.concatenate([here.row_upper, here.upper])[None]
+        cost, low, high, added, _ = self.lowered(here.cost[None], lower, upper)
+        k = self.matrix.shape[0]
+        quadratic = None if self.quadratic is None else sparse.csc_array(self.quadratic)
+        return Program(
+            cost[0], self.matrix, low[0, :k], high[0, :k], low[0, k:], high[0, k:], quadratic, None, here.offset + float(added[0])
+        )
+
+
+def reduce(program: Program) -> Reduction:
+    """Lets free columns leave through equations, as many as can."""
+    m, n = program.matrix.shape
+    matrix = sparse.csr_array(program.matrix)
+    equal = np.flatnonzero(program.row_lower == program.row_upper)
+    free = np.flatnonzero(np.isinf(program.lower) & np.isinf(program.upper))
+    used, left = _square(matrix[equal][:, free])
+    used, left = equal[used], free[left]
+    solve = None
+    if len(used):
+        from scipy.sparse.linalg import splu
+
+        solve = splu(sparse.csc_array(matrix[used][:, left]))
+    kept, rows = np.setdiff1d(np.arange(n), left), np.setdiff1d(np.arange(m), used)
+    by_kept = np.zeros((0, len(kept)))
+    reduced = matrix[rows][:, kept]
+    if solve is not None:
+        by_kept = solve.solve(matrix[used][:, kept].toarray())
+        by_kept[abs(by_kept) < 1e-13] = 0.0
+        dense = reduced.toarray() - matrix[rows][:, left] @ by_kept
+        dense[abs(dense) < 1e-12 * max(1.0, abs(dense).max(initial=0.0))] = 0.0
+        reduced = sparse.csr_array(dense)
+    return Reduction(program, kept, left, used, rows, by_kept, reduced, solve)
+
+
+def _square(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """Rows and columns, equally many, in which the matrix is safely invertible: a matching, less what its pivots say is singular."""
+    from scipy.sparse.csgraph import maximum_bipartite_matching
+    from scipy.sparse.linalg import splu
+
+    if not min(matrix.shape) or not matrix.nnz:
+        return np.zeros(0, int), np.zeros(0, int)
+    partner = maximum_bipartite_matching(matrix, perm_type="column")
+    rows = np.flatnonzero(partner >= 0)
+    columns = partner[rows]
+    for _ in range(8):
+        if not len(rows):
+            break
+        square = sparse.csc_array(matrix[rows][:, columns])
+        nudged = sparse.csc_array(square + sparse.diags_array(np.full(len(rows), 1e-300)))
+        try:
+            factor = splu(nudged)
+        except RuntimeError:
+            factor = splu(sparse.csc_array(square + sparse.diags_array(np.full(len(rows), 1e-11 * abs(square).max()))))
+        pivots = abs(factor.U.diagonal())
+        weak = np.flatnonzero(pivots < _SURE * abs(factor.U).max())
+        if not len(weak):
+            return rows, columns
+        # pivot k stands for row perm_r^-1(k) and column perm_c^-1(k)
+        bad_rows = np.isin(factor.perm_r, weak)
+        bad_columns = np.isin(factor.perm_c, weak)
+        rows, columns = rows[~bad_rows], columns[~bad_columns]
+    return np.zeros(0, int), np.zeros(0, int)
+
+
+__all__ = ["Reduction", "reduce"]

@@ -69,7 +69,7 @@ class Handle:
         """Simulate it `runs` times, with the strategy `under` plugged in.
 
         keep: wires to keep, by name or path. given: for draws by path, `og.Uniforms(array)` or `og.Outcomes(array)`.
-        inputs: values of its inputs, in their declared units. memory: how many GiB a batch of runs may take, by a
+        inputs: values of its inputs, in their declared units, or expressions of the language (`"900 MW"`). memory: how many GiB a batch of runs may take, by a
         cautious estimate made beforehand (4 if nothing is said). progress: called with (runs done, runs).
         """
         from opengames.clearings import clearings
@@ -114,13 +114,22 @@ class Handle:
         from opengames.models.data_values import Origin, fit
         from opengames.program import ParamDecl
 
-        spaces = {p.name: p for p in self.diagram.inputs}
-        return {
-            name: fit(ParamDecl(name, spaces[name].space), value, Origin(f"the value given for `{name}`"))
+        spaces = {p.name: p.space for p in self.diagram.inputs}
+        texts = {name: value for name, value in inputs.items() if isinstance(value, str)}
+        found = {
+            name: fit(ParamDecl(name, spaces[name]), value, Origin(f"the value given for `{name}`"))
             if name in spaces
             else value
             for name, value in inputs.items()
+            if name not in texts
         }
+        if texts:
+            from opengames.input_values import inputs_of
+            from opengames.show import show
+
+            said = {name: show(value, spaces[name]) for name, value in found.items() if name in spaces}
+            found |= {n: v for n, v in inputs_of(self.model, self.name, {**said, **texts}).items() if n in texts}
+        return found
 
     def equilibria(self) -> Equilibria:
         """All pure equilibria; for two players the mixed ones too."""

@@ -89,12 +89,12 @@ def expressions(
     if not texts:
         return guesses
     for each, words in texts.items():
-        _one_expression(each, words)
+        one_expression(each, words)
     patched, places = _patched(text, params, texts)
     checked = check(patched, name, guesses)
-    wrong = [d for d in errors(checked.diagnostics) if _place(d, places) is not None]
+    wrong = [d for d in errors(checked.diagnostics) if place_in(d, places) is not None]
     if wrong:
-        raise _rejected(wrong, places, texts)
+        raise no_value(wrong, places, texts)
     if checked.program is None:
         raise Refusal(*checked.diagnostics)
     return guesses | {n: checked.program.params[n].value for n in texts}
@@ -119,7 +119,7 @@ def _patched(
     return "".join([*pieces, text[done:]]), places
 
 
-def _one_expression(name: str, words: str) -> None:
+def one_expression(name: str, words: str) -> None:
     """Refuse what is not one expression, before it is put into a text."""
     prefix = "query value = "
     found = parse(prefix + words, f"value of {name}")
@@ -135,7 +135,8 @@ def _one_expression(name: str, words: str) -> None:
         raise refuse("bad-param-value", f"`{words}` is no value for `{name}`", notes=("a value asks nothing",))
 
 
-def _place(d: Diagnostic, places: Mapping[str, Span]) -> str | None:
+def place_in(d: Diagnostic, places: Mapping[str, Span]) -> str | None:
+    """Which of the values put into a text a finding is about."""
     if d.span is None:
         return None
     for each, place in places.items():
@@ -144,11 +145,11 @@ def _place(d: Diagnostic, places: Mapping[str, Span]) -> str | None:
     return None
 
 
-def _rejected(wrong: list[Diagnostic], places: Mapping[str, Span], texts: Mapping[str, str]) -> Refusal:
+def no_value(wrong: list[Diagnostic], places: Mapping[str, Span], texts: Mapping[str, str]) -> Refusal:
     """The checker's findings, told about the value alone."""
     found = []
     for d in wrong:
-        each = _place(d, places)
+        each = place_in(d, places)
         assert each is not None and d.span is not None
         marked = texts[each][d.span.start - places[each].start : d.span.end - places[each].start]
         label = (f"`{marked}`: {d.label}",) if d.label and marked != texts[each] else ()
@@ -211,4 +212,7 @@ def require(program: Program, names: Mapping[str, Any] | set[str]) -> None:
         )  # fmt: skip
 
 
-__all__ = ["FromFile", "declared", "expressions", "fit_to", "needed", "require", "supply", "unknown_param"]
+__all__ = [
+    "FromFile", "declared", "expressions", "fit_to", "needed", "no_value", "one_expression", "place_in", "require", "supply",
+    "unknown_param",
+]  # fmt: skip

@@ -241,6 +241,7 @@ class Model:
         seed: int = 0,
         keep: Iterable[str] | None = None,
         given: Mapping[str, Any] | None = None,
+        inputs: Mapping[str, Any] | None = None,
         data: Mapping[str, Any] | None = None,
         memory: float | None = None,
         progress: Any = None,
@@ -254,7 +255,7 @@ class Model:
         with model._explained():
             name = model._game(game, under)
             return model[name].run(
-                under, runs=runs, seed=seed, keep=keep, given=given, memory=memory, progress=progress
+                under, runs=runs, seed=seed, keep=keep, given=given, inputs=inputs, memory=memory, progress=progress
             )
 
     def _game(self, game: str | None, under: str | None) -> str:

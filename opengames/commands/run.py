@@ -4,13 +4,14 @@ A game needs a strategy. The same seed gives the same numbers, however many runs
 
   opengames run auction.game Auction --under shade --runs 10000
   opengames run battery_day.game --under clock --data price=prices.csv:hb_north --out days.parquet
+  opengames run market.game Interval --input load='900 MW' --runs 1
 """
 
 from __future__ import annotations
 
 import argparse
 
-from opengames.commands.common import FINE, model, param_options, print_json, say, shared_options
+from opengames.commands.common import FINE, model, param_options, print_json, say, shared_options, split
 from opengames.commands.progress import progress
 
 
@@ -22,6 +23,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=positive, default=1000, metavar="N", help="how many runs (by default 1000)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="where the random numbers begin (by default 0)")
     parser.add_argument("--keep", action="append", metavar="WIRE", help="a wire to keep, by name or path; may be repeated")
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="NAME=VALUE",
+        help="the value of an input, as an expression of the language: --input load='900 MW'",
+    )  # fmt: skip
     parser.add_argument("--out", metavar="FILE", help="write the wires to a .npz or .parquet file")
     param_options(parser)
     shared_options(parser)
@@ -44,7 +49,8 @@ def run(args: argparse.Namespace) -> int:
         _check_ending(args.out)
     with progress("simulating") as sign:
         result = asked.run(
-            args.game, args.under, runs=args.runs, seed=args.seed, keep=args.keep, memory=args.memory, progress=sign.at
+            args.game, args.under, runs=args.runs, seed=args.seed, keep=args.keep, memory=args.memory, progress=sign.at,
+            inputs=dict(split(pair, "--input", "load=900 MW") for pair in args.input),
         )
     written = result.save(args.out) if args.out is not None else None
     if args.json:

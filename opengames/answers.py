@@ -20,6 +20,7 @@ from opengames import (
     method_options,
     priced_questions,
     proof_questions,
+    recognition_questions,
     symbolic_questions,
     wire_questions,
 )
@@ -281,6 +282,8 @@ def _ask(work: Work, ask: Ask) -> Term:
             return game_questions.exploitability(work, ask)
         case "reach":
             return Const(game_questions.reach(work, ask))
+        case "coverage":
+            return recognition_questions.coverage(work, ask)
         case "same":
             return Const(wire_questions.same(work, ask))
         case "price" | "worst" | "expected" | "best":
@@ -288,7 +291,6 @@ def _ask(work: Work, ask: Ask) -> Term:
     raise Undecided(
         {
             "feasible": "`feasible` is a claim for the proved reading and stands alone in a `verify`",
-            "coverage": "`coverage` needs recognition, which this version does not have",
         }.get(ask.op, f"`{ask.op}` is an answer of its own and cannot stand inside an expression")
     )
 

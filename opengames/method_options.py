@@ -43,7 +43,7 @@ EFFECTS: dict[tuple[str, str], frozenset[str]] = {
 }
 
 #: Questions that are refused for what this version lacks, whatever the options.
-_LATER = frozenset({"feasible", "coverage"})
+_LATER = frozenset({"feasible"})
 
 #: An option's name among the arguments of the solvers.
 _ARGUMENTS = {"nodes": "limit", "strategies": "pure"}

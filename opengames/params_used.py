@@ -48,6 +48,8 @@ def _named(program: Program, question: Question) -> tuple[set[str], set[str]]:
         term = stack.pop()
         if isinstance(term, Ref):
             games |= {term.name} & set(program.diagrams)
+            if term.kind == "recognition" and (inverted := program.recognitions[term.name].generative) is not None:
+                games.add(inverted)
             strategies |= {term.name} & set(program.strategies)
         stack.extend(children(term))
     return games | {program.strategies[s].game for s in strategies}, strategies

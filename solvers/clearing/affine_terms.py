@@ -341,7 +341,11 @@ class Reader:
             then = self.unknowns.guarded(self._lifted(term.then, scope, frame), test, True, frame, self.lanes, term.at)
             other = self.unknowns.guarded(self._lifted(term.other, scope, frame), test, False, frame, self.lanes, term.at)
             return Num(av.plus(then, other), frame)
-        test_value = self.read(term.test, scope, frame)  # refuses a comparison of what is decided
+        if isinstance(term.test, Prim) and term.test.op in COMPARISONS:
+            raise not_convex(
+                "`if` on what is decided", term.test.at or term.at, "split the decision, or decide a truth value for the choice"
+            )
+        test_value = self.read(term.test, scope, frame)
         on = lift(self.number(test_value, term.at), frame).form  # type: ignore[union-attr]
         then, other = self._lifted(term.then, scope, frame), self._lifted(term.other, scope, frame)
         return Num(av.plus(other, self.unknowns.product(on, av.minus(then, other), term.at)), frame)

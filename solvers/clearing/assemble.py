@@ -79,11 +79,19 @@ def assemble(
     n, curve = unknowns.columns, unknowns.curves()
     lower, upper = _free(n, kind)
     lower[: columns.count], upper[: columns.count] = columns.lower, columns.upper
-    ties = [Part(-1, av.merged(f), -1, np.zeros(f.items, np.int64), p.at) for p in unknowns.pieces_made for f in p.rows]
     taken = _Bounds(lower, upper)
     kept: list[Part] = []
-    for part in [*parts, *columns.ties, *ties]:
+    ties = []
+    for piece in unknowns.pieces_made:
+        # what a piece is tied to may be pieces in turn, bent the same way; its own column stands on the other side
+        others = curve.copy()
+        others[piece.first : piece.first + piece.count] = 0
+        for form in piece.rows:
+            ties.append(Part(-1, av.merged(form), -1, np.zeros(form.items, np.int64), piece.at))
+            _judge(ties[-1], unknowns, others)
+    for part in [*parts, *columns.ties]:
         _judge(part, unknowns, curve)
+    for part in [*parts, *columns.ties, *ties]:
         rest = part
         if bounds and part.rule >= 0 and part.rule not in priced and part.half is None:
             rest = taken.take(part)

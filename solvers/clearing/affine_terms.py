@@ -99,7 +99,9 @@ class Reader:
         found = scope.seen.get(id(term))
         if found is None:
             inside = hidden | bound(term)
-            found = max((self.depends(t, scope, inside) for t in children(term)), default=KNOWN)
+            found = KNOWN
+            for each in children(term):
+                found = max(found, self.depends(each, scope, inside))
             scope.seen[id(term)] = found
             self._keep.append(term)
         return found

@@ -41,12 +41,12 @@ class Affine:
 
     @property
     def counts(self) -> np.ndarray:
-        return np.diff(self.starts)
+        return self.starts[1:] - self.starts[:-1]
 
     @property
     def item(self) -> np.ndarray:
         """Which item each entry belongs to."""
-        return np.repeat(np.arange(self.items), self.counts)
+        return np.arange(self.items).repeat(self.counts)
 
 
 def zeros(items: int, dtype: Any) -> np.ndarray:
@@ -108,10 +108,18 @@ def gather(a: Affine, index: np.ndarray) -> Affine:
     picked = a.constant[index]
     if a.is_constant:
         return constant(picked)
-    begins, counts = a.starts[index], a.counts[index]
-    starts = np.concatenate(([0], np.cumsum(counts)))
-    entry = np.repeat(begins - starts[:-1], counts) + np.arange(starts[-1])
+    begins = a.starts[index]
+    counts = a.starts[index + 1] - begins
+    starts = _running(counts)
+    entry = (begins - starts[:-1]).repeat(counts) + np.arange(starts[-1])
     return Affine(picked, starts, a.monomial[entry], a.value[entry])
+
+
+def _running(counts: np.ndarray) -> np.ndarray:
+    """Where each of consecutive groups begins, and where the last ends."""
+    starts = np.zeros(len(counts) + 1, np.int64)
+    counts.cumsum(out=starts[1:])
+    return starts
 
 
 def plus(a: Affine, b: Affine) -> Affine:
@@ -124,14 +132,14 @@ def plus(a: Affine, b: Affine) -> Affine:
     monomial = np.empty(starts[-1], np.int64)
     value = np.empty(starts[-1], a.value.dtype)
     for each, before in ((a, 0), (b, a.counts)):
-        place = np.repeat(starts[:-1] + before - each.starts[:-1], each.counts) + np.arange(len(each.monomial))
+        place = (starts[:-1] + before - each.starts[:-1]).repeat(each.counts) + np.arange(len(each.monomial))
         monomial[place], value[place] = each.monomial, each.value
     return Affine(total, starts, monomial, value)
 
 
 def scaled(a: Affine, by: np.ndarray) -> Affine:
     """Every item times its own number."""
-    return Affine(a.constant * by, a.starts, a.monomial, a.value * np.repeat(by, a.counts))
+    return Affine(a.constant * by, a.starts, a.monomial, a.value if a.is_constant else a.value * by.repeat(a.counts))
 
 
 def negative(a: Affine) -> Affine:
@@ -144,10 +152,10 @@ def minus(a: Affine, b: Affine) -> Affine:
 
 def summed(a: Affine, begins: np.ndarray) -> Affine:
     """Sums of consecutive items: the `k`-th is over the items from `begins[k]` up to `begins[k + 1]`."""
-    before = np.concatenate((zeros(1, float if a.constant.dtype != object else object), np.cumsum(a.constant)))
     if a.constant.dtype != object:
         total = _segments(a.constant, begins)
     else:
+        before = np.concatenate((zeros(1, object), np.cumsum(a.constant)))
         total = before[begins[1:]] - before[begins[:-1]]
     return Affine(total, a.starts[begins], a.monomial, a.value)
 
@@ -166,6 +174,8 @@ def merged(a: Affine) -> Affine:
     """Each monomial once in an item, and none with coefficient 0; sorted."""
     if a.is_constant:
         return a
+    if (a.counts <= 1).all() and (a.value != 0).all():
+        return a
     item = a.item
     order = np.lexsort((a.monomial, item))
     item, monomial, value = item[order], a.monomial[order], a.value[order]
@@ -175,7 +185,7 @@ def merged(a: Affine) -> Affine:
     value = np.add.reduceat(value, begin)
     kept = (value != 0).astype(bool)
     item, monomial, value = item[begin][kept], monomial[begin][kept], value[kept]
-    starts = np.concatenate(([0], np.cumsum(np.bincount(item, minlength=a.items))))
+    starts = _running(np.bincount(item, minlength=a.items))
     return Affine(a.constant, starts, monomial, value)
 
 
@@ -195,7 +205,7 @@ def pairs(a: Affine, b: Affine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Every pair of an entry of `a` and an entry of `b` in the same item: (item, entry of a, entry of b)."""
     counts = a.counts * b.counts
     item = np.repeat(np.arange(a.items), counts)
-    begin = np.concatenate(([0], np.cumsum(counts)))
+    begin = _running(counts)
     within = np.arange(begin[-1]) - begin[item]
     width = b.counts[item]
     return item, a.starts[item] + within // np.maximum(width, 1), b.starts[item] + within % np.maximum(width, 1)
@@ -204,7 +214,7 @@ def pairs(a: Affine, b: Affine) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def of_entries(items: int, item: np.ndarray, monomial: np.ndarray, value: np.ndarray, dtype: Any) -> Affine:
     """From entries in any order."""
     order = np.argsort(item, kind="stable")
-    starts = np.concatenate(([0], np.cumsum(np.bincount(item, minlength=items)))).astype(np.int64)
+    starts = _running(np.bincount(item, minlength=items))
     return Affine(zeros(items, dtype), starts, monomial[order], value[order])
 
 

@@ -16,7 +16,7 @@ from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.affine_values import Affine
 from opengames.solvers.clearing.frames import Code, Frame, Num
 from opengames.spans import Span
-from opengames.terms import ZERO, Const, If, Prim, Term, free, substitute
+from opengames.terms import ZERO, At, Const, If, Prim, Term, Var, free, substitute
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Unknowns:
         self.columns = 0
         self.pieces_made: list[Piece] = []
         self.products: list[tuple[np.ndarray, Span | None]] = []
-        self._ids: dict[Term, int] = {}
+        self._ids: dict[object, int] = {}
 
     # ------------------------------------------------------------------------------- columns
 
@@ -88,10 +88,11 @@ class Unknowns:
 
     def atom(self, term: Term) -> int:
         """The number of a datum."""
-        found = self._ids.get(term)
+        key = _key(term)
+        found = self._ids.get(key)
         if found is None:
             self.atoms.append(term)
-            found = self._ids[term] = len(self.atoms)
+            found = self._ids[key] = len(self.atoms)
             _room(found, "data")
         return found
 
@@ -105,6 +106,12 @@ class Unknowns:
         for name, more in zip(used[1:], codes[1:], strict=True):
             key = key * len(lanes[name].points) + more
         _, first, which = np.unique(key, return_index=True, return_inverse=True)
+        if isinstance(term, At) and isinstance(term.family, Var) and all(isinstance(k, Var) for k in term.keys):
+            of = [used.index(k.name) for k in term.keys if isinstance(k, Var) and k.name in lanes]
+            if len(of) == len(term.keys):
+                points = [lanes[name].points for name in used]
+                keys = zip(*([Const(points[u][c]) for c in codes[u][first].tolist()] for u in of), strict=True)
+                return [At(term.family, key, term.index, at=term.at) for key in keys], which.ravel()
         terms = [
             substitute(term, {n: Const(lanes[n].points[int(c[i])]) for n, c in zip(used, codes, strict=True)})
             for i in first
@@ -191,6 +198,15 @@ class Unknowns:
             if wanted in found:
                 return at
         return None
+
+
+def _key(term: Term) -> object:
+    """What tells data apart; short for an element of a wire, whose index may be long."""
+    if isinstance(term, At) and isinstance(term.family, Var):
+        keys = tuple(k.value for k in term.keys if isinstance(k, Const))
+        if len(keys) == len(term.index):
+            return term.family.name, keys
+    return term
 
 
 def _room(count: int, what: str) -> None:

@@ -115,14 +115,23 @@ class OptimalFlow:
         self._rows = np.zeros((0, len(network.buses)))
         self._engine: Highs | Separable | None = None
 
-    def solve(self, load: np.ndarray | None = None) -> Dispatch:
-        """The dispatch for `load` (buses,) in MW, the network's own if left out. Raises `Refusal` (`infeasible`, `data-shape`)."""
+    def solve(self, load: np.ndarray | None = None, most: np.ndarray | None = None) -> Dispatch:
+        """The dispatch for `load` (buses,) in MW, the network's own if left out, with units that can make `most` (units,) in MW, their
+        own most if left out. A unit that can make less than its least makes just that. Raises `Refusal` (`infeasible`, `data-shape`)."""
         load = _load(self.network, load)
+        if most is not None and np.shape(most) != (len(self.network.units),):
+            raise refuse("data-shape", f"what units can make has to be {len(self.network.units):,} numbers, one for each unit")
         if self._engine is None:
             program = self._program(load)
             self._engine = Highs(program) if program.quadratic is None else Separable(program)
-        else:
-            self._engine.change(**self._bounds(load))
+        parts = self._bounds(load)
+        lower, upper = self._units.bounds(most)
+        if self.shedding is not None or self.overloading is not None:
+            held = self._engine.program
+            lower, upper = np.concatenate((lower, held.lower[len(lower) :])), np.concatenate((upper, held.upper[len(upper) :]))
+            if self.shedding is not None:
+                upper[len(self._units.cost) :][: len(load)] = np.maximum(load, 0.0)
+        self._engine.change(**parts, lower=lower, upper=upper)
         limit = self.network.branches.limit
         rounds = 0
         while True:
@@ -210,20 +219,14 @@ class OptimalFlow:
         return out
 
     def _bounds(self, load: np.ndarray) -> dict[str, np.ndarray]:
-        """Bounds of the rows for a load, and of what may be shed."""
+        """Bounds of the rows for a load."""
         base = self._units.at_buses(self._units.base)
         which = np.asarray(self._branches, int)
         limit = self.network.branches.limit[which]
         # flow = rows (output - load) + what phase shifters push; what does not depend on columns goes to the bounds
         still = self._still[which] + self._rows @ (base - load)
         met = load.sum() - base.sum()
-        parts = {"row_lower": np.concatenate(([met], -limit - still)), "row_upper": np.concatenate(([met], limit - still))}
-        if self.shedding is not None and self._engine is not None:
-            upper = self._engine.program.upper.copy()
-            at = len(self._units.cost)
-            upper[at : at + len(load)] = np.maximum(load, 0.0)
-            parts["upper"] = upper
-        return parts
+        return {"row_lower": np.concatenate(([met], -limit - still)), "row_upper": np.concatenate(([met], limit - still))}
 
     @property
     def _still(self) -> np.ndarray:
@@ -312,7 +315,7 @@ class _Outputs:
     def __init__(self, network: Network) -> None:
         units = network.units
         self.count, self.buses, self.unit_bus = len(units), len(network.buses), units.bus
-        cost, square, lower, upper, owner, base = [], [], [], [], [], np.zeros(len(units))
+        cost, square, lower, upper, owner, begin, base = [], [], [], [], [], [], np.zeros(len(units))
         fixed, labels = 0.0, []
         for g, curve in enumerate(units.curves):
             fixed += curve.fixed
@@ -324,6 +327,7 @@ class _Outputs:
                 upper += widths.tolist()
                 square += [0.0] * len(widths)
                 owner += [g] * len(widths)
+                begin += curve.mw[:-1].tolist()
                 labels += [f"{units.names[g]} {k + 1}" for k in range(len(widths))]
             else:
                 cost.append(curve.linear)
@@ -331,12 +335,25 @@ class _Outputs:
                 lower.append(float(units.least[g]))
                 upper.append(float(units.most[g]))
                 owner.append(g)
+                begin.append(0.0)
                 labels.append(units.names[g])
         self.cost, self.square = np.array(cost, float), np.array(square, float)
         self.lower, self.upper = np.array(lower, float), np.array(upper, float)
         self.owner, self.base, self.fixed, self.labels = np.array(owner, int), base, fixed, labels
+        #: The output at which each column counts 0, and whether it is its unit's first.
+        self._from = np.array(begin, float)
+        self._first = np.append(True, self.owner[1:] != self.owner[:-1]) if len(owner) else np.zeros(0, bool)
         #: The bus of each column.
         self.bus = units.bus[self.owner] if len(owner) else np.zeros(0, int)
+
+    def bounds(self, most: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """Bounds of the columns where units can make `most` (units,)."""
+        if most is None:
+            return self.lower, self.upper
+        # what is left of each piece below `most`; the first goes below 0 where a unit cannot make its least
+        room = most[self.owner] - self._from
+        upper = np.minimum(self.upper, np.where(self._first, room, np.maximum(room, 0.0)))
+        return np.minimum(self.lower, upper), upper
 
     def of(self, x: np.ndarray) -> np.ndarray:
         """Outputs (units,) of the columns of a solution."""

@@ -59,8 +59,8 @@ class Separable:
 
     def change(self, **parts: Any) -> None:
         """New bounds and costs, as `Highs.change` takes them."""
-        self.program = replace(self.program, **parts)
-        if {"lower", "upper", "cost"} & parts.keys():
+        old, self.program = self.program, replace(self.program, **parts)
+        if not (np.array_equal(old.lower, self.program.lower) and np.array_equal(old.upper, self.program.upper)):
             self._breaks = self._even()
 
     def add_rows(self, matrix: sparse.csr_array, lower: np.ndarray, upper: np.ndarray) -> None:

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from opengames.dsl.formatter import format_text
 from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
 from opengames.dsl.tokens import KEYWORDS
 from opengames.models.grid.costs import cost_at
@@ -29,9 +30,14 @@ _TAKEN = frozenset((
 ))  # fmt: skip
 
 
+#: Characters of a text that is still laid out line by line; a longer one is read by nobody, and its enumerations are one line.
+LAID_OUT = 60_000
+
+
 def to_game(network: Network) -> str:
-    """The text of a network."""
-    return _Text(network).whole()
+    """The text of a network, in the usual layout unless it is longer than `LAID_OUT`."""
+    text = _Text(network).whole()
+    return format_text(text, network.name).text if len(text) <= LAID_OUT else text
 
 
 class _Text:
@@ -291,4 +297,4 @@ def _table(key: str, head: list[str], rows: list[list[str]]) -> str:
     return "\n".join(["table {", *(line(row) for row in cells), "}"])
 
 
-__all__ = ["NO_LIMIT", "to_game"]
+__all__ = ["LAID_OUT", "NO_LIMIT", "to_game"]

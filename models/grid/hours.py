@@ -1,0 +1,209 @@
+"""Hours of a network: loads of buses from series of areas, what units have at hand, and the clearing of one hour after another.
+
+A series says the load of an area, of a bus, or of the whole network; where it is of many buses, each keeps the share of it that it
+has in the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from opengames.diagnostics import Refusal, refuse
+from opengames.models.grid.network import Network
+from opengames.models.grid.opf import Dispatch, OptimalFlow
+from opengames.models.grid.shift_factors import Reference
+from opengames.models.grid.tables import read_series
+
+#: Names of a column that is the load of the whole network.
+_WHOLE = ("load", "total", "demand")
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Cleared hours. load: (hours, buses) MW. Each of the others is one number, or one for each part, for each hour, as in `Dispatch`."""
+
+    network: Network
+    load: np.ndarray
+    output: np.ndarray
+    flow: np.ndarray
+    lmp: np.ndarray
+    energy: np.ndarray
+    shadow: np.ndarray
+    cost: np.ndarray
+    shed: np.ndarray
+    overload: np.ndarray
+    residual: np.ndarray
+    rounds: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.energy)
+
+    @property
+    def binding(self) -> np.ndarray:
+        """How many branches have a shadow price in each hour."""
+        return np.asarray((np.abs(self.shadow) > 1e-6).sum(axis=1))
+
+
+def area_loads(network: Network, series: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Loads (hours, buses) in MW from series by area: each bus keeps its share of its area's load.
+
+    Areas are called as in the network, or `area_1` for the area `1`. Raises `Refusal`: `data-unknown-label` for an area that is
+    not there, `missing-columns` for one without a series, `data-shape` for series of different lengths.
+    """
+    return _spread(network, series, network.buses.area, "area")
+
+
+def zone_loads(network: Network, series: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Loads (hours, buses) in MW from series by zone. See `area_loads`."""
+    return _spread(network, series, network.buses.zone, "zone")
+
+
+def load_series(network: Network, series: Mapping[str, np.ndarray], where: str = "") -> np.ndarray:
+    """Loads (hours, buses) in MW from series of whatever kind their names say: areas, zones, buses, or the whole network.
+
+    Columns that name nothing (a date, an hour) are left out. Raises `Refusal`: `data-unknown-label` where no column names a part of
+    the network, `data-missing-column` where some areas (zones) have a column and others with load have none.
+    """
+    buses = {n: i for i, n in enumerate(network.buses.names)}
+    for kind, names in (("area", network.buses.area), ("zone", network.buses.zone)):
+        known = {n for n in names if n}
+        found = {k: v for k, v in series.items() if _called(k, kind) in known}
+        if found and known:
+            return _spread(network, found, names, kind)
+    named = {k: v for k, v in series.items() if _called(k, "bus") in buses}
+    if named:
+        loads = np.zeros((_hours(named), len(buses)))
+        for name, column in named.items():
+            loads[:, buses[_called(name, "bus")]] = column
+        return loads
+    whole = next((k for k in series if k.lower() in _WHOLE), None)
+    if whole is not None:
+        total = network.buses.load.sum()
+        if not total > 0:
+            raise _no_share(f"the network `{network.name}`")
+        return np.multiply.outer(np.asarray(series[whole], float) / total, network.buses.load)
+    raise refuse(
+        "data-unknown-label", f"no column{f' of `{where}`' if where else ''} is the load of an area, a zone, a bus or the whole of `{network.name}`",
+        notes=(
+            f"its columns are {', '.join(f'`{c}`' for c in list(series)[:10])}",
+            f"areas: {_some(network.buses.area)}; buses: {_some(network.buses.names)}; the whole: `load`",
+        ),
+    )  # fmt: skip
+
+
+def read_loads(network: Network, path: str | Path) -> np.ndarray:
+    """Loads (hours, buses) in MW from a CSV or Parquet file with one row for each hour. See `load_series`, `tables.read_series`."""
+    return load_series(network, read_series(path), str(path))
+
+
+def read_available(network: Network, path: str | Path) -> np.ndarray:
+    """The most that units can make (hours, units) in MW: a file with columns called like units; the others keep their own.
+
+    Raises `Refusal`: `data-unknown-label` where no column is a unit, `data-out-of-range` for a negative number.
+    """
+    series = read_series(path)
+    units = {n: i for i, n in enumerate(network.units.names)}
+    named = {k: v for k, v in series.items() if k in units}
+    if not named:
+        raise refuse(
+            "data-unknown-label", f"no column of `{path}` is called like a unit of `{network.name}`",
+            notes=(f"its columns are {', '.join(f'`{c}`' for c in list(series)[:10])}", f"units: {_some(network.units.names)}"),
+        )  # fmt: skip
+    most = np.tile(network.units.most, (_hours(named), 1))
+    for name, column in named.items():
+        if (column < 0).any():
+            raise refuse("data-out-of-range", f"column `{name}` of `{path}` is negative in row {int(np.argmax(column < 0)) + 1}", notes=("expected megawatts",))
+        most[:, units[name]] = column
+    return most
+
+
+def clear_hours(
+    network: Network, loads: np.ndarray, available: np.ndarray | None = None, reference: Reference = None, *,
+    shedding: float | None = None, overloading: float | None = None, at: Callable[[int, int], None] | None = None,
+    names: Sequence[str] = (),
+) -> Hours:  # fmt: skip
+    """Clear one hour after another, each from where the last one stood.
+
+    loads: (hours, buses) MW. available: (hours, units) MW, as `read_available` gives. at: told how many hours of how many are done.
+    names: of the hours, for messages. Batteries are not dispatched. Raises `Refusal` (`infeasible`, saying which hour).
+    """
+    flow = OptimalFlow(network, reference, shedding=shedding, overloading=overloading)
+    done: list[Dispatch] = []
+    for hour, load in enumerate(loads):
+        try:
+            done.append(flow.solve(load, None if available is None else available[hour]))
+        except Refusal as refusal:
+            from dataclasses import replace
+
+            first = refusal.diagnostics[0]
+            called = names[hour] if hour < len(names) else str(hour + 1)
+            raise Refusal(replace(first, notes=(f"in hour {called}", *first.notes))) from None
+        if at is not None:
+            at(hour + 1, len(loads))
+
+    def column(name: str) -> np.ndarray:
+        return np.array([getattr(d, name) for d in done])
+
+    return Hours(
+        network, column("load"), column("output"), column("flow"), column("lmp"), column("energy"), column("shadow"), column("cost"),
+        column("shed"), column("overload"), np.array([d.residuals.largest for d in done]), column("rounds"),
+    )  # fmt: skip
+
+
+def _spread(network: Network, series: Mapping[str, np.ndarray], parts: Sequence[str], kind: str) -> np.ndarray:
+    own = {p: np.array([q == p for q in parts]) for p in dict.fromkeys(parts)}
+    loads = np.zeros((_hours(series), len(network.buses)))
+    told = set()
+    for name, column in series.items():
+        part = _called(name, kind)
+        if part not in own:
+            from difflib import get_close_matches
+
+            near = get_close_matches(part, own, 1)
+            raise refuse(
+                "data-unknown-label", f"`{network.name}` has no {kind} `{name}`",
+                notes=(f"its {kind}s are {_some(list(own))}",), help=f"did you mean `{near[0]}`?" if near else "",
+            )  # fmt: skip
+        share = np.where(own[part], network.buses.load, 0.0)
+        if not share.sum() > 0:
+            if np.any(column):
+                raise _no_share(f"{kind} `{part}`")
+            continue
+        loads += np.multiply.outer(np.asarray(column, float), share / share.sum())
+        told.add(part)
+    left = [p for p, mask in own.items() if p not in told and network.buses.load[mask].any()]
+    if left:
+        raise refuse(
+            "data-missing-column", f"{kind}{'s' if len(left) > 1 else ''} {', '.join(f'`{p}`' for p in left)} of `{network.name}` "
+            f"{'have' if len(left) > 1 else 'has'} load and no series",
+        )  # fmt: skip
+    return loads
+
+
+def _called(column: str, kind: str) -> str:
+    """What a column is about: `area_1` is about `1`."""
+    low = column.lower()
+    return column[len(kind) + 1 :] if low.startswith((f"{kind}_", f"{kind} ")) else column
+
+
+def _hours(series: Mapping[str, np.ndarray]) -> int:
+    lengths = {len(v) for v in series.values()}
+    if len(lengths) != 1:
+        raise refuse("data-shape", "series of loads have different lengths", notes=(f"found {', '.join(f'`{k}`: {len(v)}' for k, v in list(series.items())[:6])}",))
+    return lengths.pop()
+
+
+def _no_share(what: str) -> Refusal:
+    return refuse("data-out-of-range", f"{what} has no load of its own, so nothing says which of its buses gets how much")
+
+
+def _some(names: Sequence[str]) -> str:
+    kept = [n for n in dict.fromkeys(names) if n]
+    return ", ".join(f"`{n}`" for n in kept[:8]) + (" ..." if len(kept) > 8 else "") if kept else "none"
+
+
+__all__ = ["Hours", "area_loads", "clear_hours", "load_series", "read_available", "read_loads", "zone_loads"]

@@ -273,10 +273,8 @@ def test_a_balance_penalty_may_rise_in_steps():
 # ----------------------------------------------------------------------------- against a program built by loops
 
 
-@st.composite
-def markets(draw):
-    """Small markets on three buses with odd numbers, so that ties are rare."""
-    seed = draw(st.integers(0, 2**32 - 1))
+def market(seed):
+    """A small market on three buses with odd numbers, so that ties are rare."""
     rng = np.random.default_rng(seed)
     buses = ["x", "y", "z"]
     made = []
@@ -302,8 +300,11 @@ def markets(draw):
     return Interval(fleet(made, buses), load, curves, limits, regulation_share=rng.uniform(0, 1), hours=rng.choice([1 / 12, 1.0]))
 
 
+markets = st.integers(0, 2**32 - 1).map(market)
+
+
 @settings(max_examples=40, deadline=None)
-@given(markets())
+@given(markets)
 def test_a_clearing_is_the_optimum_of_the_same_program_written_by_loops(interval):
     theirs = by_loops(interval)
     if theirs is None:
@@ -320,12 +321,12 @@ def test_a_clearing_is_the_optimum_of_the_same_program_written_by_loops(interval
         if product in found.intervals:
             lo, hi = found.intervals[product]
             assert lo - 1e-6 <= price <= hi + 1e-6
-    if found.unique and found.uncapped_lambda <= 5000 and len(found.shadow_price[found.shadow_price > 0]) <= 1:
+    if found.unique and found.uncapped_lambda <= 5000:
         assert found.lmp == pytest.approx(reference_lmp, abs=1e-5)
 
 
 @settings(max_examples=25, deadline=None)
-@given(markets())
+@given(markets)
 def test_whatever_clears_keeps_its_rules(interval):
     try:
         found = sced(interval, kinks=False)

@@ -60,7 +60,7 @@ def test_the_parts_of_the_contingency_level_make_it_up(plan):
 @settings(max_examples=10, deadline=None)
 @given(plans())
 def test_every_level_of_the_aggregate_curve_goes_to_one_product(plan):
-    level, value = aggregate()
+    _, value = aggregate()
     try:
         curves = demand_curves(plan, floor=0)
     except Refusal as refused:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -35,7 +36,7 @@ _NUDGES = (1e-4, 1e-6)
 @dataclass(frozen=True)
 class Optimum:
     """program: with the limits that entered, whole numbers held. limits: of each, its interval and its position (k, 2); rows, violations: its row and
-    its column (k,). factors: of each relative to its interval's reference (k, B). flows: (T, C) at the optimum."""
+    its column (k,). factors: of each relative to its interval's reference (k, B). flows: (T, C) at the optimum. engine: holds the program."""
 
     program: Program
     solution: Solution
@@ -45,6 +46,34 @@ class Optimum:
     factors: np.ndarray
     flows: np.ndarray
     rounds: int
+    engine: Highs
+
+    def lmp_ends(self, t: int, spot: Spots, bus: int) -> tuple[float, float]:
+        """Between which numbers the price of a bus lies, uncapped, $/MWh: what a little less load there saves, and a little more costs.
+
+        The ends are prices of this optimum, confirmed by the certificate; an end that is not confirmed is infinite.
+        """
+        here, ends = self.program, []
+        mine = self.limits[:, 0] == t
+        certificate = Certificate(here)
+        for sign in (-1.0, 1.0):
+            end = sign * np.inf
+            for nudge in _NUDGES:
+                lower, upper = here.row_lower.copy(), here.row_upper.copy()
+                lower[spot.balance] += sign * nudge
+                upper[spot.balance] += sign * nudge
+                upper[self.rows[mine]] += sign * nudge * self.factors[mine, bus]
+                self.engine.change(row_lower=lower, row_upper=upper)
+                moved = self.engine.solve()
+                if not moved.solved:
+                    continue
+                residuals, _ = certificate.one(here, self.solution.x, moved.y, moved.z)
+                if residuals.largest <= BAR:
+                    end = (moved.y[spot.balance] + moved.y[self.rows[mine]] @ self.factors[mine, bus]) / spot.hours
+                    break
+            ends.append(float(end))
+        self.engine.change(row_lower=here.row_lower, row_upper=here.row_upper)
+        return ends[0], ends[1]
 
 
 def clear(
@@ -93,7 +122,7 @@ def clear(
     first = final.matrix.shape[0] - len(entered)
     rows = np.arange(first, first + len(entered))
     return Optimum(
-        final, found, np.array(entered, int).reshape(-1, 2), rows, spare[: len(entered)], factors, flows, rounds
+        final, found, np.array(entered, int).reshape(-1, 2), rows, spare[: len(entered)], factors, flows, rounds, engine.highs
     )
 
 
@@ -103,11 +132,11 @@ class _Engine:
     def __init__(self, program: Program) -> None:
         self.program = program
         self.start = program.rows
-        self._highs = None if program.integer is not None and program.integer.any() else Highs(program, _OPTIONS)
+        self.highs: Any = None if program.integer is not None and program.integer.any() else Highs(program, _OPTIONS)
 
     def solve(self) -> Solution:
-        if self._highs is not None:
-            return self._highs.solve()
+        if self.highs is not None:
+            return self.highs.solve()
         from opengames.solvers.clearing.highs import solve
 
         return solve(self.program)
@@ -118,7 +147,7 @@ class _Engine:
         A little more load everywhere (and, less, more of every service) is cleared; its prices are prices of the optimum itself,
         which the certificate confirms, or they are not taken.
         """
-        if self._highs is None:
+        if self.highs is None:
             if self.program.integer is None:
                 return found
             whole = self.program.integer
@@ -126,8 +155,8 @@ class _Engine:
             self.program = replace(
                 self.program, integer=None, lower=np.where(whole, held, self.program.lower), upper=np.where(whole, held, self.program.upper)
             )
-            self._highs = Highs(self.program, _OPTIONS)
-            found = replace(self._highs.solve(), whole=True)
+            self.highs = Highs(self.program, _OPTIONS)
+            found = replace(self.highs.solve(), whole=True)
         if found.basis is not None and not _degenerate(self.program, found):
             return found
         here = self.program
@@ -138,9 +167,9 @@ class _Engine:
             lower[balance] += nudge
             upper[balance] += nudge
             lower[services] += both * nudge / 100
-            self._highs.change(row_lower=lower, row_upper=upper)
-            moved = self._highs.solve()
-            self._highs.change(row_lower=here.row_lower, row_upper=here.row_upper)
+            self.highs.change(row_lower=lower, row_upper=upper)
+            moved = self.highs.solve()
+            self.highs.change(row_lower=here.row_lower, row_upper=here.row_upper)
             if moved.solved:
                 residuals, _ = Certificate(here).one(here, found.x, moved.y, moved.z)
                 if residuals.largest <= BAR:
@@ -171,10 +200,10 @@ class _Engine:
         cost[column] = np.where(np.isfinite(cap), cap, 0.0) * np.array([spots[t].hours for t, _ in broken])
         upper[column] = np.where(np.isfinite(cap), np.inf, 0.0)
         nowhere = np.full(len(broken), -np.inf)
-        if self._highs is not None:
-            self._highs.change(cost=cost, upper=upper)
-            self._highs.add_rows(matrix, nowhere, bound)
-            self.program = self._highs.program
+        if self.highs is not None:
+            self.highs.change(cost=cost, upper=upper)
+            self.highs.add_rows(matrix, nowhere, bound)
+            self.program = self.highs.program
         else:
             here = self.program
             self.program = replace(
@@ -193,8 +222,8 @@ class _Engine:
             here, cost=np.r_[here.cost, nought], lower=np.r_[here.lower, nought], upper=np.r_[here.upper, nought], matrix=matrix,
             integer=None if here.integer is None else np.r_[here.integer, np.zeros(more, bool)],
         )  # fmt: skip
-        if self._highs is not None:
-            self._highs = Highs(self.program, _OPTIONS)
+        if self.highs is not None:
+            self.highs = Highs(self.program, _OPTIONS)
         return np.r_[spare, new]
 
     def named(self, entered: Sequence[tuple[int, int]], limits: Limits | None, spare: int) -> Program:

@@ -5,8 +5,8 @@ Powers in MW, prices of energy in $/MWh, of capacity in $/MW-h, shadow prices in
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -45,7 +45,7 @@ class Cleared:
     output: (R,) base points. award: (A,) one for each offered service, see `Fleet`. bought: MW that the demand curve of each
     product takes. system_lambda, mcpc: capped; uncapped_lambda, uncapped_mcpc: as the program has them. intervals: of `lambda`
     and of each product, the least and the greatest price that the optimum admits, uncapped; what is printed is the upper end, or
-    says otherwise in `notes`. lmp: (B,), from the capped lambda; limits, factors, shadow_price, flow, violated: of each limit
+    says otherwise in `notes`. shadow_intervals: the same of limits, where few entered. lmp: (B,), from the capped lambda; limits, factors, shadow_price, flow, violated: of each limit
     that entered; factors (k, B) relative to `reference` (B,). unserved, surplus: MW. stored: (S,) MWh at the end of the interval. burning:
     MW that storage charges and discharges at once, by name. objective: $ of the whole clearing. residuals: of its optimality.
     """
@@ -62,6 +62,7 @@ class Cleared:
     mcpc: Mapping[str, float]
     uncapped_mcpc: Mapping[str, float]
     intervals: Mapping[str, tuple[float, float]]
+    shadow_intervals: Mapping[str, tuple[float, float]]
     lmp: np.ndarray
     limits: tuple[str, ...]
     factors: np.ndarray
@@ -75,6 +76,7 @@ class Cleared:
     objective: float
     residuals: Residuals
     notes: tuple[str, ...] = ()
+    lmp_ends: Callable[[int], tuple[float, float]] = field(repr=False, compare=False, default=lambda _: (-np.inf, np.inf))
 
     @cached_property
     def _places(self) -> Mapping[str, int]:
@@ -105,14 +107,18 @@ class Cleared:
     def lmp_at(self, bus: str) -> float:
         return float(self.lmp[self._bus(bus)])
 
+    def lmp_interval(self, bus: str) -> tuple[float, float]:
+        """The least and the greatest price of a bus that the optimum admits, uncapped, $/MWh."""
+        return self.lmp_ends(self._bus(bus))
+
     def state_of_charge(self, resource: str) -> float:
         """MWh at the end of the interval."""
         return float(self.stored[np.flatnonzero(self.fleet.esr == self._resource(resource))[0]])
 
     @property
     def unique(self) -> bool:
-        """Whether lambda and every price of capacity is the only one that the optimum admits."""
-        return all(hi - lo <= 1e-6 * (1 + abs(hi)) for lo, hi in self.intervals.values())
+        """Whether lambda, every price of capacity and every shadow price that was looked at is the only one that the optimum admits."""
+        return all(hi - lo <= 1e-6 * (1 + abs(hi)) for lo, hi in (*self.intervals.values(), *self.shadow_intervals.values()))
 
     def decomposition(self, bus: str) -> Decomposition:
         """What the price of a bus is made of; the parts add up to 1e-9."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,8 @@ from opengames.models.ercot.results import Cleared
 
 #: MW of charge and discharge at once that is more than rounding.
 _BOTH = 1e-6
+#: The most limits whose shadow prices are looked at for other values.
+_SHADOWS = 24
 
 
 @dataclass(frozen=True)
@@ -100,22 +103,29 @@ def check_reach(fleet: Fleet, hours: float) -> None:
                      f"outside its limits of {fleet.low[r]:g} to {fleet.high[r]:g} MW", help="mend its telemetry, or its ramps")  # fmt: skip
 
 
-def price_intervals(found: Optimum, spots: Sequence[Spots], wanted: bool) -> list[dict[str, tuple[float, float]]]:
-    """For each interval the least and the greatest lambda and price of each product, uncapped; the printed ones twice unless wanted."""
+def price_intervals(found: Optimum, spots: Sequence[Spots], wanted: bool) -> list[dict[Any, tuple[float, float]]]:
+    """For each interval the least and the greatest lambda and price of each product, uncapped, and of the limits that entered, by position,
+    where they are few; the printed prices twice unless wanted."""
     rows = [r for s in spots for r in (s.balance, *s.service.values())]
+    names = [[("lambda", *s.service), s.hours] for s in spots]
+    entered = found.limits if wanted and len(found.limits) <= _SHADOWS else found.limits[:0]
     low = high = found.solution.y[rows]
     if wanted:
         from opengames.solvers.clearing.kinks import intervals
 
-        ends = intervals(found.program, found.solution, rows)
+        ends = intervals(found.program, found.solution, [*rows, *found.rows[: len(entered)]])
         low, high = ends.least, ends.most
     pairs = iter(zip(low.tolist(), high.tolist(), strict=True))
-    return [{name: tuple(end / s.hours + 0.0 for end in next(pairs)) for name in ("lambda", *s.service)} for s in spots]  # type: ignore[misc]
+    made = [{name: tuple(end / hours + 0.0 for end in next(pairs)) for name in heads} for heads, hours in names]
+    for (t, c), (lo, hi) in zip(entered.tolist(), pairs, strict=True):
+        # shadow prices are the prices of rows with the sign turned
+        made[t][c] = (-hi / spots[t].hours + 0.0, -lo / spots[t].hours + 0.0)
+    return made
 
 
 def read(
     found: Optimum, t: int, s: Spots, fleet: Fleet, load: np.ndarray, weights: np.ndarray, limits: Limits | None,
-    curves: Mapping[str, DemandCurve], penalties: Penalties, ends: Mapping[str, tuple[float, float]],
+    curves: Mapping[str, DemandCurve], penalties: Penalties, ends: Mapping[Any, tuple[float, float]],
 ) -> Cleared:  # fmt: skip
     """Interval `t` of an optimum in the market's words. ends: of its prices."""
     x, y = found.solution.x, found.solution.y
@@ -132,8 +142,11 @@ def read(
     notes = [f"`{n}` charges and discharges {b:,.2f} MW at once: the price pays for losses" for n, b in burning.items()]
     short = [k for k in PRODUCTS if k not in s.service and uncapped[k]]
     notes += [f"nobody offers {k}: its price is the top of its demand curve" for k in short]
-    for name, (lo, hi) in ends.items():
-        printed = energy if name == "lambda" else uncapped[name]
+    named = {k: ends[k] for k in ("lambda", *s.service)}
+    shadows = {limits.names[c]: ends[c] for c in which.tolist() if c in ends} if limits is not None else {}
+    values = {"lambda": energy, **uncapped, **dict(zip(shadows, shadow.tolist(), strict=False))}
+    for name, (lo, hi) in {**named, **shadows}.items():
+        printed = values[name]
         if hi - lo > 1e-6 * (1 + abs(hi)):
             at = "the upper end" if abs(printed - hi) <= 1e-6 * (1 + abs(hi)) else "a price within, that goes with the others"
             notes.append(f"{name} is not unique: every price in [{lo:,.2f}, {hi:,.2f}] belongs to this optimum; {printed:,.2f} is {at}")
@@ -141,12 +154,12 @@ def read(
         fleet=fleet, hours=s.hours, load=load, reference=weights, output=x[s.p], award=x[s.award],
         bought={k: float(x[s.curve[k]].sum()) if k in s.curve else 0.0 for k in PRODUCTS},
         system_lambda=capped, uncapped_lambda=energy,
-        mcpc={k: min(v, penalties.voll) for k, v in uncapped.items()}, uncapped_mcpc=uncapped, intervals=ends,
+        mcpc={k: min(v, penalties.voll) for k, v in uncapped.items()}, uncapped_mcpc=uncapped, intervals=named, shadow_intervals=shadows,
         lmp=capped - factors.T @ shadow, limits=tuple(limits.names[c] for c in which) if limits is not None else (),
         factors=factors, shadow_price=shadow, flow=found.flows[t, which] if len(which) else np.zeros(0),
         violated=x[found.violations[mine]], unserved=float(x[s.under].sum()), surplus=float(x[s.over].sum()),
         stored=x[s.stored] if len(s.stored) else fleet.stored, burning=burning, objective=found.solution.objective,
-        residuals=found.solution.residuals, notes=tuple(notes),
+        residuals=found.solution.residuals, notes=tuple(notes), lmp_ends=lambda b: found.lmp_ends(t, s, b),
     )  # fmt: skip
 
 

@@ -1,0 +1,416 @@
+"""Look-ahead, the day-ahead market, settlement, the wedge, and networks with many limits."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.optimize import linprog
+
+from opengames.diagnostics import Refusal
+from opengames.models.ercot import (
+    AsOffer,
+    AsOnlyOffer,
+    AsPosition,
+    DayAhead,
+    DeviationRules,
+    EnergyOffer,
+    Esr,
+    Factors,
+    Generator,
+    GridLimits,
+    Interval,
+    LookAhead,
+    Obligation,
+    Wedge,
+    as_imbalance,
+    as_only,
+    day_ahead,
+    fleet,
+    look_ahead,
+    offer_curve,
+    run_mean,
+    sced,
+    set_point_deviation,
+    steps,
+    sustainable,
+    wedge,
+)
+from opengames.models.grid.network import Branches, Buses, Network, Storages, Units
+
+BATTERY = {"REGUP": AsOffer(0, 100), "ECRS": AsOffer(0, 100), "NSPIN": AsOffer(0, 100), "REGDN": AsOffer(0, 100)}
+
+
+def unit(name, bus, high, price, services=None, low=0.0, **more):
+    return Generator(name, bus, low, high, offer_curve(name, low, [(high, price)]), services or {}, **more)
+
+
+def battery(stored, services=None, pays=0.0, asks=0.0, bus="A", **more):
+    return Esr("battery", bus, -100, 100, offer_curve("battery", -100, [(0, pays), (100, asks)]), stored, 0, 400, services or {}, **more)
+
+
+def network(name, n, tail, head, reactance, limit, load=None):
+    nan, none = np.full(n, np.nan), np.zeros(0)
+    m = len(tail)
+    return Network(
+        name, 100.0,
+        Buses(tuple(f"b{i}" for i in range(n)), np.zeros(n) if load is None else load, nan, ("",) * n, ("",) * n, nan, nan),
+        Branches(tuple(f"l{i}" for i in range(m)), np.asarray(tail), np.asarray(head), np.asarray(reactance, float), np.ones(m), np.zeros(m),
+                 np.asarray(limit, float)),
+        Units((), none.astype(int), none, none, none, (), ()), Storages((), none.astype(int), none, none, none, none),
+    )  # fmt: skip
+
+
+# ------------------------------------------------------------------------------------------------------ look-ahead
+
+
+def market_of(prices, **more):
+    """A fleet for each hour: a battery beside a market that buys and sells any amount at the hour's price."""
+    return [fleet([unit("market", "A", 500, p, low=-500), battery(200, **more)], ["A"]) for p in prices]
+
+
+def test_a_plan_of_a_battery_is_the_optimum_written_by_loops():
+    rng = np.random.default_rng(3)
+    many, eta = 24, 0.9
+    price, service = rng.uniform(5, 90, many), rng.uniform(0, 9, many)
+    curves = [{"ECRS": steps([60], [s])} for s in service]
+    found = look_ahead(LookAhead(market_of(price, services=BATTERY, charging=eta, discharging=eta), np.zeros((many, 1)), curves,
+                                 hours=1.0, least_at_end={"battery": 200}))  # fmt: skip
+    # out, into, stored, award by hour; the battery earns price * (out - into) and what its award is worth
+    cost = np.concatenate([-price, price, np.zeros(many), -service])
+    a_eq = np.zeros((many, 4 * many))
+    b_eq = np.zeros(many)
+    a_ub, b_ub = [], []
+    for t in range(many):
+        a_eq[t, [t, many + t, 2 * many + t]] = 1 / eta, -eta, 1
+        b_eq[t] = 200 if t == 0 else 0
+        if t:
+            a_eq[t, 2 * many + t - 1] = -1
+        room, keep = np.zeros(4 * many), np.zeros(4 * many)
+        room[[t, many + t, 3 * many + t]] = 1, -1, 1
+        keep[[2 * many + t, 3 * many + t]] = -1, 1 / eta
+        a_ub += [room, keep]
+        b_ub += [100, 0]
+    low = [0] * many + [0] * many + [0] * (many - 1) + [200] + [0] * many
+    bounds = list(zip(low, [100] * 2 * many + [400] * many + [60] * many, strict=True))
+    theirs = linprog(cost, np.array(a_ub), b_ub, a_eq, b_eq, bounds, method="highs")
+    # the market's own curve begins at -500 MW, which costs nothing there: 500 MW at the price each hour
+    assert found.objective - 500 * price.sum() == pytest.approx(theirs.fun, rel=1e-9)
+    assert found.residuals.largest < 1e-9
+    assert not found.burning
+
+
+def test_the_value_of_stored_energy_is_what_one_more_megawatt_hour_earns():
+    price = [20, 70, 30, 60]
+    study = LookAhead(market_of(price, charging=0.9, discharging=0.9), np.zeros((4, 1)), {}, hours=1.0)
+    found = look_ahead(study)
+    richer = [replace(f, stored=f.stored + 1e-3) for f in study.fleets]
+    more = look_ahead(replace(study, fleets=richer))
+    assert (found.objective - more.objective) / 1e-3 == pytest.approx(found.stored_value[0, 0], abs=1e-6)
+
+
+def test_a_battery_that_burns_energy_is_reported():
+    # full at negative prices, it gains by losing energy: charging and discharging at once
+    full = [fleet([unit("market", "A", 500, -30, low=-500), battery(400, charging=0.8, discharging=0.8)], ["A"])] * 2
+    found = look_ahead(LookAhead(full, np.zeros((2, 1)), {}, hours=1.0))
+    assert found.burning
+    assert any("charges and discharges" in n for n in found[0].notes)
+    without = look_ahead(LookAhead(market_of([30, 40], charging=0.8, discharging=0.8), np.zeros((2, 1)), {}, hours=1.0))
+    assert not without.burning
+
+
+def test_ramps_link_intervals_and_one_interval_is_sced():
+    slow = fleet([unit("slow", "A", 300, 10, before=100, ramp_up=1, ramp_down=1), unit("fast", "A", 300, 50)], ["A"])
+    found = look_ahead(LookAhead(slow, np.array([[200.0], [200.0], [200.0]]), {}))
+    assert found.base_points("slow") == pytest.approx([105, 110, 115])
+    alone = sced(Interval(slow, np.array([200.0]), {}))
+    assert look_ahead(LookAhead(slow, np.array([[200.0]]), {}))[0].output == pytest.approx(alone.output)
+    after = sced(Interval(slow.after(alone.output, alone.stored), np.array([200.0]), {}))
+    assert after.base_point("slow") == pytest.approx(110)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"curves": [{}]}, "1 sets of demand curves"), ({"fleets": []}, "0 fleets"), ({"least_at_end": {"tesla": 3}}, "no storage `tesla`")],
+)
+def test_a_study_of_unequal_lengths_is_refused(change, said):
+    with pytest.raises(Refusal, match=said):
+        look_ahead(replace(LookAhead(market_of([1, 2]), np.zeros((2, 1)), {}), **change))
+
+
+# ------------------------------------------------------------------------------------------------------- day ahead
+
+
+def day(many=2, resources=None, load=0.0, curves=None, **more):
+    made = fleet(resources if resources is not None else [unit("steam", "A", 100, 20), unit("gas", "A", 100, 50)], ["A", "B"])
+    weights = np.array([0.5, 0.5])
+    return DayAhead(made, np.full((many, 2), load / 2), curves or {}, reference=weights, **more)
+
+
+def test_bids_and_virtual_offers_set_the_price():
+    bids = EnergyOffer("city", "A", "buy", ((120, 300), (150, 45)), (0, 1))
+    virtual = EnergyOffer("bet", "B", "sell", ((10, 30),), (1,))
+    found = day_ahead(day(energy=(bids, virtual)))
+    assert found.energy["city"] == pytest.approx([120, 120])
+    assert found.energy["bet"] == pytest.approx([0, 10])
+    assert found.price("A") == pytest.approx([50, 50])
+    assert found.market.base_points("gas") == pytest.approx([20, 10])
+
+
+def test_a_block_is_judged_by_its_hours_together():
+    # 20 and 50 $/MWh: a block at 34 is in the money on average, one at 36 is not
+    demand = EnergyOffer("city", "A", "buy", ((80, 400),), (0,)), EnergyOffer("town", "A", "buy", ((150, 400),), (1,))
+    for price, mw in ((34, 15), (36, 0)):
+        block = EnergyOffer("block", "A", "sell", ((15, price),), (0, 1), block=True)
+        assert day_ahead(day(energy=(*demand, block))).energy["block"] == pytest.approx([mw, mw])
+
+
+def test_a_whole_block_is_all_or_nothing_and_prices_come_with_it_held():
+    demand = EnergyOffer("city", "A", "buy", ((110, 400),), (0,))
+    part = EnergyOffer("block", "A", "sell", ((30, 45),), (0,), block=True)
+    assert day_ahead(day(1, energy=(demand, part))).energy["block"] == pytest.approx([10])
+    whole = day_ahead(day(1, energy=(demand, replace(part, whole=True))))
+    # all 30 MW at 45 displace 10 MW at 50 and 20 MW at 20: dearer than nothing of it
+    assert whole.energy["block"] == pytest.approx([0])
+    assert whole.price("A") == pytest.approx([50])
+    cheap = day_ahead(day(1, energy=(demand, replace(part, whole=True, points=((30, 25),)))))
+    # all 30 MW at 25 displace the same for 750 instead of 900; at the price of 20 that remains the block loses
+    assert cheap.energy["block"] == pytest.approx([30])
+    assert cheap.price("A") == pytest.approx([20])
+    assert cheap.whole
+
+
+def congested(**more):
+    made = fleet([unit("cheap", "A", 200, 20), unit("dear", "B", 200, 60)], ["A", "B"])
+    # all that goes from A to B takes the one line of 50 MW
+    limits = Factors(("AB",), np.array([[0.5, -0.5]]), np.array([50.0]), 5251)
+    return DayAhead(made, np.array([[0.0, 100.0]]), {}, limits, **more)
+
+
+def test_an_obligation_is_paid_the_difference_of_prices():
+    plain = day_ahead(congested())
+    # with factors of a half on either side the dear unit makes way at 60 while the cheap one serves the load at A of nobody
+    hedge = Obligation("hedge", "A", "B", 10, 100, (0,))
+    found = day_ahead(congested(obligations=(hedge,)))
+    assert found.obligations["hedge"] == pytest.approx([10])
+    assert found.obligation_price(hedge) == pytest.approx([40])
+    assert plain.price("B") - plain.price("A") == pytest.approx([40])
+    low = replace(hedge, price=30)
+    assert day_ahead(congested(obligations=(low,))).obligations["hedge"] == pytest.approx([0])
+    # counterflow is paid: from B to A at the negative difference
+    back = day_ahead(congested(obligations=(replace(hedge, source="B", sink="A", price=-35),)))
+    assert back.obligations["hedge"] == pytest.approx([10])
+    assert back.market.base_points("cheap") == pytest.approx([60])
+
+
+def test_hubs_are_priced_as_the_mean_of_their_buses():
+    found = day_ahead(congested())
+    assert found.price({"A": 0.25, "B": 0.75}) == pytest.approx(0.25 * found.price("A") + 0.75 * found.price("B"))
+    with pytest.raises(Refusal, match=r"add up to 0\.9"):
+        found.price({"A": 0.2, "B": 0.7})
+
+
+def test_services_without_a_resource_compete_with_those_of_resources():
+    resources = [unit("steam", "A", 100, 20, {"ECRS": AsOffer(9, 50)})]
+    offers = (AsOnlyOffer("paper", "ECRS", ((10, 2), (10, 5), (50, 30)), (0,)),)
+    found = day_ahead(day(1, resources, load=20, curves={"ECRS": steps([40], [500])}, as_only=offers))
+    assert found.as_only["paper"] == pytest.approx([20])
+    assert found.market[0].awarded("steam", "ECRS") == pytest.approx(20)
+    assert found.market.mcpc("ECRS") == pytest.approx([9])
+
+
+def test_services_may_come_from_paper_alone():
+    offers = (AsOnlyOffer("paper", "NSPIN", ((10, 2),), (0,)),)
+    found = day_ahead(day(1, curves={"NSPIN": steps([40], [500])}, as_only=offers))
+    assert (found.as_only["paper"][0], found.market.mcpc("NSPIN")[0]) == (pytest.approx(10), pytest.approx(500))
+
+
+def test_what_is_arranged_already_shifts_the_curve():
+    resources = [unit("steam", "A", 100, 20, {"ECRS": AsOffer(9, 50)})]
+    curves = {"ECRS": steps([20, 20, 20], [500, 12, 5])}
+    prices = [day_ahead(day(1, resources, curves=curves, self_arranged={"ECRS": np.array([mw])})).market for mw in (0, 30, 50)]
+    assert [p[0].awarded("steam", "ECRS") for p in prices] == pytest.approx([40, 10, 0])
+
+
+def test_day_ahead_looks_away_from_state_of_charge_and_real_time_does_not():
+    # 100 MWh sustain 25 MW of non-spin (4 h): day ahead awards all, the wedge buys 75 MW back
+    curves = {"NSPIN": steps([100], [30])}
+    esr = battery(100, {"NSPIN": AsOffer(1, 100)}, asks=100)
+    before = day_ahead(DayAhead(fleet([esr, unit("steam", "A", 500, 20)], ["A"]), np.array([[200.0]]), curves))
+    esr = replace(esr, services={"NSPIN": AsOffer(3, 100)})
+    after = sced(Interval(fleet([esr, unit("steam", "A", 500, 20)], ["A"]), np.array([200.0]), curves))
+    found = wedge("battery", "NSPIN", before.market, [after])
+    assert found.day_ahead == pytest.approx([100])
+    assert found.real_time == pytest.approx([sustainable(100, "NSPIN", 100)])
+    assert found.real_time == pytest.approx([25])
+    # 100 MW at the price of the day before, less 75 MW at 30 in real time
+    assert found.worth == pytest.approx(100 * before.market.mcpc("NSPIN") - 75 * 30)
+    assert found.missing == pytest.approx([75])
+
+
+def test_a_wedge_without_a_difference_is_the_revenue_of_the_day_before():
+    same = np.array([10.0, 20.0])
+    found = Wedge("ECRS", same, same, np.array([3.0, 4.0]), np.array([900.0, 1.0]))
+    assert found.worth == pytest.approx([30, 80])
+    with pytest.raises(Refusal, match="shapes"):
+        Wedge("ECRS", same, same, np.array([3.0]), np.array([1.0, 1.0]))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"energy": (EnergyOffer("x", "A", "sell", ((10, 20), (20, 10)), (0,)),)}, "goes from 20 to 10 .*at point 2"),
+        ({"energy": (EnergyOffer("x", "A", "buy", ((10, 20), (20, 30)), (0,)),)}, "goes from 20 to 30 .*at point 2"),
+        ({"energy": (EnergyOffer("x", "A", "buy", ((10, 6000),), (0,)),)}, "says 6000"),
+        ({"energy": (EnergyOffer("x", "Q", "sell", ((10, 20),), (0,)),)}, "bus `Q`"),
+        ({"energy": (EnergyOffer("x", "A", "sell", ((10, 20),), (7,)),)}, r"hours \[7\]"),
+        ({"energy": (EnergyOffer("x", "A", "sell", ((10, 20),), (0,), whole=True),)}, "whole"),
+        ({"energy": (EnergyOffer("x", "A", "sell", ((10, 20),), (0,)),) * 2}, "twice"),
+        ({"obligations": (Obligation("x", "A", "B", -1, 5, (0,)),)}, "-1 MW"),
+        ({"as_only": (AsOnlyOffer("x", "RRS-UFR", ((1, 1),), (0,)),)}, "RRS-UFR"),
+        ({"as_only": (AsOnlyOffer("x", "ECRS", ((0.05, 1),), (0,)),)}, "0.05 MW"),
+        ({"as_only": (AsOnlyOffer("x", "ECRS", ((1, 1),) * 6, (0,)),)}, "6 blocks"),
+    ],
+)  # fmt: skip
+def test_offers_that_the_day_ahead_market_does_not_take_are_named(change, said):
+    with pytest.raises(Refusal, match=said) as refused:
+        day_ahead(day(**change))
+    assert "`x`" in str(refused.value)
+
+
+# ------------------------------------------------------------------------------------------------------ settlement
+
+
+@pytest.mark.parametrize(
+    ("position", "price", "charge"),
+    [
+        # by hand: -(60 - 100) * 20 / 4, -(120 - 100) * 20 / 4, -(50 - 20 - 30) * 8 / 4, -(40 - 40 + 10 - 6) * 12 / 4
+        (AsPosition(60, 100), 20, 200),
+        (AsPosition(120, 100), 20, -100),
+        (AsPosition(50, 20, 30), 8, 0),
+        (AsPosition(40, 40, 0, 10, 6), 12, -12),
+    ],
+)
+def test_the_imbalance_of_services_is_settled_as_by_hand(position, price, charge):
+    assert as_imbalance(position, price) == pytest.approx(charge)
+
+
+def test_a_paper_award_is_bought_back():
+    assert as_only(40, 12) == 120
+    # the same as an imbalance that real time awards nothing of
+    assert as_only(40, 12) == as_imbalance(AsPosition(0, 40), 12)
+
+
+@pytest.mark.parametrize(
+    ("metered", "point", "price", "over", "under", "charge"),
+    [
+        (52, 50, 40, 0, 0, 0),  # within 3 MW
+        (60, 50, 40, 60 / 4 - 53 / 4, 0, 1.75 * 40),
+        (60, 50, 5, 60 / 4 - 53 / 4, 0, 1.75 * 15),  # at least PR3
+        (206, 200, 40, 0, 0, 0),  # 3 % of 200 MW
+        (210, 200, 40, 1, 0, 40),
+        (40, 50, 40, 0, 47 / 4 - 10, -1.75 * 25 * 0.8),  # at most PR4, times KP2
+        (-60, -50, 40, 0, -53 / 4 + 15, -1.75 * 25 * 0.8),
+    ],
+)
+def test_deviations_from_the_set_point_are_charged_as_by_hand(metered, point, price, over, under, charge):
+    # PR3, PR4 and KP2 were not seen: 15, 25 and 0.8 are ours
+    found = set_point_deviation(metered, point, price, DeviationRules(pr3=15, pr4=25, kp2=0.8))
+    assert (found.over, found.under, found.charge) == (pytest.approx(over), pytest.approx(under), pytest.approx(charge))
+
+
+def test_numbers_that_were_not_published_have_no_default():
+    with pytest.raises(TypeError):
+        DeviationRules()
+
+
+def test_runs_count_by_their_length():
+    assert run_mean([10, 20, 60], [300, 300, 240]) == pytest.approx((10 * 300 + 20 * 300 + 60 * 240) / 840)
+    with pytest.raises(Refusal):
+        run_mean([10], [300, 300])
+
+
+# -------------------------------------------------------------------------------------------------------- networks
+
+
+def random_market(seed, n=40):
+    rng = np.random.default_rng(seed)
+    tail = [int(rng.integers(i)) for i in range(1, n)]
+    head = list(range(1, n))
+    extra = rng.integers(0, n, (20, 2))
+    tail += [int(a) for a, b in extra if a != b]
+    head += [int(b) for a, b in extra if a != b]
+    load = rng.uniform(0, 40, n)
+    made = network("random", n, tail, head, rng.uniform(0.02, 0.3, len(tail)), rng.uniform(20, 90, len(tail)), load)
+    units = [unit(f"u{i}", f"b{rng.integers(n)}", rng.uniform(50, 250), rng.uniform(5, 60), {"ECRS": AsOffer(rng.uniform(1, 9), 40)})
+             for i in range(15)]  # fmt: skip
+    return made, Interval(fleet(units, made.buses.names), load, {"ECRS": steps([100, 100], [400, 20])})
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_limits_that_enter_when_broken_give_the_optimum_of_all_of_them(seed):
+    from ercot_oracle import by_loops
+
+    from opengames.models.grid.shift_factors import ptdf
+
+    made, interval = random_market(seed)
+    lazy = sced(replace(interval, limits=GridLimits(made, 4500)))
+    full = ptdf(made, 0)
+    names = tuple(made.branches.names) + tuple(f"{n} back" for n in made.branches.names)
+    whole = Factors(names, np.vstack([full, -full]), np.tile(made.branches.limit, 2), 4500)
+    cost, energy, _, lmp = by_loops(replace(interval, limits=whole))
+    assert 0 < len(lazy.limits) < len(names)
+    assert lazy.objective == pytest.approx(cost, rel=1e-9)
+    assert lazy.residuals.largest < 1e-9
+    if lazy.unique and lazy.uncapped_lambda <= 5000:
+        assert lazy.system_lambda == pytest.approx(energy, abs=1e-6)
+        assert lazy.lmp == pytest.approx(lmp, abs=1e-5)
+
+
+def test_many_limits_at_once_take_more_columns_than_were_spare(monkeypatch):
+    from opengames.models.ercot import clear
+
+    made, interval = random_market(1)
+    interval = replace(interval, limits=GridLimits(made, 4500))
+    plain = sced(interval)
+    monkeypatch.setattr(clear, "_SPARE", 2)
+    found = sced(interval)
+    assert found.objective == pytest.approx(plain.objective, rel=1e-12)
+    assert sorted(found.limits) == sorted(plain.limits)
+
+
+@pytest.mark.parametrize(("name", "limits", "congested"), [("case9", 0.5, True), ("case30", 0.75, True), ("case39", 0.8, True), ("case14", 1, False)])
+def test_without_services_a_clearing_is_the_optimal_power_flow_of_pypower(name, limits, congested):
+    # case39 at 80 % has a pocket that exports just what its line carries with both units full: a price with an interval
+    api = pytest.importorskip("pypower.api", reason="pypower is not installed")
+    case = getattr(api, name)()
+    case["branch"][:, [8, 9]] = 0  # no taps, no shifters
+    case["branch"][:, 5] *= limits
+    rng = np.random.default_rng(7)
+    most, bus = case["gen"][:, 8], case["gen"][:, 0]
+    case["gen"][:, 9] = 0
+    price = np.sort(rng.uniform(10, 60, (len(most), 2)), axis=1)
+    half = np.outer(most, [0, 0.5, 1])
+    cost = np.cumsum(np.c_[np.zeros(len(most)), price * most[:, None] / 2], axis=1)
+    case["gencost"] = np.c_[np.full(len(most), 1), np.zeros((len(most), 2)), np.full(len(most), 3), np.dstack([half, cost]).reshape(len(most), 6)]
+    theirs = api.rundcopf(case, api.ppoption(VERBOSE=0, OUT_ALL=0))
+    assert theirs["success"]
+    ids = {int(b): i for i, b in enumerate(case["bus"][:, 0])}
+    live = case["branch"][:, 10] > 0
+    branch = case["branch"][live]
+    limit = np.where(branch[:, 5] > 0, branch[:, 5], np.inf)
+    made = network(name, len(ids), [ids[int(b)] for b in branch[:, 0]], [ids[int(b)] for b in branch[:, 1]], branch[:, 3], limit)
+    units = [Generator(f"g{i}", f"b{ids[int(b)]}", 0, m, offer_curve(f"g{i}", 0, [(m / 2, p[0]), (m, p[1])]))
+             for i, (b, m, p) in enumerate(zip(bus, most, price, strict=True))]  # fmt: skip
+    # shunts count as load in a DC power flow
+    load = case["bus"][:, 2] + case["bus"][:, 4]
+    found = sced(Interval(fleet(units, made.buses.names), load, {}, GridLimits(made, np.inf), hours=1.0))
+    assert found.objective == pytest.approx(theirs["f"], rel=1e-6)
+    assert (found.shadow_price > 1e-6).any() == congested
+    prices = theirs["bus"][:, 13]
+    if found.unique:
+        assert found.lmp == pytest.approx(prices, abs=1e-3)
+    else:
+        ends = [found.lmp_interval(bus) for bus in made.buses.names]
+        assert all(lo - 1e-3 <= p <= hi + 1e-3 for (lo, hi), p in zip(ends, prices, strict=True))
+        assert any(hi - lo > 1 for lo, hi in ends)
+    assert found.unique == (name != "case39")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from opengames.desk import Desk
     from opengames.game_handle import Drawing, Handle
     from opengames.program import ParamDecl, Program
+    from opengames.recognised import Recognised
     from opengames.results import Answer, Results
     from opengames.run_results import RunResult
 
@@ -257,6 +258,16 @@ class Model:
             return model[name].run(
                 under, runs=runs, seed=seed, keep=keep, given=given, inputs=inputs, memory=memory, progress=progress
             )
+
+    def recognise(self, recognition: str, /, *, seed: int = 0, **values: Any) -> Recognised:
+        """What a recognition believes, given a value for each of its inputs (as for `with_params`): means, intervals, members.
+
+        Raises `Refusal` for values that do not fit, evidence that cannot happen, and a channel that the method cannot run backward.
+        """
+        from opengames.recognised import recognise
+
+        with self._explained():
+            return recognise(self, recognition, values, arguments.whole(seed, "seed"))
 
     def _game(self, game: str | None, under: str | None) -> str:
         """The game that is meant."""

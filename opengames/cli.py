@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "simulate a game or channel and summarise what happened",
     "verify": "decide the claims of a text",
     "query": "answer the questions of a text",
+    "recognise": "infer what went on inside a channel from what came out",
     "draw": "draw a game as a string diagram or a tree",
     "formulas": "print closed forms, derivatives and conditions, or the model as LaTeX",
     "market": "keep a market on events: open it, trade, resolve, look at the books",

@@ -1,4 +1,4 @@
-"""The command line: `opengames check | run | verify | query | draw | formulas | market | coherence | store | fmt | explain | new | convert`.
+"""The command line: `opengames check | run | verify | query | draw | formulas | market | coherence | store | fmt | explain | new | convert | grid`.
 
 Help, `check`, `fmt` and `explain` load only the standard library. Mistakes in a text, in data or in
 a request are reported; a mistake of ours ends in a short apology, with the traceback if `OPENGAMES_DEBUG` is set.
@@ -30,7 +30,8 @@ COMMANDS = {
     "new": "start a text from a shipped example",
     "contest": "let forecasters trade on a market, and score them",
     "store": "keep market data in one file: load reports, find gaps, export",
-    "convert": "turn Bayesian networks into texts and back",
+    "convert": "turn Bayesian networks into texts and back, and power networks into texts",
+    "grid": "clear the hours of a power network: dispatch, prices, what binds",
 }
 
 INTERRUPTED, CLOSED_PIPE, OUR_MISTAKE = 130, 141, 70

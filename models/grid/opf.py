@@ -138,7 +138,7 @@ class OptimalFlow:
             rounds += 1
             found = self._engine.solve()
             if not found.solved:
-                raise self._refusal(found, load)
+                raise self._refusal(found, load, self.network.units.most if most is None else most)
             output, shed = self._units.of(found.x), self._shed(found.x)
             injection = self._units.at_buses(output) - load + shed
             flow = self.factors.flows(injection)
@@ -273,7 +273,7 @@ class OptimalFlow:
             len(self._branches), rounds,
         )  # fmt: skip
 
-    def _refusal(self, found: Solution, load: np.ndarray) -> Refusal:
+    def _refusal(self, found: Solution, load: np.ndarray, at_hand: np.ndarray) -> Refusal:
         name, units = self.network.name, self.network.units
         if found.status == UNBOUNDED:
             return refuse("unbounded", f"clearing `{name}` has no least cost: some unit is paid without end to run")
@@ -282,20 +282,20 @@ class OptimalFlow:
                 "uncertain-optimum", f"no dispatch of `{name}` was found whose optimality could be confirmed",
                 notes=(f"largest residual: {found.residuals.largest:.1e}", f"engine: {found.engine}"),
             )  # fmt: skip
-        asked, least, most = load.sum(), units.least.sum(), units.most.sum()
+        asked, least, most = load.sum(), np.minimum(units.least, at_hand).sum(), at_hand.sum()
         if asked > most + 1e-9 * (1 + abs(most)) or asked < least - 1e-9 * (1 + abs(least)):
             few = asked > most
             return refuse(
                 "infeasible", f"`{name}` cannot be cleared: its units make {'at most' if few else 'at least'} {most if few else least:,.1f} MW, and its load is {asked:,.1f} MW",
                 help="price unserved load: `shedding`" if few else "let units run lower, or leave some out",
             )  # fmt: skip
-        return self._overloaded(load)
+        return self._overloaded(load, at_hand)
 
-    def _overloaded(self, load: np.ndarray) -> Refusal:
+    def _overloaded(self, load: np.ndarray, at_hand: np.ndarray) -> Refusal:
         """Which limits have to be passed: those of the dispatch that passes them by the fewest megawatts."""
         name = self.network.name
         free = tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in self.network.units.curves)
-        least = OptimalFlow(replace(self.network, units=replace(self.network.units, curves=free)), 0, overloading=1.0).solve(load)
+        least = OptimalFlow(replace(self.network, units=replace(self.network.units, curves=free)), 0, overloading=1.0).solve(load, at_hand)
         passed = np.flatnonzero(np.abs(least.overload) > 1e-6)
         passed = passed[np.argsort(-np.abs(least.overload[passed]))]
         names, limit = self.network.branches.names, self.network.branches.limit

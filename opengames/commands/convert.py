@@ -1,11 +1,13 @@
-"""Turn Bayesian networks into texts, and channels of texts into networks: BIF, XMLBIF and DOT.
+"""Turn Bayesian networks into texts, and channels of texts into networks: BIF, XMLBIF and DOT. Turn power networks into texts.
 
 The formats are known by the ends of the names: .game, .bif, .xmlbif or .xml, .dot or .gv; networks may be compressed
 (.gz) when read. The new file is never written over one that is there; `-` is the standard output, and needs --to.
+A power network is read as `opengames grid` reads it, and becomes a text with the operator's clearing of it.
 
   opengames convert alarm.bif alarm.game          a channel of all variables, with a table for each
   opengames convert events.game grid.xmlbif --channel grid
   opengames convert alarm.bif - --to dot | dot -Tsvg > alarm.svg
+  opengames convert case118.m case118.game        tables of buses, lines and units, and the clearing
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ FORMATS = ("game", "bif", "xmlbif", "dot")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", metavar="SOURCE", help="a network (.bif, .xmlbif, .xml, perhaps .gz) or a text (.game)")
+    parser.add_argument("file", metavar="SOURCE", help="a network (.bif, .xmlbif, .xml, perhaps .gz; .m and others of power networks) or a text (.game)")
     parser.add_argument("target", metavar="TARGET", help="the file to write; - is the standard output")
     parser.add_argument("--to", choices=FORMATS, help="the format to write, where the name of the target does not say it")
     parser.add_argument("--channel", metavar="NAME", help="the channel of the text that is meant (or: what to call it)")
@@ -44,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
         raise refuse(
             "bad-option", f"the name `{args.target}` does not say a format", help=f"say one: `--to {' | '.join(FORMATS)}`"
         )
+    if _is_grid(args.file):
+        return _grid(args, form)
     net = _network(args)
     text = to_game(net, args.channel) if form == "game" else WRITERS[form](net)
     if args.target == "-":
@@ -52,13 +56,7 @@ def run(args: argparse.Namespace) -> int:
         else:
             sys.stdout.write(text)
         return FINE
-    try:
-        with Path(args.target).open("x", encoding="utf-8") as file:
-            file.write(text)
-    except FileExistsError as error:
-        raise refuse("file-exists", f"`{args.target}` is there already", help="choose another name") from error
-    except OSError as error:
-        raise refuse("no-such-file", f"cannot write `{args.target}`: {reason(error)}") from error
+    _write(args.target, text)
     said = f"{len(net):,} variables, {net.numbers:,} chances"
     if args.json:
         print_json(
@@ -68,6 +66,51 @@ def run(args: argparse.Namespace) -> int:
     print(f"wrote {say(args.target, '1', args)}: {said}")
     if net.off:
         print(f"rows of printed decimals missed one by up to {float(net.off):.1g}; they were divided by their sums")
+    return FINE
+
+
+def _write(target: str, text: str) -> None:
+    """Write a new file. Raises `Refusal`: `file-exists`, `no-such-file`."""
+    from opengames.diagnostics import refuse
+
+    try:
+        with Path(target).open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError as error:
+        raise refuse("file-exists", f"`{target}` is there already", help="choose another name") from error
+    except OSError as error:
+        raise refuse("no-such-file", f"cannot write `{target}`: {reason(error)}") from error
+
+
+def _is_grid(file: str) -> bool:
+    """Whether a file or folder is a power network; told by its name, without loading what reads it."""
+    path = Path(file)
+    return path.suffix.lower() in (".m", ".mat", ".json", ".nc", ".h5") or path.is_dir()
+
+
+def _grid(args: argparse.Namespace, form: str) -> int:
+    from opengames.diagnostics import refuse
+    from opengames.models.grid.read import read_network
+    from opengames.models.grid.to_game import to_game
+
+    if form != "game":
+        raise refuse("bad-option", f"a power network is written as a text, not as {form}", help="name the target `NAME.game`")
+    network = read_network(args.file)
+    text = to_game(network)
+    sizes = {"buses": len(network.buses), "branches": len(network.branches), "units": len(network.units)}
+    if args.target == "-":
+        if args.json:
+            print_json("convert", format=form, **sizes, notes=list(network.notes), text=text)
+        else:
+            sys.stdout.write(text)
+        return FINE
+    _write(args.target, text)
+    if args.json:
+        print_json("convert", file=args.target, format=form, **sizes, notes=list(network.notes))
+        return FINE
+    print(f"wrote {say(args.target, '1', args)}: {', '.join(f'{count:,} {name}' for name, count in sizes.items())}")
+    for note in network.notes:
+        print(f"  {note}")
     return FINE
 
 

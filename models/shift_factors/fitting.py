@@ -9,7 +9,8 @@ Every constraint that ever bound stays in the fit. Leaving rarely binding ones o
 
 Errors. Published prices are rounded, and no fit is better than that: the standard deviation of an error is never taken below
 that of the rounding, of prices in the shape, of lambda and of the mean of the prices in the level. Cells far outside (corrected or capped prices, a bus that islanded) are found by
-`clean` and left out, bus by bus; an interval in which many buses are outside is left out whole.
+`clean` and left out, bus by bus; an interval in which many buses are outside is left out whole. Cleaning comes before
+the search for changes, which a single wrong price would mislead, and again after it.
 
 Intervals of factors: `classical`, from the variance of each bus and Student's distribution; `sandwich`, which stays valid where
 errors are of unequal size or correlated inside blocks of time (the exact variance of a wild bootstrap with one random
@@ -34,6 +35,8 @@ from opengames.models.shift_factors.span import Span, span_of
 FAR = 8.0
 #: The share of buses outside from which a whole interval is left out.
 MANY = 0.05
+#: Intervals of a constraint, one after another, that are too many for a mistake.
+RUN = 3
 #: Rounds of finding changes and cleaning.
 _ROUNDS = 4
 
@@ -123,11 +126,32 @@ class Fit:
         return np.where(self.identified(row)[:, None], found, np.nan)
 
     def identified(self, row: int = -1) -> np.ndarray:
-        """Which constraints' factors in force at a row are determined by the prices, (C,)."""
+        """Which constraints' factors in force at a row are determined by the prices, (C,). With a ridge, all that are current."""
         row = row % len(self.seen)
+        told = self.current(row)
         if self.options.ridge:
-            return np.ones(len(self.seen.constraints), dtype=bool)
-        return self.shape.span.identified[self.shape.in_segment(row)] & self.level.span.identified[self.level.in_segment(row)]
+            return told | (self.options.prior is not None)
+        for part in (self.shape, self.level):
+            told = told & part.span.identified[part.in_segment(row)]
+        return told
+
+    def current(self, row: int = -1) -> np.ndarray:
+        """Which constraints bound in the stretch between changes around a row, or on both sides of it without having changed, (C,).
+
+        Others carry factors across a change at which nothing could be seen of them.
+        """
+        row = row % len(self.seen)
+        binds = (self.seen.shadow != 0) & ~self.left_out[:, None]
+        out = np.ones(len(self.seen.constraints), dtype=bool)
+        for part in (self.shape, self.level):
+            rows = part.design.rows
+            first = max((r for r in rows if r <= row), default=0)
+            last = min((r for r in rows if r > row), default=len(self.seen))
+            for k in part.in_segment(row):
+                c, start, stop = part.columns[k]
+                within = binds[first:last, c].any()
+                out[c] &= within or (binds[start:first, c].any() and binds[last:stop, c].any())
+        return out
 
     def standard_errors(self, row: int = -1) -> np.ndarray:
         """(C, B); infinite where not identified."""
@@ -167,25 +191,30 @@ def fit(seen: Observed, options: Options | None = None) -> Fit:
     y = seen.congestion
     left_out = np.zeros(len(seen), dtype=bool)
     wrong = np.zeros(y.shape, dtype=bool)
-    plain = Design(((),) * len(seen.constraints))
-    shapes = levels = plain
-    for _ in range(_ROUNDS if options.robust else 1):
-        shadow = np.where(left_out[:, None], 0.0, seen.shadow)
-        filled = _filled(seen.shadow, shapes, y, wrong)
+    shapes = levels = both = Design(((),) * len(seen.constraints))
+    used: tuple[np.ndarray, np.ndarray] | None = None
+    for _ in range(_ROUNDS):
+        if options.robust:
+            wrong, left_out = clean(seen.shadow, both, y, hypot(*floors))
+        if not options.changes:
+            break
+        # What is outside right beside a change may be inside once the change lies where it should.
+        near = _beside(both.rows, wrong.any(axis=1) | left_out, seen.shadow)
+        asked = wrong & ~near[:, None], left_out & ~near
+        if used is not None and (used[0] == asked[0]).all() and (used[1] == asked[1]).all():
+            break
+        used = asked
+        shadow = np.where(asked[1][:, None], 0.0, seen.shadow)
+        filled = _filled(shadow, both, y, asked[0])
         level = filled.mean(axis=1)
-        if options.changes:
-            shapes = find_changes(shadow, np.where(left_out[:, None], 0.0, filled - level[:, None]), shape_floor, options.alpha / 2)
-            levels = find_changes(shadow, np.where(left_out, 0.0, level)[:, None], level_floor, options.alpha / 2)
-            levels = _together(levels, shapes, shadow)
-        if not options.robust:
-            break
+        shapes = find_changes(shadow, np.where(asked[1][:, None], 0.0, filled - level[:, None]), shape_floor, options.alpha / 2)
+        levels = find_changes(shadow, np.where(asked[1], 0.0, level)[:, None], level_floor, options.alpha / 2)
+        levels = _together(levels, shapes, shadow)
         both = Design(tuple(tuple(sorted({*a, *b})) for a, b in zip(shapes.cuts, levels.cuts, strict=True)))
-        outside, whole = clean(shadow, both, y, hypot(*floors))
-        if (outside == wrong).all() and (whole == left_out).all():
+        if not options.robust or not both.rows:
             break
-        wrong, left_out = outside, whole
     shadow = np.where(left_out[:, None], 0.0, seen.shadow)
-    filled = _filled(shadow, shapes, y, wrong)
+    filled = _filled(shadow, both, y, wrong)
     level = filled.mean(axis=1)
     shape = _part(shapes, shadow, filled - level[:, None], shape_floor, seen.shadow_grid, options, left_out, options.prior)
     mean = None if options.prior is None else options.prior.mean(axis=1, keepdims=True)
@@ -198,7 +227,8 @@ def clean(shadow: np.ndarray, design: Design, y: np.ndarray, floor: float) -> tu
     """Prices that no fit explains: (T, B) cells, and (T,) intervals in which more than `MANY` of the buses are outside.
 
     A cell is judged by what a fit without the cells found so far predicts for it, so that a wrong price cannot hide by pulling
-    the fit, and a right one beside it is let back in. An interval by which alone a column is known cannot be judged.
+    the fit, and a right one beside it is let back in. An interval by which alone a column is known cannot be judged. Where `RUN`
+    intervals of a constraint one after another are outside, that is a change and no mistake, and they stay in.
     """
     whole = np.zeros(len(y), dtype=bool)
     wrong = np.zeros(y.shape, dtype=bool)
@@ -212,7 +242,31 @@ def clean(shadow: np.ndarray, design: Design, y: np.ndarray, floor: float) -> tu
         if (outside == wrong).all() and (now == whole).all():
             break
         wrong, whole = outside, now
-    return wrong, whole
+    return wrong & ~_runs(wrong, shadow), whole & ~_runs(whole[:, None], shadow)[:, 0]
+
+
+def _beside(changes: tuple[int, ...], outside: np.ndarray, shadow: np.ndarray) -> np.ndarray:
+    """Intervals outside with none inside between them and a change, (T,)."""
+    near = np.zeros(len(outside), dtype=bool)
+    active = np.flatnonzero((shadow != 0).any(axis=1))
+    for row in changes:
+        for side in (active[active >= row], active[active < row][::-1]):
+            inside = np.flatnonzero(~outside[side])
+            near[side[: inside[0] if inside.size else None]] = True
+    return near
+
+
+def _runs(outside: np.ndarray, shadow: np.ndarray) -> np.ndarray:
+    """Which of the cells (T, Y) outside lie in a run of `RUN` or more, among the intervals in which some constraint binds."""
+    out = np.zeros(outside.shape, dtype=bool)
+    for c in range(shadow.shape[1]):
+        rows = np.flatnonzero(shadow[:, c])
+        if len(rows) < RUN:
+            continue
+        windows = np.lib.stride_tricks.sliding_window_view(outside[rows], RUN, axis=0).all(axis=-1)
+        for shift in range(RUN):
+            out[rows[shift : len(rows) - RUN + 1 + shift]] |= windows
+    return out
 
 
 def _outside(x: np.ndarray, every: np.ndarray, y: np.ndarray, skip: np.ndarray, floor: float) -> np.ndarray:
@@ -326,4 +380,4 @@ def _changes(seen: Observed, shapes: Design, levels: Design) -> tuple[Change, ..
     return tuple(out)
 
 
-__all__ = ["FAR", "MANY", "Change", "Fit", "Options", "Part", "clean", "fit"]
+__all__ = ["FAR", "MANY", "RUN", "Change", "Fit", "Options", "Part", "clean", "fit"]

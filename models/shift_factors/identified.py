@@ -12,12 +12,14 @@ from opengames.models.shift_factors.fitting import Fit
 
 @dataclass(frozen=True)
 class Known:
-    """A constraint in force at a row. bound: intervals. identified: by itself. alone: the share of its shadow prices that no
+    """A constraint in force at a row. bound: intervals. current: it bound since the last change, or its factors did
+    not change. identified: by itself. alone: the share of its shadow prices that no
     other constraint's move like, 1 where it binds by itself. widest: the widest half of an interval over buses. since: the row from
     which its factors hold."""
 
     constraint: str
     bound: int
+    current: bool
     identified: bool
     alone: float
     widest: float
@@ -41,12 +43,12 @@ def known(fit: Fit, row: int = -1) -> list[Known]:
     columns = fit.shape.in_segment(row)
     binds = (fit.seen.shadow != 0) & ~fit.left_out[:, None]
     widest = fit.quantile() * fit.standard_errors(row).max(axis=1)
-    sure = fit.identified(row)
+    sure, current = fit.identified(row), fit.current(row)
     out = []
     for c, name in enumerate(fit.seen.constraints):
         _, start, stop = fit.shape.columns[columns[c]]
         alone = float(fit.shape.span.alone[columns[c]])
-        out.append(Known(name, int(binds[start:stop, c].sum()), bool(sure[c]), alone, float(widest[c]), start))
+        out.append(Known(name, int(binds[start:stop, c].sum()), bool(current[c]), bool(sure[c]), alone, float(widest[c]), start))
     return out
 
 
@@ -75,12 +77,16 @@ def lines(fit: Fit, row: int = -1) -> list[str]:
     width = max(len(k.constraint) for k in found)
     out = [f"{'constraint':<{max(width, 10)}}  bound  alone  +- at most"]
     for k in found:
-        sure = f"{k.widest:.2g}" if k.identified and isfinite(k.widest) else ("only in combination" if k.bound else "never bound")
+        sure = f"{k.widest:.2g}" if k.identified and isfinite(k.widest) else (_unsure(k))
         out.append(f"{k.constraint:<{max(width, 10)}}  {k.bound:5,}  {k.alone:5.2f}  {sure}")
     both = combinations(fit, row)
     if both:
         out.append("identified in combination: " + "; ".join(map(str, both)))
     return out
+
+
+def _unsure(k: Known) -> str:
+    return "only in combination" if k.current else ("not since the last change" if k.bound else "never bound")
 
 
 def _term(i: int, weight: float, name: str) -> str:

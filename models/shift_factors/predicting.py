@@ -69,13 +69,12 @@ def outside(fit: Fit, shadow: np.ndarray, row: int = -1, reach: float = REACH) -
     if fit.options.ridge and fit.options.prior is not None:
         return [None] * len(shadow)  # the prior speaks where the data do not
     out: list[str | None] = [None] * len(shadow)
+    bound = fit.current(row)
     for part in (fit.level, fit.shape):
         k = part.in_segment(row % len(fit.seen))
         x = np.zeros((len(shadow), len(part.columns)))
         x[:, k] = shadow
-        seen = part.span.scale, part.span.unseen
-        bound = _bound(fit, part)[k]
-        share = part.span.outside(x) if len(seen[1]) else np.zeros(len(x))
+        share = part.span.outside(x) if len(part.span.unseen) else np.zeros(len(x))
         doubt = _doubt(part, shadow, k)
         furthest = reach**2 * float(part.leverage.max())
         for i in range(len(x)):
@@ -94,12 +93,6 @@ def row_of(fit: Fit, at: Any) -> int:
         return len(fit.seen) - 1
     times = fit.seen.times
     return max(0, int(np.searchsorted(times, np.asarray(at).astype(times.dtype), side="right")) - 1)
-
-
-def _bound(fit: Fit, part: Part) -> np.ndarray:
-    """Which columns hold an interval in which their constraint binds, (K,)."""
-    binds = (fit.seen.shadow != 0) & ~fit.left_out[:, None]
-    return np.asarray([binds[start:stop, c].any() for c, start, stop in part.columns])
 
 
 def _doubt(part: Part, shadow: np.ndarray, columns: np.ndarray) -> np.ndarray:
@@ -134,27 +127,38 @@ def _outside_seen(fit: Fit, x: np.ndarray, row: int, why: str, reach: float, cou
     names = fit.seen.constraints
     binding = [names[c] for c in np.flatnonzero(x)]
     more = (f"{count:,} of {of:,} intervals are outside of what was seen",) if of > 1 else ()
-    since = f" since {fit.seen.times[max(s for s in fit.segments if s <= row)]}" if len(fit.segments) > 1 else ""
     if why == NEVER:
-        bound = np.ones(len(names), dtype=bool)
-        for part in (fit.shape, fit.level):
-            bound &= _bound(fit, part)[part.in_segment(row)]
-        who = next(names[c] for c in np.flatnonzero(x) if not bound[c])
+        bound = fit.current(row)
+        c = next(c for c in np.flatnonzero(x) if not bound[c])
         return refuse(
-            "outside-seen", f"`{who}` never bound{since} in what was fitted, so its shift factors are not known",
+            "outside-seen", _unbound(fit, int(c), row),
             notes=(*_known([n for n, b in zip(names, bound, strict=True) if b]), *more),
             help="fit a period in which it binds, or give a prior for its factors",
         )  # fmt: skip
     told = ", ".join(f"`{n}`" for n in binding)
     if why == DIRECTION:
         return refuse(
-            "outside-seen", f"{told} never bound in this proportion{since}: only combinations of their shift factors are known",
+            "outside-seen", f"{told} never bound in this proportion: only combinations of their shift factors are known",
             notes=more, help="`combinations` lists what is known; fit a period in which they bind apart, or give a prior",
         )  # fmt: skip
     return refuse(
         "outside-seen", f"the shadow prices of {told} lie more than {reach:g} times further out than any that were fitted",
         notes=more, help="fit a period with prices like these, or allow a longer `reach`",
     )  # fmt: skip
+
+
+def _unbound(fit: Fit, c: int, row: int) -> str:
+    """Why the factors of a constraint are not known at a row."""
+    name = fit.seen.constraints[c]
+    binds = np.flatnonzero((fit.seen.shadow[:, c] != 0) & ~fit.left_out)
+    if not binds.size:
+        return f"`{name}` never bound in what was fitted, so its shift factors are not known"
+    changes = [s for s in fit.segments if s]
+    if binds[-1] < row:
+        since = fit.seen.times[next(s for s in changes if s > binds[-1])]
+        return f"`{name}` bound only before the change at {since}, after which its shift factors may be others"
+    since = fit.seen.times[max(s for s in changes if s <= binds[0])]
+    return f"`{name}` bound only after the change at {since}, before which its shift factors may be others"
 
 
 def _known(names: Any) -> tuple[str, ...]:

@@ -52,11 +52,19 @@ class Span:
     def combinations(self) -> np.ndarray:
         """A readable basis of what is determined: rows (rank, K) in reduced echelon form, so that an identified column has a row
         of its own with a single 1. Each row times the factors is determined."""
-        if not self.rank:
-            return np.zeros((0, len(self.scale)))
-        # What is determined is the orthogonal complement, in the factors' own scale, of what is not.
-        basis = np.eye(len(self.scale)) if not len(self.unseen) else _complement(self.unseen / self.scale)
-        return _echelon(basis)
+        columns = len(self.scale)
+        mixed = np.flatnonzero(~self.identified)
+        rows = np.eye(columns)[self.identified]
+        if not len(mixed):
+            return rows
+        # What is determined is orthogonal, in the factors' own scale, to what is not seen; rounding tilts that a little into
+        # columns that are identified all the same, which are left aside.
+        both = np.zeros((0, columns))
+        determined = _echelon(_complement(self.unseen[:, mixed] / self.scale[mixed]))
+        if len(determined):
+            both = np.zeros((len(determined), columns))
+            both[:, mixed] = determined
+        return np.vstack([rows, both])
 
 
 def span_of(x: np.ndarray, grid: float = 0.0) -> Span:

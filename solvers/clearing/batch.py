@@ -24,10 +24,11 @@ from opengames.clearings import INFEASIBLE, SOLVED
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs, solve
 from opengames.solvers.clearing.kernels import DONE, NO_POINT
+from opengames.solvers.clearing.newton import Newton
 from opengames.solvers.clearing.pivots import pivot
 from opengames.solvers.clearing.program import Moving, Program
 from opengames.solvers.clearing.reduce import Reduction, reduce
-from opengames.solvers.clearing.shared import Corner, Members
+from opengames.solvers.clearing.shared import Corner, Members, middle
 from opengames.solvers.clearing.solution import BAR, Solution
 
 #: What found a member: an index into these words.
@@ -108,6 +109,12 @@ class Batch:
             return
         self.matrix = np.ascontiguousarray(self.reduction.matrix.toarray())
         self.certificate = Certificate(program)
+        self.newton = None if program.quadratic is None else Newton(self.matrix, self.reduction.quadratic)
+        moving = self.moving
+        self._cost = _Affine(program.cost, moving.cost_by)
+        self._rows = _Affine(np.zeros(len(program.row_lower)), moving.row_by)
+        self._lower = _Affine(program.lower, moving.lower_by)
+        self._upper = _Affine(program.upper, moving.upper_by)
 
     def solve(self, data: np.ndarray) -> Many:
         """See `solve_many`."""
@@ -133,33 +140,39 @@ class Batch:
     def _solve_together(self, data: np.ndarray, out: Many) -> None:
         moving, k = self.moving, len(data)
         program = moving.program
-        cost = _moved(program.cost, moving.cost_by, data)
-        rows = _moved(np.zeros(len(program.row_lower)), moving.row_by, data)
-        lower = np.concatenate([program.row_lower + rows, _wide(_moved(program.lower, moving.lower_by, data), k)], axis=1)
-        upper = np.concatenate([program.row_upper + rows, _wide(_moved(program.upper, moving.upper_by, data), k)], axis=1)
-        offset = program.offset + data @ moving.offset_by
-        less, low, high, _, given = self.reduction.lowered(_wide(cost, k) if len(self.reduction.left) else cost, lower, upper)
-        m = len(self.matrix)
-        turned = [np.concatenate([bound[:, m:], bound[:, :m]], axis=1) for bound in (low, high)]
-        if not moving.cost_by.nnz and program.quadratic is None:
-            less = less[:1]
-        members = Members(self.matrix, less, *turned)
-        if program.quadratic is None:
+        m, n = program.matrix.shape
+        cost = self._cost(data)
+        rows = self._rows(data)
+        lower, upper = np.empty((k, n + m)), np.empty((k, n + m))
+        lower[:, :n], upper[:, :n] = self._lower(data), self._upper(data)
+        np.add(program.row_lower, rows, out=lower[:, n:])
+        np.add(program.row_upper, rows, out=upper[:, n:])
+        lowered = self.reduction.lowered(cost, lower, upper)
+        members = Members(self.matrix, lowered.cost, lowered.lower, lowered.upper)
+        if self.newton is None:
             x, y, engine, unique = self._linear(members, out)
         else:
-            return
+            x, y, unique = self.newton.solve(members)
+            engine = np.full(k, ACTIVE)
         found = np.flatnonzero(~np.isnan(x).any(axis=1))
         if not len(found):
             return
-        costs = cost if len(cost) == 1 else cost[found]
-        x, y, z = self.reduction.raised(costs, given[found], x[found], y[found])
-        judged = self.certificate.measure(costs, lower[found], upper[found], offset[found], x, y, z)
-        largest = np.max([judged[name] for name in ("primal", "dual", "complementarity", "gap")], axis=0)
+        if len(found) < k:
+            cost = cost if len(cost) == 1 else cost[found]
+            lower, upper, x, y = lower[found], upper[found], x[found], y[found]
+        x, y, gradient = self.reduction.raised(cost, lowered.given[found], x, y)
+        largest, z = self.certificate.largest(cost, gradient, lower, upper, x, y)
+        good = largest <= BAR
+        for i in np.flatnonzero(~good):
+            # sizes that are worked out in full may say that it is good after all
+            largest[i] = self.certificate.one(moving.at(data[found[i]]), x[i], y[i])[0].largest
         good = largest <= BAR
         at = found[good]
         out.x[at], out.y[at], out.z[at] = x[good], y[good], z[good]
-        out.objective[at], out.residual[at] = judged["objective"][good], largest[good]
-        out.status[at], out.engine[at], out.unique[at] = SOLVED, engine[at], unique[at]
+        bent = 0.0 if program.quadratic is None else 0.5 * ((gradient - cost) * x).sum(1)[good]
+        out.objective[at] = (cost * x).sum(1)[good] + bent + program.offset + data[at] @ moving.offset_by
+        out.status[at], out.residual[at] = SOLVED, largest[good]
+        out.engine[at], out.unique[at] = engine[at], unique[at]
 
     def _linear(self, members: Members, out: Many) -> tuple[np.ndarray, ...]:
         k, (m, n) = len(members.lower), self.matrix.shape
@@ -200,21 +213,11 @@ class Batch:
 
     def _first(self, members: Members) -> bool:
         """A basis to begin with: of the member in the middle, in the reduced program."""
-        n = self.matrix.shape[1]
-        lower, upper = members.lower, members.upper
-        spread = np.where(np.isfinite(lower), lower, 0.0) + np.where(np.isfinite(upper), upper, 0.0)
-        order = np.argsort(abs(spread - spread.mean(0)).sum(1))
-        for i in order[:3]:
-            cost = members.cost[min(i, len(members.cost) - 1)]
-            small = Program(
-                cost, sparse.csr_array(self.matrix), lower[i, n:], upper[i, n:], lower[i, :n], upper[i, :n]
-            )
-            found = Highs(small).solve()
-            if found.solved and found.basis is not None:
-                self._remember(np.concatenate([found.basis.columns, found.basis.rows])[None])
-                if self.corners:
-                    return True
-        return False
+        found = middle(members)
+        if found is None or found.basis is None:
+            return False
+        self._remember(np.concatenate([found.basis.columns, found.basis.rows])[None])
+        return bool(self.corners)
 
     def _remember(self, codes: np.ndarray) -> None:
         """Keep the bases that most members ended in."""
@@ -260,15 +263,21 @@ class Batch:
 
 
 
-def _moved(base: np.ndarray, by: sparse.csr_array, data: np.ndarray) -> np.ndarray:
-    """Base values (1, size), or (members, size) where the data moves them."""
-    if not by.nnz:
-        return base[None]
-    return base + (by @ data.T).T
+class _Affine:
+    """`base + by data` for members, dense where `by` is."""
 
+    def __init__(self, base: np.ndarray, by: sparse.csr_array) -> None:
+        dense = by.nnz > 0.05 * by.shape[0] * by.shape[1] and by.shape[0] * by.shape[1] <= _LARGEST
+        self.base, self.by = base, by
+        self.dense = np.ascontiguousarray(by.toarray().T) if dense else None
 
-def _wide(values: np.ndarray, members: int) -> np.ndarray:
-    return np.broadcast_to(values, (members, values.shape[1]))
+    def __call__(self, data: np.ndarray) -> np.ndarray:
+        """(members, size), or (1, size) where no data moves it."""
+        if not self.by.nnz:
+            return self.base[None]
+        if self.dense is not None:
+            return self.base + data @ self.dense
+        return self.base + (self.by @ data.T).T
 
 
 _KNOWN: OrderedDict[int, Batch] = OrderedDict()

@@ -16,6 +16,8 @@ import numpy as np
 from opengames.solvers.clearing.program import Program
 from opengames.solvers.clearing.solution import Residuals
 
+_DENSE = 4_000_000
+
 
 class Certificate:
     """The conditions of programs with one matrix (and one quadratic term), ready to judge many points."""
@@ -25,6 +27,9 @@ class Certificate:
         self.turned = program.matrix.T.tocsr()
         self.sizes = abs(program.matrix)
         self.turned_sizes = abs(self.turned)
+        m, n = program.matrix.shape
+        dense = m * n <= _DENSE and program.matrix.nnz > 0.05 * m * n
+        self.dense = np.ascontiguousarray(program.matrix.toarray()) if dense else None
         self.quadratic = program.quadratic
         self.quadratic_sizes = None if program.quadratic is None else abs(program.quadratic)
 
@@ -74,6 +79,27 @@ class Certificate:
         for name in ("primal", "dual", "complementarity", "gap"):
             found[name] = np.where(np.isnan(found[name]), np.inf, found[name])
         return found
+
+    def largest(self, cost: Any, gradient: Any, lower: Any, upper: Any, x: Any, y: Any) -> tuple[Any, Any]:
+        """The largest relative residual of members, or more than that, and what is left of the costs for z, (members,) and
+        (members, n). Quick: sizes are those of values and costs alone, smaller than those of `measure`.
+
+        cost, gradient: (members, n) or (1, n), the latter with the quadratic term. lower, upper: (members, n + m), columns first.
+        """
+        z = gradient - y @ self.dense if self.dense is not None else gradient - _times(self.turned, y)
+        rows = x @ self.dense.T if self.dense is not None else _times(self.matrix, x)
+        values, prices = np.concatenate([x, rows], axis=1), np.concatenate([z, y], axis=1)
+        below, above = values - lower, upper - values
+        size = 1.0 + abs(values)
+        largest = _largest(-np.minimum(below, above) / size)
+        slack = abs(np.where(prices > 0, below, above))
+        prices = abs(prices)
+        scale = 1.0 + np.concatenate([np.broadcast_to(abs(cost), z.shape), abs(y)], axis=1)
+        largest = np.maximum(largest, _largest(np.minimum(prices / scale, slack / size)))
+        slack[np.isinf(slack)] = 0.0
+        gap = np.einsum("ki,ki->k", prices, slack) / (1.0 + abs(np.einsum("ki,ki->k", np.broadcast_to(cost, x.shape), x)))
+        largest = np.maximum(largest, gap)
+        return np.where(np.isnan(largest), np.inf, largest), z
 
     def one(self, program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> tuple[Residuals, float]:
         """Residuals of one point of a program with this matrix, and its cost."""

@@ -136,7 +136,7 @@ def _run_chunk(across: np.ndarray, running: np.ndarray, lower: np.ndarray, upper
     for _ in range(_STEPS):
         state = kernels.step(np, across, lower, upper, width, state)
         on = state.status == RUNNING
-        if on.sum() <= 0.8 * len(on):
+        if on.sum() <= 0.6 * len(on):
             _lay(whole, running[~on], _some(state, ~on))
             state, lower, upper, width, running = _some(state, on), lower[on], upper[on], width[on], running[on]
         if not len(running):

@@ -23,11 +23,23 @@ _SURE = 1e-7
 
 
 @dataclass(frozen=True)
+class Lowered:
+    """Members in a reduced program. cost: (members, kept) or (1, kept). lower, upper: (members, kept + rows), columns first. added:
+    (members,) to the cost. given: (members, left), what the equations alone give to the columns that left."""
+
+    cost: np.ndarray
+    lower: np.ndarray
+    upper: np.ndarray
+    added: np.ndarray
+    given: np.ndarray
+
+
+@dataclass(frozen=True)
 class Reduction:
     """How the rest of a program follows from its kept columns.
 
     kept, left: columns that stay and that leave; used: the equations that left with them, as many as `left`. rows: the original
-    rows that stay. solve: factor of the used equations in the left columns. by_kept: (left, kept), what a kept column takes from
+    rows that stay: those without bounds say nothing, and go. solve: factor of the used equations in the left columns. by_kept: (left, kept), what a kept column takes from
     each that left. matrix: rows of the reduced program, CSR (rows, kept).
     """
 
@@ -49,33 +61,35 @@ class Reduction:
         """What the equations alone give to the columns that left: right (members, used) to (members, left)."""
         return self.solve.solve(np.ascontiguousarray(right.T)).T if len(self.used) else np.zeros((len(right), 0))
 
-    def lowered(self, cost: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> tuple[np.ndarray, ...]:
-        """The data of members in the reduced program: cost (members, kept), bounds of its rows and columns (members, rows + kept)
-        twice, what is added to the cost (members,), and what the equations give to the columns that left.
+    def lowered(self, cost: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> Lowered:
+        """The data of members in the reduced program.
 
-        cost: (members, n) without the quadratic term. lower, upper: (members, m + n), rows first.
+        cost: (members, n), or (1, n) where it is the same for all, without the quadratic term. lower, upper: (members, n + m),
+        columns first.
         """
-        m = self.program.matrix.shape[0]
-        given = self.fixed(lower[:, self.used])
-        if self.program.quadratic is not None and len(self.left):
+        n = len(self.program.cost)
+        index = np.concatenate([self.kept, n + self.rows])
+        low, high = lower[:, index], upper[:, index]
+        if not len(self.left):
+            return Lowered(cost[:, self.kept], low, high, np.zeros(len(lower)), np.zeros((len(lower), 0)))
+        given = self.fixed(lower[:, n + self.used])
+        if self.program.quadratic is not None:
             quadratic = sparse.csr_array(self.program.quadratic)
-            cost = cost + (quadratic[:, self.left] @ given.T).T
-            added = (0.5 * (quadratic[self.left][:, self.left] @ given.T).T * given).sum(1)
-            added = added + ((cost[:, self.left] - (quadratic[self.left][:, self.left] @ given.T).T) * given).sum(1)
+            bent = (quadratic[:, self.left] @ given.T).T
+            added = ((cost[:, self.left] + 0.5 * bent[:, self.left]) * given).sum(1)
+            cost = cost + bent
         else:
             added = (cost[:, self.left] * given).sum(1)
-        less = cost[:, self.kept] - cost[:, self.left] @ self.by_kept if len(self.left) else cost[:, self.kept]
         shift = (self._rows_left @ given.T).T
-        both = []
-        for bound in (lower, upper):
-            both.append(np.concatenate([bound[:, self.rows] - shift, bound[:, m + self.kept]], axis=1))
-        return less, both[0], both[1], added, given
+        low[:, len(self.kept) :] -= shift
+        high[:, len(self.kept) :] -= shift
+        return Lowered(cost[:, self.kept] - cost[:, self.left] @ self.by_kept, low, high, added, given)
 
     def raised(
         self, cost: np.ndarray, given: np.ndarray, x: np.ndarray, y: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Points and prices of the original: x (members, kept), y (members, rows), cost and given as in `lowered`; gives
-        (members, n), (members, m), (members, n)."""
+        """Points, prices and costs at the margin of the original: x (members, kept), y (members, rows), cost and given as in
+        `lowered`; gives (members, n), (members, m), and (members, n) or (1, n)."""
         members = len(x)
         m, n = self.program.matrix.shape
         whole, prices = np.empty((members, n)), np.zeros((members, m))
@@ -87,10 +101,7 @@ class Reduction:
         if len(self.left):
             owed = gradient[:, self.left] - (self._rows_left.T @ y.T).T
             prices[:, self.used] = self.solve.solve(np.ascontiguousarray(owed.T), "T").T
-        z = gradient - (self.program.matrix.T @ prices.T).T
-        if len(self.left):
-            z[:, self.left] = 0.0
-        return whole, prices, z
+        return whole, prices, gradient
 
     @cached_property
     def quadratic(self) -> np.ndarray | None:
@@ -107,19 +118,20 @@ class Reduction:
     def small(self) -> Program:
         """The reduced program at the data of the original."""
         here = self.program
-        lower = np.concatenate([here.row_lower, here.lower])[None]
-        upper = np.concatenate([here.row_upper, here.upper])[None]
-        cost, low, high, added, _ = self.lowered(here.cost[None], lower, upper)
-        k = self.matrix.shape[0]
+        lower = np.concatenate([here.lower, here.row_lower])[None]
+        upper = np.concatenate([here.upper, here.row_upper])[None]
+        data = self.lowered(here.cost[None], lower, upper)
+        k = len(self.kept)
         quadratic = None if self.quadratic is None else sparse.csc_array(self.quadratic)
+        low, high = data.lower[0], data.upper[0]
         return Program(
-            cost[0], self.matrix, low[0, :k], high[0, :k], low[0, k:], high[0, k:], quadratic, None, here.offset + float(added[0])
+            data.cost[0], self.matrix, low[k:], high[k:], low[:k], high[:k], quadratic, None, here.offset + float(data.added[0])
         )
 
 
 def reduce(program: Program) -> Reduction:
     """Lets free columns leave through equations, as many as can."""
-    m, n = program.matrix.shape
+    n = len(program.cost)
     matrix = sparse.csr_array(program.matrix)
     equal = np.flatnonzero(program.row_lower == program.row_upper)
     free = np.flatnonzero(np.isinf(program.lower) & np.isinf(program.upper))
@@ -130,7 +142,8 @@ def reduce(program: Program) -> Reduction:
         from scipy.sparse.linalg import splu
 
         solve = splu(sparse.csc_array(matrix[used][:, left]))
-    kept, rows = np.setdiff1d(np.arange(n), left), np.setdiff1d(np.arange(m), used)
+    says = np.isfinite(program.row_lower) | np.isfinite(program.row_upper)
+    kept, rows = np.setdiff1d(np.arange(n), left), np.setdiff1d(np.flatnonzero(says), used)
     by_kept = np.zeros((0, len(kept)))
     reduced = matrix[rows][:, kept]
     if solve is not None:
@@ -172,4 +185,4 @@ def _square(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
     return np.zeros(0, int), np.zeros(0, int)
 
 
-__all__ = ["Reduction", "reduce"]
+__all__ = ["Lowered", "Reduction", "reduce"]

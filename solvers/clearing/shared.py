@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from scipy import sparse
 
-from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BASIC
+from opengames.solvers.clearing.highs import Highs
+from opengames.solvers.clearing.program import Program
+from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BASIC, Solution
 
 _MISSED = 1e-9
 
@@ -116,4 +119,19 @@ class Corner:
         return bad.any(1)
 
 
-__all__ = ["Corner", "Members", "Tried"]
+def middle(members: Members, quadratic: np.ndarray | None = None) -> Solution | None:
+    """The optimum of a member in the middle of all: one near the mean of the bounds, none if the three nearest have none."""
+    n = members.matrix.shape[1]
+    lower, upper = members.lower, members.upper
+    spread = np.where(np.isfinite(lower), lower, 0.0) + np.where(np.isfinite(upper), upper, 0.0)
+    for i in np.argsort(abs(spread - spread.mean(0)).sum(1))[:3]:
+        cost = members.cost[min(i, len(members.cost) - 1)]
+        curved = None if quadratic is None else sparse.csc_array(quadratic)
+        matrix = sparse.csr_array(members.matrix)
+        found = Highs(Program(cost, matrix, lower[i, n:], upper[i, n:], lower[i, :n], upper[i, :n], curved)).solve()
+        if found.solved:
+            return found
+    return None
+
+
+__all__ = ["Corner", "Members", "Tried", "middle"]

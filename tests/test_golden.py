@@ -16,7 +16,9 @@ from pathlib import Path
 
 import pytest
 from ercot_refusals import ERCOT
+from grid_refusals import GRID
 from market_refusals import MARKET
+from shift_factor_refusals import SHIFT_FACTORS
 
 from opengames.cli import main
 from opengames.diagnostics import Diagnostic, Refusal
@@ -75,7 +77,9 @@ IN_PYTHON = {
     "not-expressible": lambda: loads(SELL, "sell.game")["Days"].best_response("left").to_game("best"),
     "unknown-param-value": lambda: evaluate(Param("depth"), {}, {}, {}),
     **ERCOT,
+    **GRID,
     **MARKET,
+    **SHIFT_FACTORS,
 }
 
 _TIME = re.compile(r"under 10 ms|\b\d+ ms|\b\d+\.\d s\b")

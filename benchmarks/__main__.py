@@ -8,6 +8,7 @@
     repeated      a repeated game, longer and longer
     coherence     coherence of quotes, certificates included, against HiGHS on the same linear program
     market        trades a second, live and from the ledger
+    ercot         a real-time dispatch on 2,000 buses beside bare HiGHS, a battery's day beside PyPSA
     claims        every claim of every shipped text: the slowest
     fuzz          broken texts (only when named): --seconds N
 
@@ -28,7 +29,7 @@ os.environ.setdefault("NPROC", "1")  # one thread for everybody, and before anyb
 from benchmarks.measure import Outcome
 from benchmarks.report import line, renew
 
-NAMES = ("reservation", "check_speed", "compile", "exact", "trees", "repeated", "market", "coherence", "claims")
+NAMES = ("reservation", "check_speed", "compile", "exact", "trees", "repeated", "market", "coherence", "ercot", "claims")
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 

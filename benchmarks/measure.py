@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Literal
 
-LIBRARIES = ("opengames", "lark", "numpy", "jax", "agentpy", "pyagrum", "mbi", "pgmpy")
+LIBRARIES = ("opengames", "lark", "numpy", "jax", "highspy", "pypsa", "agentpy", "pyagrum", "mbi", "pgmpy")
 
 
 @dataclass(frozen=True)

@@ -25,23 +25,28 @@ class Assembly:
     ) -> np.ndarray:
         """New columns, one for each entry of `index`; gives their positions."""
         many = len(index)
+        if not many:
+            return np.zeros(0, int)
         block = Block(name, tuple(index), self.width, unit)
-        self._columns.append((block, *(np.broadcast_to(np.asarray(each, float), (many,)) for each in (lower, upper, cost))))
+        self._columns.append((block, _spread(lower, many), _spread(upper, many), _spread(cost, many)))
         self.width += many
         return np.arange(block.start, self.width)
 
     def rows(self, name: str, index: Sequence[tuple[Any, ...]], lower: Any, upper: Any, unit: str = "MW") -> np.ndarray:
         """New rows; gives their positions."""
         many = len(index)
+        if not many:
+            return np.zeros(0, int)
         block = Block(name, tuple(index), self.height, unit)
-        self._rows.append((block, *(np.broadcast_to(np.asarray(each, float), (many,)) for each in (lower, upper))))
+        self._rows.append((block, _spread(lower, many), _spread(upper, many)))
         self.height += many
         return np.arange(block.start, self.height)
 
     def add(self, row: Any, column: Any, value: Any = 1.0) -> None:
-        """Entries of the matrix; those at one place add up."""
-        row, column, value = np.broadcast_arrays(np.asarray(row), np.asarray(column), np.asarray(value, float))
-        self._entries.append((row.ravel(), column.ravel(), value.ravel()))
+        """Entries of the matrix, numbers or arrays (k,) that go together; those at one place add up."""
+        many = np.size(row) if np.ndim(row) else np.size(column)
+        if many:
+            self._entries.append((_spread(row, many), _spread(column, many), _spread(value, many)))
 
     def program(self) -> Program:
         column = [np.concatenate([each[i] for each in self._columns] or [np.zeros(0)]) for i in (1, 2, 3)]  # type: ignore[misc]
@@ -52,6 +57,15 @@ class Assembly:
             cost=column[2], matrix=matrix, row_lower=row[0], row_upper=row[1], lower=column[0], upper=column[1],
             rows=tuple(each[0] for each in self._rows), columns=tuple(each[0] for each in self._columns),
         )  # fmt: skip
+
+
+def _spread(value: Any, many: int) -> np.ndarray:
+    """One number for all, or one each. Raises `ValueError` for another many."""
+    if np.ndim(value) == 0:
+        return np.full(many, value, float)
+    if np.shape(value) != (many,):
+        raise ValueError(f"{np.shape(value)} numbers for {many} places")
+    return np.asarray(value, float)
 
 
 __all__ = ["Assembly"]

@@ -14,6 +14,7 @@ import numpy as np
 from opengames.diagnostics import refuse
 from opengames.models.ercot.products import KINDS, NUMBER
 from opengames.models.ercot.resources import Esr, Fleet, Generator
+from opengames.solvers.clearing.program import Program
 from opengames.solvers.clearing.solution import Residuals
 
 
@@ -48,6 +49,7 @@ class Cleared:
     says otherwise in `notes`. shadow_intervals: the same of limits, where few entered. lmp: (B,), from the capped lambda; limits, factors, shadow_price, flow, violated: of each limit
     that entered; factors (k, B) relative to `reference` (B,). unserved, surplus: MW. stored: (S,) MWh at the end of the interval. burning:
     MW that storage charges and discharges at once, by name. objective: $ of the whole clearing. residuals: of its optimality.
+    program: what was solved, with the limits that entered (of all intervals, where they were cleared together).
     """
 
     fleet: Fleet
@@ -75,6 +77,7 @@ class Cleared:
     burning: Mapping[str, float]
     objective: float
     residuals: Residuals
+    program: Program = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
     lmp_ends: Callable[[int], tuple[float, float]] = field(repr=False, compare=False, default=lambda _: (-np.inf, np.inf))
 

@@ -159,7 +159,7 @@ def read(
         factors=factors, shadow_price=shadow, flow=found.flows[t, which] if len(which) else np.zeros(0),
         violated=x[found.violations[mine]], unserved=float(x[s.under].sum()), surplus=float(x[s.over].sum()),
         stored=x[s.stored] if len(s.stored) else fleet.stored, burning=burning, objective=found.solution.objective,
-        residuals=found.solution.residuals, notes=tuple(notes), lmp_ends=lambda b: found.lmp_ends(t, s, b),
+        residuals=found.solution.residuals, program=found.program, notes=tuple(notes), lmp_ends=lambda b: found.lmp_ends(t, s, b),
     )  # fmt: skip
 
 

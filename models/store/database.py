@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -279,18 +280,23 @@ def _is_database(path: Path) -> bool:
         return False
 
 
-def _create(store: Store) -> None:
+@cache
+def _days() -> Any:
+    """`delivery_days` as a `pyarrow.Table`."""
     import pyarrow as pa
 
     days = all_days()
-    table = pa.table({
+    return pa.table({
         "day": [d.day for d in days], "midnight_utc": [d.midnight for d in days], "hours": [d.hours for d in days],
         "skipped": [d.skipped for d in days], "repeated": [d.repeated for d in days],
     })  # fmt: skip
+
+
+def _create(store: Store) -> None:
     with store._transaction():
         for statement in creation():
             store.connection.execute(statement)
-        store.connection.register("batch", table)
+        store.connection.register("batch", _days())
         store.connection.execute("INSERT INTO delivery_days SELECT * FROM batch")
         store.connection.unregister("batch")
         store.connection.execute(features_view())

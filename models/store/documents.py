@@ -26,7 +26,7 @@ LARGEST = 4 << 30
 
 _DEEPEST = 3
 _BATCH = 50_000
-_STAMP = re.compile(r"\.(\d{8})\.(\d{6})\d*\.")
+_STAMP = re.compile(r"\.(20\d{6})\.(\d{6})\d*\.")
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
 
 

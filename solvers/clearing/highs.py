@@ -14,6 +14,7 @@ Source: Huangfu and Hall, Parallelizing the dual revised simplex method (2018), 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -151,8 +152,7 @@ class Highs:
         program = self.program
         residuals, objective = self._certificate.one(program, x, y, z)
         status = SOLVED if residuals.largest <= BAR else UNCERTAIN
-        basis = None if program.quadratic is not None else self._basis(x)
-        return Solution(status, x, y, z, objective, residuals, engine, basis)
+        return Solution(status, x, y, z, objective, residuals, engine, held=self._held())
 
     def _polished(self, near: Solution, engine: str) -> Solution:
         from opengames.solvers.clearing.polish import polish
@@ -160,21 +160,12 @@ class Highs:
         x, y, z = polish(self.program, near.x, near.y, near.z)
         return self._judged(x, y, z, engine)
 
-    def _basis(self, x: np.ndarray) -> Basis | None:
-        """From what HiGHS holds: its basic variables; the others are at the nearer bound."""
-        program = self.program
-        m, _ = program.matrix.shape
-        status, basic = self.engine.getBasicVariables()
-        if status != self._highspy.HighsStatus.kOk or len(basic) != m:
-            held = self.engine.getBasis()
-            if not held.valid:
-                return None
-            return Basis(np.array([int(s) for s in held.col_status], np.int8), np.array([int(s) for s in held.row_status], np.int8))
-        columns = nearer(x, program.lower, program.upper)
-        rows = nearer(program.matrix @ x, program.row_lower, program.row_upper)
-        columns[basic[basic >= 0]] = BASIC
-        rows[-1 - basic[basic < 0]] = BASIC
-        return Basis(columns, rows)
+    def _held(self) -> Callable[[], Basis | None] | None:
+        """What reads the basis that HiGHS holds now."""
+        held = self.engine.getBasis()
+        if not held.valid or self.program.quadratic is not None:
+            return None
+        return lambda: Basis(np.array([int(s) for s in held.col_status], np.int8), np.array([int(s) for s in held.row_status], np.int8))
 
     def _pass_model(self) -> None:
         p, known = self.program, self._highspy
@@ -217,14 +208,6 @@ class Highs:
                 self.engine.changeCoeff(int(i), int(j), float(both[int(i), int(j)]))
 
 
-def nearer(values: np.ndarray, lower: np.ndarray, upper: np.ndarray) -> np.ndarray:
-    """At which bound something out of the basis stands: the nearer one, none where there is none. int8."""
-    at = np.where(abs(values - lower) <= abs(values - upper), AT_LOWER, AT_UPPER).astype(np.int8)
-    at[np.isinf(lower) & np.isinf(upper)] = FREE
-    at[np.isinf(lower) & ~np.isinf(upper)] = AT_UPPER
-    return at
-
-
 def solve(program: Program) -> Solution:
     """The optimum of one program with its prices: `mixed` where there are whole numbers, else HiGHS."""
     if program.integer is not None and program.integer.any():
@@ -234,4 +217,4 @@ def solve(program: Program) -> Solution:
     return Highs(program).solve()
 
 
-__all__ = ["Highs", "nearer", "solve"]
+__all__ = ["Highs", "solve"]

@@ -6,7 +6,9 @@ solved only where they are within `BAR`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -60,7 +62,7 @@ class Basis:
 class Solution:
     """status: of `opengames.clearings`. x: (n,). y: (m,) prices of rows, z: (n,) prices of bounds, signed as in `program`.
 
-    objective: the least cost. basis: of a linear program at a vertex, else none. engine: what found it, in words for a report.
+    objective: the least cost. engine: what found it, in words for a report. held: gives the basis, which costs a little to read.
     whole: whether whole numbers were decided first and then held: x is the best, and the prices are those of the program in
     which they stay as they are. Where there is no optimum x, y and z are NaN.
     """
@@ -72,8 +74,13 @@ class Solution:
     objective: float
     residuals: Residuals
     engine: str
-    basis: Basis | None = None
     whole: bool = False
+    held: Callable[[], Basis | None] | None = field(default=None, repr=False, compare=False)
+
+    @cached_property
+    def basis(self) -> Basis | None:
+        """Of a linear program at a vertex, else none."""
+        return None if self.held is None else self.held()
 
     @property
     def solved(self) -> bool:

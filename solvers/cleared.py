@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opengames import clearings
+from opengames.closed import push_constants
 from opengames.diagnostics import refuse
 from opengames.diagram import Decide, Diagram, walk
 from opengames.plug import is_clearing, plan_for
@@ -34,13 +35,11 @@ def cleared(program: Program, game: str | Diagram, params: Mapping[str, Any] | N
     if found is None or found[2] != values:
         from opengames.solvers.clearing.recognise import clear_for
 
-        made = clearings.cleared(diagram, clear_for(program), values)
+        made = clearings.cleared(push_constants(diagram), clear_for(program), values)
         found = _known[key] = (diagram, program, values, made)
     _known.move_to_end(key)
     while len(_known) > _REMEMBERED:
         _known.popitem(last=False)
-    for ready in clearings.clearings(found[3]):
-        ready.spent = 0
     return found[3]
 
 

@@ -192,6 +192,8 @@ class Reader:
         """A term, read when it is first used."""
 
         def value() -> Value:
+            if isinstance(term, Const) and space is not None:
+                return of_space(term.value, space, self.root, self.kind)
             found = self.read(term, scope, frame)
             if isinstance(found, Sym) and found.space is None and space is not None:
                 return Sym(found.term, space, found.frame, found.width)
@@ -428,7 +430,7 @@ class Reader:
         return np.array([places.get(p, -1) for p in zip(*columns, strict=True)], np.int64)
 
     def _at(self, term: At, scope: Scope, frame: Frame) -> Value:
-        of = self.read(term.family, scope, frame)
+        of = self._family(term.family, scope, frame)
         known = not any(self.depends(k, scope) for k in term.keys)
         if isinstance(of, Sym):
             if self.depends(term, scope) == DECIDED:
@@ -445,6 +447,12 @@ class Reader:
             return self._one_of(term, of, scope, frame)
         place = self.position(term.keys, term.index[: len(term.keys)], scope, frame, term.at)
         return self._elements(of, place, frame, term)
+
+    def _family(self, term: Term, scope: Scope, frame: Frame) -> Value:
+        """The value of what is indexed: of a constant it is not seen whether it is a family or a record."""
+        if isinstance(term, Const):
+            return of_const(term.value, self.root, self.kind, family=True)
+        return self.read(term, scope, frame)
 
     def _elements(self, of: Value, place: np.ndarray, frame: Frame, term: At) -> Value:
         rest = index_size(term.index[len(term.keys) :])

@@ -1,4 +1,4 @@
-"""The command line: `opengames check | run | verify | query | draw | formulas | market | coherence | store | fmt | explain | new | convert | grid`.
+"""The command line: `opengames check | run | verify | query | draw | formulas | market | coherence | store | fmt | explain | new | convert | grid | shift-factors`.
 
 Help, `check`, `fmt` and `explain` load only the standard library. Mistakes in a text, in data or in
 a request are reported; a mistake of ours ends in a short apology, with the traceback if `OPENGAMES_DEBUG` is set.
@@ -30,6 +30,7 @@ COMMANDS = {
     "new": "start a text from a shipped example",
     "contest": "let forecasters trade on a market, and score them",
     "store": "keep market data in one file: load reports, find gaps, export",
+    "shift-factors": "estimate what a MW at a bus puts on a constraint, from prices",
     "convert": "turn Bayesian networks into texts and back, and power networks into texts",
     "grid": "clear the hours of a power network: dispatch, prices, what binds",
 }
@@ -92,7 +93,7 @@ def _part(name: str) -> _Parser:
 
 
 def _configured(name: str, part: _Parser) -> _Parser:
-    module = import_module(f"opengames.commands.{name}")
+    module = import_module(f"opengames.commands.{name.replace('-', '_')}")
     part.description = module.__doc__
     part.formatter_class = _Layout
     module.configure(part)

@@ -1,0 +1,595 @@
+"""A decision with rules read as a program: against programs built by hand, prices against differences, rationals against floats."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from clearing_texts import cleared_at, clearing_of, data_of, exactly_at, named, solved
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linprog
+
+from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED
+from opengames.diagnostics import Refusal
+from opengames.diagram import Decide
+from opengames.flatten import flatten
+from opengames.session import load, loads
+from opengames.solvers.clearing.highs import solve
+from opengames.solvers.clearing.kinks import are_unique
+from opengames.solvers.clearing.recognise import clear_for
+
+ERCOT = Path(__file__).parents[1] / "specs" / "examples" / "06_ercot.game"
+
+
+# ------------------------------------------------------------------------- the five-bus market
+
+
+def sced():
+    program = load(ERCOT).program
+    diagram = program.diagrams["Sced"]
+    cleared = clear_for(program)(diagram, diagram.boxes[0], {})
+    return program, cleared
+
+
+def at_900(program, cleared, load_mw=900):
+    return data_of(program, cleared, {"load": load_mw, "quote": (10, 35), "soc": 200})
+
+
+def test_the_five_bus_market_clears_at_its_published_prices():
+    """language.md, section 9: 900 MW, bid 10, offer 35 $/MWh, 200 MWh, checked there with HiGHS on a hand-built program."""
+    program, cleared = sced()
+    answers, status = solved(cleared, at_900(program, cleared))
+    found = named(cleared, answers)
+    assert status == SOLVED
+    assert found["dual balance"] == pytest.approx([16.98, 26.38, 30.00, 39.94, 10.00], abs=0.005)
+    assert found["dual reserve"] == pytest.approx(1.98, abs=0.005)
+    assert found["out"] == pytest.approx(100)
+
+
+def test_the_line_de_is_full_at_240_mw():
+    _, cleared = sced()
+    program = cleared.read.box
+    thermal = next(k for k, r in enumerate(program.rules) if r.name == "thermal")
+    rows = np.flatnonzero(cleared.read.pieces.rule == thermal)
+    moving = cleared.moving
+    data = np.array([900.0, 200.0, 35.0, 10.0])
+    solution = solve(moving.at(data))
+    flows = (moving.at(data).matrix @ solution.x)[rows]
+    assert abs(flows[5]) == pytest.approx(240)
+    assert (abs(flows) < np.array([400, 999, 999, 999, 999, 240]) + 1e-6).all()
+
+
+def test_the_five_bus_market_in_rationals_has_the_same_prices_with_every_digit():
+    program, cleared = sced()
+    found = named(cleared, cleared.exactly(at_900(program, cleared)))
+    lmp = found["dual balance"]
+    assert all(isinstance(v, Fraction) for v in lmp)
+    assert [float(v) for v in lmp] == pytest.approx([16.98, 26.38, 30.00, 39.94, 10.00], abs=0.005)
+    # around the ring the price differences are in the ratio of the reactances of the lines that are not full
+    assert (lmp[1] - lmp[0]) / (lmp[2] - lmp[1]) == Fraction(281, 108)
+    assert lmp[2] == 30 and lmp[4] == 10  # units in the middle of their range at C and E
+
+
+def test_prices_reported_by_a_call_inside_a_day_are_those_of_the_market_alone():
+    """The day's diagram with calls dissolved has other names for the same wires."""
+    program = load(ERCOT).program
+    (loop,) = [b for b in program.diagrams["Day"].boxes if hasattr(b, "body")]
+    body = flatten(loop.body)
+    box = next(b for b in body.boxes if isinstance(b, Decide) and b.duals)
+    cleared = clear_for(program)(body, box, {})
+    values = {"load": 900, "soc": 200, "quote": (Fraction(10), Fraction(35))}
+    data = [Fraction(v) for v in data_of(program, cleared, values)]
+    _, alone = sced()
+    assert cleared.exactly(data) == alone.exactly(at_900(program, alone))
+
+
+def test_1600_mw_cannot_be_served_and_the_line_is_named():
+    """language.md, section 8: of the six line limits only DE's removal cures it."""
+    program, cleared = sced()
+    data = at_900(program, cleared, 1600)
+    assert solved(cleared, data)[1] == INFEASIBLE
+    with pytest.raises(Refusal) as refused:
+        cleared.exactly(data)
+    (found,) = refused.value.diagnostics
+    assert found.code == "infeasible"
+    assert found.headline.startswith("these rules cannot hold together: ")
+    assert "balance" in found.headline and "thermal[DE]" in found.headline
+    assert "witness: load = 1600 MW" in found.notes
+    assert any("without `thermal[DE]` (240 MW)" in note for note in found.notes)
+    assert not any(f"thermal[{other}]" in str(found) for other in ("AB", "AD", "AE", "BC", "CD"))
+
+
+def test_data_are_the_wires_known_before_and_nothing_else():
+    program, cleared = sced()
+    env = {"load": Fraction(1), "soc": Fraction(2), "quote": (Fraction(3), Fraction(4))}
+    assert sorted(data_of(program, cleared, env)) == [1, 2, 3, 4]
+    assert cleared.moves == 5 + 5 + 3 + 5 + 3 and cleared.prices == 6
+
+
+def test_a_clearing_is_made_once_for_its_params():
+    program = load(ERCOT).program
+    clear = clear_for(program)
+    diagram = program.diagrams["Sced"]
+    assert clear(diagram, diagram.boxes[0], {}) is clear(diagram, diagram.boxes[0], {})
+    assert clear(diagram, diagram.boxes[0], {"capacity": Fraction(1)}) is not clear(diagram, diagram.boxes[0], {})
+
+
+def test_params_that_are_handed_in_are_used():
+    program = load(ERCOT).program
+    diagram = program.diagrams["Sced"]
+    cleared = clear_for(program)(diagram, diagram.boxes[0], {"power": Fraction(40)})
+    found = named(cleared, cleared.exactly(at_900(program, cleared)))
+    assert found["out"] + found["spin"] <= 40
+    assert found["out"] > 0
+
+
+# --------------------------------------------------------------- random programs, built twice
+
+tenths = st.integers(-40, 40).map(lambda k: Fraction(k, 10))
+positive = st.integers(1, 60).map(lambda k: Fraction(k, 10))
+
+
+@st.composite
+def markets(draw):
+    """Numbers of a small market: units in groups, a matrix, and slack at a price, so that it always clears."""
+    units, lines = draw(st.integers(1, 4)), draw(st.integers(1, 3))
+    return {
+        "group": [draw(st.sampled_from(["X", "Y"])) for _ in range(units)],
+        "cost": [draw(tenths) for _ in range(units)],
+        "cap": [draw(positive) for _ in range(units)],
+        "factor": [[draw(tenths) for _ in range(lines)] for _ in range(units)],
+        "limit": [draw(positive) for _ in range(lines)],
+        "offset": [draw(tenths) for _ in range(lines)],
+        "share": [draw(tenths), draw(tenths)],
+        "price": draw(tenths),
+        "load": draw(tenths),
+    }
+
+
+def number(v):
+    return f"({v.numerator}/{v.denominator})" if v.denominator > 1 else (f"({v.numerator})" if v < 0 else str(v.numerator))
+
+
+def text_of(m):
+    units, lines = len(m["cost"]), len(m["limit"])
+    rows = "\n".join(
+        f"    | U{i} || {m['group'][i]} | {number(m['cost'][i])} | {number(m['cap'][i])} |" for i in range(units)
+    )
+    factors = " + ".join(
+        f"(if i == U{i} and j == {j + 1} then {number(m['factor'][i][j])} else 0)" for i in range(units) for j in range(lines)
+    )
+    limit = ", ".join(f"{j + 1}: {number(m['limit'][j])}" for j in range(lines))
+    offset = ", ".join(f"{j + 1}: {number(m['offset'][j])}" for j in range(lines))
+    return f"""
+type Unit = {" | ".join(f"U{i}" for i in range(units)) if units > 1 else "U0 | Unused"}
+type Group = X | Y
+type Line = 1..{lines}
+player op
+param unit: (group: Group, cost: real, cap: real)[Unit] = table {{
+    | Unit || group | cost | cap |
+{rows}{"" if units > 1 else chr(10) + "    | Unused || X | 0 | 0 |"}
+}}
+param limit: real[Line] = [{limit}]
+param offset: real[Line] = [{offset}]
+param share: real[Group] = [X: {number(m["share"][0])}, Y: {number(m["share"][1])}]
+fun factor(i: Unit, j: Line) -> real = {factors}
+game Market(load: real, price: real) {{
+    for g in Group {{ made = sum(p[i] for i in Unit if unit[i].group == g) }}
+    for j in Line {{ flow = sum(factor(i, j) * p[i] for i in Unit) + price * offset[j] / 2 }}
+    decide p: real[Unit], more: real[Group], less: real[Group], over: real[Line], x: [-3, 5]
+        by op
+        seeing load, price
+        earning price * x - sum(unit[i].cost * p[i] for i in Unit)
+            - 30 * sum(more[g] + less[g] for g in Group) - 20 * sum(over[j] for j in Line)
+        subject to {{
+            balance[g in Group]: load * share[g] + x / 2 == made[g] + more[g] - less[g]
+            thermal[j in Line]:  abs(flow[j]) <= limit[j] + over[j]
+            range[i in Unit]:    0 <= p[i] <= unit[i].cap
+            top:                 x + p[U0] <= load + 4
+            floor:               sum(made[g] for g in Group) >= price - sum(more[g] for g in Group)
+            slack[g in Group]:   0 <= more[g]
+            loss[g in Group]:    less[g] >= 0
+            above[j in Line]:    over[j] >= 0
+        }}
+    b = [dual(balance[g]) for g in Group]
+    t = [dual(thermal[j]) for j in Line]
+    r = [dual(range[i]) for i in Unit]
+    o = dual(top)
+    f = dual(floor)
+}}
+"""
+
+
+def by_hand(m, bump=None):
+    """The least cost of the same market, its program written out loop by loop. bump: (rule, index, amount) on its right side."""
+    units = len(m["cost"]) if len(m["cost"]) > 1 else 2
+    group = [*m["group"], "X"][:units] if len(m["cost"]) == 1 else m["group"]
+    cost = [float(c) for c in m["cost"]] + [0.0] * (units - len(m["cost"]))
+    cap = [float(c) for c in m["cap"]] + [0.0] * (units - len(m["cap"]))
+    lines, load, price = len(m["limit"]), float(m["load"]), float(m["price"])
+    p, more, less, over, x = 0, units, units + 2, units + 4, units + 4 + lines
+    n = x + 1
+    c = np.zeros(n)
+    c[:units] = cost
+    c[more : more + 4] = 30
+    c[over : over + lines] = 20
+    c[x] = -price
+    rule, where, amount = bump or ("", 0, 0.0)
+
+    def extra(name, index=0):
+        return amount if (name, index) == (rule, where) else 0.0
+
+    upper, right, equal, level = [], [], [], []
+    for k, g in enumerate("XY"):
+        row = np.zeros(n)
+        row[x] = 0.5
+        for i in range(units):
+            if group[i] == g:
+                row[p + i] = -1
+        row[more + k], row[less + k] = -1, 1
+        equal.append(row)
+        level.append(-load * float(m["share"][k]) + extra("balance", k))
+    for j in range(lines):
+        row = np.zeros(n)
+        for i in range(len(m["cost"])):
+            row[p + i] = float(m["factor"][i][j])
+        shift = price * float(m["offset"][j]) / 2
+        for sign in (1, -1):
+            each = sign * row
+            each[over + j] = -1
+            upper.append(each)
+            right.append(float(m["limit"][j]) + extra("thermal", j) - sign * shift)
+    row = np.zeros(n)
+    row[x], row[p] = 1, 1
+    upper.append(row)
+    right.append(load + 4 + extra("top"))
+    row = np.zeros(n)
+    row[:units] = -1
+    row[more : more + 2] = -1
+    upper.append(row)
+    right.append(-(price + extra("floor")))
+    bounds = [(0.0 - extra("range", i), cap[i] + extra("range", i)) for i in range(units)]
+    bounds += [(0, None)] * (4 + lines) + [(-3, 5)]
+    found = linprog(c, np.array(upper), np.array(right), np.array(equal), np.array(level), bounds, method="highs")
+    return found.fun if found.status == 0 else None
+
+
+@given(markets())
+@settings(max_examples=9, deadline=None)
+def test_a_text_and_a_program_built_by_hand_have_the_same_optimum_and_prices(m):
+    """Each price lies between the one-sided differences of the optimum of the hand-built program."""
+    program, _, cleared = clearing_of(text_of(m))
+    values = data_of(program, cleared, {"load": m["load"], "price": m["price"]})
+    answers, status = solved(cleared, values)
+    least = by_hand(m)
+    assert (status == SOLVED) == (least is not None)
+    if least is None:
+        return
+    assert solve(cleared.moving.at(np.array([float(v) for v in values]))).objective == pytest.approx(least, abs=1e-7)
+    found = named(cleared, answers)
+    h = 1e-4
+    rules = {"dual balance": "balance", "dual thermal": "thermal", "dual range": "range", "dual top": "top", "dual floor": "floor"}
+    for wire, rule in rules.items():
+        for k, price in enumerate(np.atleast_1d(found[wire])):
+            ends = [by_hand(m, (rule, k, d)) for d in (h, -h)]
+            if ends[0] is not None:
+                assert price >= (least - ends[0]) / h - 1e-5, (wire, k)
+            if ends[1] is not None:
+                assert price <= (ends[1] - least) / h + 1e-5, (wire, k)
+
+
+@given(markets())
+@settings(max_examples=12, deadline=None)
+def test_rationals_and_floats_agree(m):
+    """Moves and prices where they are unique; the value always."""
+    program, _, cleared = clearing_of(text_of(m))
+    values = data_of(program, cleared, {"load": m["load"], "price": m["price"]})
+    answers, status = solved(cleared, values)
+    if status != SOLVED:
+        return
+    exact = cleared.exactly(values)
+    pieces = cleared.fractions.pieces
+    cost = list(pieces.cost)
+    for j, k, v in zip(pieces.cost_by.row, pieces.cost_by.column, pieces.cost_by.value, strict=True):
+        cost[j] += v * values[k]
+    least = sum(c * x for c, x in zip(cost, exact[: cleared.moves], strict=True))
+    assert float(least) == pytest.approx(by_hand(m), abs=1e-7)
+    program_at = cleared.moving.at(np.array([float(v) for v in values]))
+    if are_unique(program_at, solve(program_at)):
+        assert [float(v) for v in exact[cleared.moves :]] == pytest.approx(answers[cleared.moves :].tolist(), abs=1e-6)
+
+
+def test_members_side_by_side_are_the_members_one_by_one():
+    program, cleared = sced()
+    base = np.array([float(v) for v in at_900(program, cleared)])
+    loads = np.linspace(300, 1700, 29)
+    data = np.tile(base, (len(loads), 1))
+    data[:, [v == 900 for v in base].index(True)] = loads
+    answers, status = cleared.solve(data)
+    unique = 0
+    for k in range(len(loads)):
+        one, alone = solved(cleared, data[k])
+        assert alone == status[k]
+        if alone != SOLVED:
+            assert np.isnan(answers[k]).all()
+            continue
+        here = cleared.moving.at(data[k])
+        assert here.cost @ answers[k, : cleared.moves] == pytest.approx(here.cost @ one[: cleared.moves])
+        if are_unique(here, solve(here)):
+            unique += 1
+            assert answers[k, cleared.moves :] == pytest.approx(one[cleared.moves :], abs=1e-7)
+    assert unique > 5 and (status == INFEASIBLE).any()
+
+
+# ----------------------------------------------------------------------- shapes of rules and terms
+
+
+def small(rules, decided="x: real", earning="x", inputs="a: real", after="", before="type I = 1..3"):
+    return f"""
+{before}
+player op
+game Market({inputs}) {{
+    decide {decided} by op seeing {", ".join(w.split(":")[0].strip() for w in inputs.split(","))}
+        earning {earning}
+        subject to {{ {rules} }}
+    {after}
+}}
+"""
+
+
+def test_the_price_of_an_upper_limit_is_what_one_more_unit_earns():
+    found = exactly_at(small("top: x <= a", earning="3*x", after="v = dual(top)"), {"a": 7})
+    assert found == {"x": 7, "dual top": 3}
+
+
+def test_the_price_of_a_lower_limit_is_what_one_more_unit_costs():
+    """One more unit on the right of `>=` is a tighter rule: its worth is not above 0."""
+    found = exactly_at(small("need: x >= a", earning="-3*x", after="v = dual(need)"), {"a": 7})
+    assert found == {"x": 7, "dual need": -3}
+
+
+def test_the_price_of_an_equation_is_what_one_more_unit_on_the_left_costs():
+    found = exactly_at(small("balance: a == x", earning="-3*x", after="v = dual(balance)"), {"a": 7})
+    assert found == {"x": 7, "dual balance": 3}
+    turned = exactly_at(small("balance: x == a", earning="-3*x", after="v = dual(balance)"), {"a": 7})
+    assert turned["dual balance"] == -3
+
+
+@pytest.mark.parametrize("rule", ["abs(x - 1) <= a", "x - 1 in [-4, 4]", "-a <= x - 1 <= a", "max(x - 1, 1 - x) <= a"])
+def test_a_distance_is_held_from_both_sides(rule):
+    for earning, best in (("x", 5), ("-x", -3)):
+        assert exactly_at(small(f"near: {rule}", earning=earning), {"a": 4})["x"] == best
+
+
+@pytest.mark.parametrize("rule", ["abs(2*x - 1) <= a", "max(2*x - 1, 1 - 2*x) <= a", "-a <= 2*x - 1 <= a", "abs(2*x - 1) <= 4"])
+def test_the_price_of_a_distance_is_that_of_its_limit(rule):
+    for earning in ("x", "-x"):
+        found = exactly_at(small(f"near: {rule}", earning=earning, after="v = dual(near)"), {"a": 4})
+        assert found["dual near"] == Fraction(1, 2)
+
+
+def test_a_limit_written_first_has_the_price_of_a_lower_limit():
+    for limit in ("4", "a"):
+        found = exactly_at(small(f"near: {limit} >= abs(2*x)", after="v = dual(near)"), {"a": 4})
+        assert found == {"x": 2, "dual near": Fraction(-1, 2)}
+
+
+def test_the_least_of_several_lines_is_earned():
+    """max of min(2 x, 4 + x/2) - x is where the lines meet."""
+    assert exactly_at(small("top: x <= 50", earning="min(2*x, a + x/2) - x"), {"a": 4})["x"] == Fraction(8, 3)
+
+
+def test_the_largest_of_several_losses_is_paid():
+    text = small("low: x >= -10", earning="-max(x for i in I) - max(i*x - 2 for i in I)")
+    assert exactly_at(text, {"a": 4})["x"] == -10
+    spread = small("fix[i in I]: y[i] >= i", decided="y: real[I]", earning="-max(abs(y[i]) for i in I) - y[1]/10")
+    assert exactly_at(spread, {"a": 0})["y"][2] == 3
+
+
+def test_a_square_is_earned_where_its_slope_is_gone():
+    """max 4x - x^2 - (x - y)^2 - 2y^2 with x + y <= 1: by hand x = 6/7, y = 1/7, price 6/7."""
+    text = small("cap: x + y <= 1", decided="x: real, y: real", earning="a*x - x^2 - (x - y)^2 - 2*y*y", after="v = dual(cap)")
+    assert exactly_at(text, {"a": 4}) == {"x": Fraction(6, 7), "y": Fraction(1, 7), "dual cap": Fraction(6, 7)}
+    found = cleared_at(text, {"a": 4})
+    assert [found["x"], found["y"], found["dual cap"]] == pytest.approx([6 / 7, 1 / 7, 6 / 7], abs=1e-9)
+
+
+def test_a_state_is_carried_through_a_decision():
+    """15 units in store, at most 10 an hour, sold at 1, 3 and 2: nothing, ten, five; one more in store is worth 2."""
+    text = """
+type T = 1..3
+player op
+game Market(s0: real, price: real[T]) {
+    decide c: [0, 10][T] by op seeing s0, price earning sum(price[t] * c[t] for t in T)
+        subject to { floor[t in T]: 0 <= after[t] }
+    for t in T carrying now = s0 {
+        after = now - c[t]
+        next now = after
+    }
+    v = [dual(floor[t]) for t in T]
+}
+"""
+    assert exactly_at(text, {"s0": 15, "price": (1, 3, 2)}) == {"c": [0, 10, 5], "dual floor": [0, 0, 2]}
+
+
+def test_truth_values_are_decided_as_whole_numbers():
+    """A unit that costs 30 to start and runs at 10 to 50: at 2 a piece it runs, at 1/2 it does not."""
+    text = small(
+        "low: 10*ind(on) <= p\n high: p <= (if on then 50 else 0)", decided="on: bool, p: real", earning="a*p - 30*ind(on)",
+        after="v = dual(high)",
+    )  # fmt: skip
+    on = cleared_at(text, {"a": 2})
+    assert (on["on"], on["p"], on["dual high"]) == pytest.approx((1, 50, 2))
+    off = cleared_at(text, {"a": Fraction(1, 2)})
+    assert (off["on"], off["p"]) == pytest.approx((0, 0))
+
+
+def test_rules_of_logic_on_decided_truth_values():
+    text = small(
+        "both: not (c and d)\n with: c implies e\n one: d or e", decided="c: bool, d: bool, e: bool",
+        earning="4*ind(c) + 2*ind(d) - ind(e)",
+    )  # fmt: skip
+    found = cleared_at(text, {"a": 0})
+    assert [round(found[k]) for k in "cde"] == [1, 0, 1]
+
+
+@pytest.mark.parametrize("top", range(5, 15))
+def test_grids_are_decided_point_by_point(top):
+    """Even steps and uneven ones, against every pair of points."""
+    text = small("lim: q + w <= a", decided="q: 0..10 step 2.5, w: {1, 4, 9}", earning="3*q + 4*w")
+    found = cleared_at(text, {"a": top})
+    best = max(3 * q + 4 * w for q in (0, 2.5, 5, 7.5, 10) for w in (1, 4, 9) if q + w <= top)
+    assert 3 * found["q"] + 4 * found["w"] == pytest.approx(best)
+
+
+def test_what_data_decide_is_weighed_by_it():
+    text = small(
+        "one: x[k] <= a\n two: (if a >= 3 then x[1] else x[2]) <= 4\n three: a >= 3 implies x[2] <= 6\n four[i in I]: x[i] <= 9",
+        decided="x: [0, 20][I]", earning="sum(x[i] for i in I) + x[k]", inputs="a: real, k: I",
+    )  # fmt: skip
+    assert exactly_at(text, {"a": 3, "k": 1})["x"] == [3, 6, 9]
+    assert exactly_at(text, {"a": 2, "k": 1})["x"] == [2, 4, 9]
+    assert exactly_at(text, {"a": 5, "k": 3})["x"] == [4, 6, 5]
+
+
+def test_only_what_data_choose_is_added_up():
+    text = small(
+        "lim: sum(x[i] for i in I if on[i]) <= a", decided="x: [0, 2][I]", earning="sum(x[i]/i for i in I)",
+        inputs="a: real, on: bool[I]",
+    )  # fmt: skip
+    assert exactly_at(text, {"a": 1, "on": (False, True, False)})["x"] == [2, 1, 2]
+    assert exactly_at(text, {"a": 1, "on": (True, True, False)})["x"] == [1, 0, 2]
+
+
+def test_quotients_and_products_with_data_move_the_matrix():
+    text = small("lim: x / a + k * x <= 1", earning="x", inputs="a: real, k: real")
+    for a, k in ((2, 1), (4, 3)):
+        assert exactly_at(text, {"a": a, "k": k})["x"] == 1 / (Fraction(1, a) + k)
+
+
+def test_funs_calls_and_branches_are_read_through():
+    text = """
+type Mode = Low | High
+type I = 1..2
+player op
+param mode: Mode = High
+fun twice(v: real, by: real) -> real = by * v + v
+channel scale(v: real, w: real) -> (out: real) {
+    half = w / 2
+    out = twice(v, half)
+}
+game Market(a: real, m: Mode) {
+    decide x: [0, 100][I] by op seeing a, m earning sum(x[i] for i in I)
+        subject to { first: grown <= a
+                     second: x[2] <= cap
+                     third: x[2] <= limit }
+    grown ~ scale(x[1], a)
+    if mode == High { cap = 10 } else { cap = x[1] }
+    match m { Low => { limit = x[1] + 1 }  High => { limit = 50 } }
+}
+"""
+    found = exactly_at(text, {"a": 6, "m": "Low"})
+    assert found["x"] == [Fraction(3, 2), Fraction(5, 2)]
+    assert exactly_at(text, {"a": 6, "m": "High"})["x"] == [Fraction(3, 2), 10]
+
+
+def test_records_of_families_and_families_of_records():
+    text = small(
+        "one: q.up + f[A].up <= a\n two: f[B].dn + q.dn >= 1", decided="q: Q, f: Q[J]",
+        earning="q.up - q.dn + f[A].up + f[B].up/2 - f[B].dn/4", before="type Q = (up: [0, 5], dn: [0, 3])\ntype J = A | B",
+    )  # fmt: skip
+    found = exactly_at(text, {"a": 3})
+    assert found["q"][0] + found["f"][0] == 3
+    assert found["f"][2:] == [5, 1] and found["q"][1] == 0
+
+
+def test_every_place_of_a_rule_about_all_points():
+    text = small("lim: forall i in I: x[i] <= a + i", decided="x: real[I]", earning="sum(i*x[i] for i in I)")
+    assert exactly_at(text, {"a": 3})["x"] == [4, 5, 6]
+
+
+def test_a_rule_that_can_never_hold_is_named():
+    _, _, cleared = clearing_of(small("odd: 1 >= 2\n fine: x <= 3"))
+    assert solved(cleared, [0] * len(cleared.data))[1] == INFEASIBLE
+    assert "odd" in str(cleared.explain([0] * len(cleared.data)))
+
+
+def test_what_grows_is_named():
+    _, _, cleared = clearing_of(small("lim: x - 2*y <= 3", decided="x: real, y: real", earning="x - y", inputs="a: real"))
+    assert solved(cleared, [0] * len(cleared.data))[1] == UNBOUNDED
+    (found,) = cleared.explain(np.zeros(len(cleared.data))).diagnostics
+    assert found.code == "unbounded"
+    assert any("`x` grows" in n and "`y` grows" in n for n in found.notes)
+
+
+# ------------------------------------------------------------------------------------ refusals
+
+
+@pytest.mark.parametrize(
+    ("text", "word", "marked"),
+    [
+        (small("cap: x*y <= 1", decided="x: real, y: real"), "multiplies two decided wires", "x*y"),
+        (small("cap: x <= 1", earning="-exp(x)"), "`exp` of what is decided", "exp(x)"),
+        (small("cap: x <= 1", earning="if x >= 1 then 2 else 1"), "`if` on what is decided", "x >= 1"),
+        (small("cap: x < 1"), "a strict comparison", "x < 1"),
+        (small("cap: x != 1"), "`!=`", "x != 1"),
+        (small("cap: abs(x) >= a"), "`abs` of what is decided can only be held down", "abs(x)"),
+        (small("cap: min(x, 2) <= a"), "`min` of what is decided can only be held up", "min(x, 2)"),
+        (small("cap: max(x, 2) == a"), "`max`", "max(x, 2)"),
+        (small("cap: x <= 9", earning="max(x, 2)"), "and the earning does the other", "max(x, 2)"),
+        (small("cap: x <= 9", earning="a * min(x, 2)"), "not known before the run", "min(x, 2)"),
+        (small("cap: x <= 9", earning="a*x + x^2"), "not concave", "a*x + x^2"),
+        (small("cap: x <= 9", earning="x*y", decided="x: real, y: [0, 1]"), "not concave", "x*y"),
+        (small("cap: x <= 9", earning="x^3"), "a power of what is decided", "x^3"),
+        (small("cap: a / x <= 9"), "a quotient by what is decided", "x"),
+        (small("cap: x <= 1 or x >= 3"), "a choice between conditions", "x <= 1 or x >= 3"),
+        (small("cap: x <= 9", earning="x*w", after="w ~ normal(1, 1)"), "`w` is drawn after the decision", "w"),
+        (small("cap: x <= 9\n two: x <= v", after="v = dual(cap)"), "the price `dual cap`", None),
+        (small("cap: k == High", decided="k: Mode, x: real", before="type Mode = Low | High"), "is a label, not a number", "k"),
+    ],
+)  # fmt: skip
+def test_what_is_no_clearing_is_refused_at_the_term_to_blame(text, word, marked):
+    with pytest.raises(Refusal) as refused:
+        clearing_of(text)
+    (found,) = refused.value.diagnostics
+    assert found.code == "not-convex"
+    assert word in found.headline
+    if marked is not None:
+        assert text[found.span.start : found.span.end] == marked
+
+
+def test_an_earning_from_outside_is_refused():
+    text = small("cap: x <= 1", earning="g").replace("game Market(a: real)", "game Market(a: real) expects (g: real)")
+    with pytest.raises(Refusal, match="comes back from what happens after"):
+        clearing_of(text)
+
+
+def test_an_earning_on_what_is_not_seen_is_refused():
+    text = small("cap: x <= 1", earning="x*b").replace("(a: real)", "(a: real, b: real)")
+    with pytest.raises(Refusal, match="depends on `b`, which it does not see"):
+        clearing_of(text)
+    # a clearing sees the data of its rules
+    clearing_of(text.replace("cap: x <= 1", "cap: x <= b"))
+
+
+def test_a_quadratic_earning_that_moves_is_refused_as_not_yet():
+    with pytest.raises(Refusal) as refused:
+        clearing_of(small("cap: x <= 1", earning="-a*x^2"))
+    assert refused.value.diagnostics[0].code == "not-yet"
+
+
+def test_whole_numbers_are_not_answered_in_rationals():
+    with pytest.raises(Refusal) as refused:
+        exactly_at(small("cap: ind(on) <= a", decided="on: bool", earning="ind(on)"), {"a": 1})
+    assert refused.value.diagnostics[0].code == "not-yet"
+
+
+def test_a_param_without_a_value_is_asked_for():
+    model = loads(small("cap: x <= k").replace("player op", "player op\nparam k: real"), "market.game")
+    diagram = model.program.diagrams["Market"]
+    with pytest.raises(Refusal, match="`k` has no value"):
+        clear_for(model.program)(diagram, diagram.boxes[0], {})
+    clear_for(model.program)(diagram, diagram.boxes[0], {"k": Fraction(2)})

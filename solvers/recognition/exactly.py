@@ -28,7 +28,7 @@ from opengames.plain import replace
 from opengames.program import Program, Recognition
 from opengames.show import show
 from opengames.solvers.recognition.beliefs import Belief, Chances
-from opengames.solvers.recognition.shape import generative
+from opengames.solvers.recognition.shape import generative, state_space
 from opengames.spaces import Enum, Family, Grid, Record, Space, index_points, points, size
 from opengames.terms import TRUE, At, Const, Get, Pack, Prim, Select, Term, Var, Weighted
 
@@ -227,26 +227,42 @@ def of(program: Program, declared: Recognition) -> Inverse:
 
 
 def posterior_of(program: Program, declared: Recognition) -> Callable[..., Any]:
-    """The recognition as the filters are called: by seed, run numbers, inputs and evidence."""
+    """The recognition as the filters are called: by seed, run numbers, inputs and evidence.
+
+    A state space is gone through forwards and backwards; any other channel is asked as a whole.
+    """
+    from opengames.solvers.recognition.hidden import Hidden
     from opengames.solvers.recognition.recognise import Found
 
     made = of(program, declared)
-    known: dict[Any, dict[str, Chances]] = {}
+    try:
+        hidden: Hidden | None = Hidden(program, state_space(program, declared), made.budget)
+    except Refusal:
+        hidden = None
+    if hidden is not None and not hidden.space.loop.iters:
+        hidden = None
+    known: dict[Any, tuple[dict[str, Chances], np.ndarray | None]] = {}
+
+    def one(at: dict[str, Any]) -> tuple[dict[str, Chances], np.ndarray | None]:
+        if hidden is None:
+            return made.chances(at), None
+        return hidden.posterior({p.name: at[p.name] for p in made.given}, {p.name: at[p.name] for p in made.observed})
 
     def run(seed: int, runs: np.ndarray, inputs: dict[str, list[np.ndarray]], evidence: dict[str, list[np.ndarray]]) -> Found:
-        every: list[dict[str, Chances]] = []
+        every: list[tuple[dict[str, Chances], np.ndarray | None]] = []
         for k in range(len(runs)):
             at = {
                 p.name: theory_value([a[k] for a in (inputs | evidence)[p.name]], p.space) for p in (*made.given, *made.observed)
             }
             key = tuple(at.values())
             if key not in known:
-                known[key] = made.chances(at)
+                known[key] = one(at)
             every.append(known[key])
         beliefs: dict[str, Belief] = {
-            n: Chances(b.space, b.values, np.stack([e[n].shares for e in every], 1), b.sizes) for n, b in every[0].items()
+            n: Chances(b.space, b.values, np.stack([e[n].shares for e, _ in every], 1), b.sizes) for n, b in every[0][0].items()
         }
-        return Found(beliefs)
+        logs = [log for _, log in every if log is not None]
+        return Found(beliefs, log_evidence=np.stack(logs) if logs else None)
 
     return run
 

@@ -3,7 +3,8 @@
 The dispatch begins with resources and offers as Python objects, a network without any factors, and a day's plan: the time holds the fleet, the
 demand curves, the factorised network, the program, every round of limits, prices with their intervals and the certificate. The peer gets the
 finished program of the last round ready made (which limits matter is known to it) and solves it, without prices' intervals, in the faster of
-its settings. PyPSA builds and solves with HiGHS too, both within one process; its objective must be ours.
+its settings. PyPSA builds and solves with HiGHS too, both within one process; its objective must be ours. It does not say between which
+numbers prices lie, so neither do we there.
 """
 
 from __future__ import annotations
@@ -133,10 +134,10 @@ def _network(n: int, rng: np.random.Generator) -> Network:
         near = order[:k][np.argmin(((place[order[:k]] - place[order[k]]) ** 2).sum(1))]
         ends[(min(near, order[k]), max(near, order[k]))] = None
     apart = ((place[:, None] - place[None]) ** 2).sum(2)
-    for i, j in rng.permutation([(i, j) for i in range(n) for j in np.argsort(apart[i])[1:8]]):
+    for a, b in rng.permutation([(i, j) for i in range(n) for j in np.argsort(apart[i])[1:8]]):
         if len(ends) >= int(1.6 * n):
             break
-        ends[(min(i, j), max(i, j))] = None
+        ends[(min(a, b), max(a, b))] = None
     tail, head = np.array(list(ends)).T
     m, nan, none = len(tail), np.full(n, np.nan), np.zeros(0)
     load = rng.gamma(1, 1, n)
@@ -182,7 +183,7 @@ def our_day(price: np.ndarray, service: dict[str, np.ndarray]) -> float:
                       {k: AsOffer(0, 100) for k in TAU}, ETA, ETA)  # fmt: skip
         fleets.append(fleet([market, battery], ["A"]))
         curves.append({k: steps(60.0, float(v[t]), k) for k, v in service.items()})
-    found = look_ahead(LookAhead(fleets, np.zeros((HOURS, 1)), curves, hours=1.0, least_at_end={"battery": 200}))
+    found = look_ahead(LookAhead(fleets, np.zeros((HOURS, 1)), curves, hours=1.0, least_at_end={"battery": 200}), kinks=False)
     # the market's offer begins at -1,000 MW, where its curve costs nothing
     return found.objective - 1000 * float(price.sum())
 

@@ -8,6 +8,7 @@ from scipy.optimize import linprog
 
 from opengames.diagnostics import Refusal
 from opengames.models.ercot import (
+    AfterOutages,
     AsOffer,
     AsOnlyOffer,
     AsPosition,
@@ -28,6 +29,7 @@ from opengames.models.ercot import (
     fleet,
     look_ahead,
     offer_curve,
+    roll,
     run_mean,
     sced,
     set_point_deviation,
@@ -376,6 +378,52 @@ def test_many_limits_at_once_take_more_columns_than_were_spare(monkeypatch):
     found = sced(interval)
     assert found.objective == pytest.approx(plain.objective, rel=1e-12)
     assert sorted(found.limits) == sorted(plain.limits)
+
+
+def test_flows_after_an_outage_are_those_of_the_network_without_the_branch():
+    from opengames.models.grid.shift_factors import ShiftFactors
+
+    made, interval = random_market(2)
+    bridges = set(ShiftFactors(made, 0).bridges().tolist())
+    out = next(i for i in range(len(made.branches)) if i not in bridges)
+    kept = [i for i in range(len(made.branches)) if i != out]
+    b = made.branches
+    less = network("less", 40, b.tail[kept], b.head[kept], b.reactance[kept], b.limit[kept])
+    pairs = np.array([(m, out) for m in kept])
+    limits = AfterOutages(made, pairs, limit=1.15 * b.limit[kept])
+    injection = np.random.default_rng(0).normal(size=40)
+    injection -= injection.mean()
+    base = 2 * len(b)
+    flows = limits.flows(injection)
+    assert flows[base : base + len(kept)] == pytest.approx(ShiftFactors(less, 0).flows(injection), abs=1e-9)
+    assert limits.rows(np.arange(len(limits.limit))) @ injection == pytest.approx(flows, abs=1e-9)
+    # one line after the outage binds, and the dispatch keeps it where it can
+    found = sced(replace(interval, limits=limits))
+    assert found.flow == pytest.approx(limits.flows(np.bincount(interval.fleet.bus, found.output, 40) - interval.load)[[list(limits.names).index(n) for n in found.limits]])
+    assert (found.flow <= limits.limit[[list(limits.names).index(n) for n in found.limits]] + found.violated + 1e-6).all()
+    with pytest.raises(Refusal, match="parts `random`"):
+        AfterOutages(made, np.array([(kept[0], next(iter(bridges)))]))
+
+
+def test_a_day_of_real_time_carries_outputs_and_stores():
+    slow = fleet([unit("slow", "A", 300, 10, before=100, ramp_up=1, ramp_down=1), battery(4, pays=5, asks=40), unit("fast", "A", 300, 50)], ["A"])
+    load = np.array([[150.0]] * 6)
+    found = list(roll(Interval(slow, load[0], {}), load))
+    assert [f.base_point("slow") for f in found] == pytest.approx([105, 110, 115, 120, 125, 130])
+    stores = [4, *(f.state_of_charge("battery") for f in found)]
+    for f, before, after in zip(found, stores, stores[1:], strict=False):
+        assert after == pytest.approx(before - f.base_point("battery") / 12)
+    assert min(stores) == pytest.approx(0, abs=1e-9)
+    outage = list(roll(Interval(slow, load[0], {}), load, telemetry=lambda t, here: replace(here, load=here.load + 10 * t)))
+    assert outage[3].load.sum() == 180
+    with pytest.raises(Refusal, match="1 sets of demand curves"):
+        list(roll(Interval(slow, load[0], {}), load, [{}]))
+
+
+def test_what_nobody_looked_at_is_not_called_unique():
+    slow = fleet([unit("steam", "A", 300, 10)], ["A"])
+    assert sced(Interval(slow, np.array([100.0]), {}), kinks=False).unique is None
+    assert sced(Interval(slow, np.array([100.0]), {})).unique
 
 
 @pytest.mark.parametrize(("name", "limits", "congested"), [("case9", 0.5, True), ("case30", 0.75, True), ("case39", 0.8, True), ("case14", 1, False)])

@@ -15,13 +15,14 @@ from opengames.models.ercot.dam import (
 )
 from opengames.models.ercot.demand_curves import DemandCurve, Plan, aggregate, demand_curves, steps
 from opengames.models.ercot.horizon import Horizon
-from opengames.models.ercot.limits import Factors, GridLimits
+from opengames.models.ercot.limits import AfterOutages, Factors, GridLimits
 from opengames.models.ercot.lookahead import LookAhead, look_ahead
 from opengames.models.ercot.offers import OfferCurve, offer_curve
 from opengames.models.ercot.penalties import Penalties, shadow_price_cap
 from opengames.models.ercot.products import KINDS, PRODUCTS, Kind
 from opengames.models.ercot.resources import AsOffer, Esr, Fleet, Generator, LoadResource, fleet
 from opengames.models.ercot.results import Cleared, Decomposition
+from opengames.models.ercot.rolling import roll
 from opengames.models.ercot.sced import Interval, sced
 from opengames.models.ercot.settlement import (
     AsPosition,
@@ -34,9 +35,9 @@ from opengames.models.ercot.settlement import (
 from opengames.models.ercot.wedge import Wedge, sustainable, wedge
 
 __all__ = [
-    "KINDS", "PRODUCTS", "AsOffer", "AsOnlyOffer", "AsPosition", "Cleared", "DayAhead", "DayAheadCleared", "Decomposition",
+    "KINDS", "PRODUCTS", "AfterOutages", "AsOffer", "AsOnlyOffer", "AsPosition", "Cleared", "DayAhead", "DayAheadCleared", "Decomposition",
     "DemandCurve", "DeviationRules", "EnergyOffer", "Esr", "Factors", "Fleet", "Generator", "GridLimits", "Horizon", "Interval",
     "Kind", "LoadResource", "LookAhead", "Obligation", "OfferCurve", "Penalties", "Plan", "Wedge", "aggregate", "as_imbalance",
-    "as_only", "day_ahead", "demand_curves", "fleet", "look_ahead", "offer_curve", "run_mean", "sced", "set_point_deviation",
+    "as_only", "day_ahead", "demand_curves", "fleet", "look_ahead", "offer_curve", "roll", "run_mean", "sced", "set_point_deviation",
     "shadow_price_cap", "steps", "sustainable", "wedge",
 ]  # fmt: skip

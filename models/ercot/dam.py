@@ -115,7 +115,7 @@ class DayAheadCleared:
         return self.price(obligation.sink) - self.price(obligation.source)
 
 
-def day_ahead(day: DayAhead, kinks: bool = False) -> DayAheadCleared:
+def day_ahead(day: DayAhead, kinks: bool = True) -> DayAheadCleared:
     """Clears a day. Raises `Refusal`: `bad-offer` naming the offer, `data-shape`, `infeasible`."""
     _check(day)
     terms = check_horizon(day.fleets, day.load, _shifted(day), day.hours, day.regulation_share, day.reference)

@@ -14,7 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from opengames.diagnostics import refuse
-from opengames.models.ercot.penalties import BASE_CASE
+from opengames.models.ercot.penalties import BASE_CASE, shadow_price_cap
 from opengames.models.grid.network import Network
 
 
@@ -95,6 +95,58 @@ class GridLimits:
         return np.asarray(sign[:, None] * self._factors.rows(self._branch[which % many]))
 
 
+class AfterOutages:
+    """Limits of branches after the outage of another, both directions, besides those of the base case.
+
+    The flow on `m` once `o` is out is `flow of m + outage factor of m for o * flow of o`. pairs: (k, 2) positions of the branch that is watched
+    and of the one that is out. limit: MW of each pair after the outage, the base limit of what is watched unless given. Caps follow the voltage
+    of the lower end of what is watched, the base cap where the network does not say.
+
+    Raises `Refusal` (`bad-option`) where an outage would part the network, naming it.
+    """
+
+    def __init__(self, network: Network, pairs: np.ndarray, limit: np.ndarray | None = None) -> None:
+        from opengames.models.grid.shift_factors import ShiftFactors
+
+        self._base = GridLimits(network)
+        self._factors = ShiftFactors(network, 0)
+        self._pairs = np.asarray(pairs, int).reshape(-1, 2)
+        watched, out = self._pairs.T
+        lost, where = np.unique(out, return_inverse=True)
+        self._share = self._factors.outage(lost)[watched, where]
+        names = network.branches.names
+        parted = np.flatnonzero(np.isnan(self._share))
+        if len(parted):
+            raise refuse("bad-option", f"the outage of `{names[out[parted[0]]]}` parts `{network.name}`", help="leave this contingency out")
+        after = network.branches.limit[watched] if limit is None else np.broadcast_to(np.asarray(limit, float), (len(watched),))
+        kv = np.fmin(network.buses.kv[network.branches.tail], network.buses.kv[network.branches.head])[watched]
+        cap = np.array([shadow_price_cap(v, bool(np.isfinite(v))) for v in kv])
+        flows = self._factors.flows(np.zeros(len(network.buses)))
+        at_rest = flows[watched] + self._share * flows[out]
+        said = [f"{names[m]} after {names[o]}" for m, o in self._pairs.tolist()]
+        self.names: Sequence[str] = (*self._base.names, *said, *(f"{n} (reverse)" for n in said))
+        self.limit = np.r_[self._base.limit, after, after]
+        self.cap = np.r_[self._base.cap, cap, cap]
+        self.constant = np.r_[self._base.constant, at_rest, -at_rest]
+
+    def flows(self, injection: np.ndarray) -> np.ndarray:
+        every = self._factors.flows(injection)
+        watched, out = self._pairs.T
+        after = every[watched] + self._share * every[out]
+        return np.r_[self._base.flows(injection), after, -after]
+
+    def rows(self, which: np.ndarray) -> np.ndarray:
+        many, pairs = len(self._base.limit), len(self._pairs)
+        found = np.zeros((len(which), len(self._factors.network.buses)))
+        plain = which < many
+        found[plain] = self._base.rows(which[plain])
+        later = which[~plain] - many
+        watched, out = self._pairs[later % pairs].T if pairs else (later, later)
+        sign = np.where(later < pairs, 1.0, -1.0)[:, None]
+        found[~plain] = sign * (self._factors.rows(watched) + self._share[later % pairs if pairs else later][:, None] * self._factors.rows(out))
+        return found
+
+
 def reference_weights(reference: str | np.ndarray, load: np.ndarray, buses: Sequence[str]) -> np.ndarray:
     """Where lambda is the price: `"load"` for ERCOT's load weights, the name of a bus, or weights (B,) that add up to one.
 
@@ -117,4 +169,4 @@ def reference_weights(reference: str | np.ndarray, load: np.ndarray, buses: Sequ
     return weights
 
 
-__all__ = ["Factors", "GridLimits", "Limits", "reference_weights"]
+__all__ = ["AfterOutages", "Factors", "GridLimits", "Limits", "reference_weights"]

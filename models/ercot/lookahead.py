@@ -38,7 +38,7 @@ class LookAhead:
     least_at_end: Mapping[str, float] = field(default_factory=dict)
 
 
-def look_ahead(study: LookAhead, kinks: bool = False) -> Horizon:
+def look_ahead(study: LookAhead, kinks: bool = True) -> Horizon:
     """Clears all intervals. kinks: work out between which numbers each price lies.
 
     Raises `Refusal`: `data-shape` for lengths that differ, `unknown-name` for storage that is not there, `infeasible`.

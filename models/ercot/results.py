@@ -46,8 +46,8 @@ class Cleared:
     output: (R,) base points. award: (A,) one for each offered service, see `Fleet`. bought: MW that the demand curve of each
     product takes. system_lambda, mcpc: capped; uncapped_lambda, uncapped_mcpc: as the program has them. intervals: of `lambda`
     and of each product, the least and the greatest price that the optimum admits, uncapped; what is printed is the upper end, or
-    says otherwise in `notes`. shadow_intervals: the same of limits, where few entered. lmp: (B,), from the capped lambda; limits, factors, shadow_price, flow, violated: of each limit
-    that entered; factors (k, B) relative to `reference` (B,). unserved, surplus: MW. stored: (S,) MWh at the end of the interval. burning:
+    says otherwise in `notes`; empty where nobody looked. shadow_intervals: the same of limits, where few entered. lmp: (B,), from the
+    capped lambda; limits, factors, shadow_price, flow, violated: of each limit that entered; factors (k, B) relative to `reference` (B,). unserved, surplus: MW. stored: (S,) MWh at the end of the interval. burning:
     MW that storage charges and discharges at once, by name. objective: $ of the whole clearing. residuals: of its optimality.
     program: what was solved, with the limits that entered (of all intervals, where they were cleared together).
     """
@@ -119,8 +119,11 @@ class Cleared:
         return float(self.stored[np.flatnonzero(self.fleet.esr == self._resource(resource))[0]])
 
     @property
-    def unique(self) -> bool:
-        """Whether lambda, every price of capacity and every shadow price that was looked at is the only one that the optimum admits."""
+    def unique(self) -> bool | None:
+        """Whether lambda, every price of capacity and every shadow price that was looked at is the only one that the optimum admits; none
+        where nobody looked (`kinks=False`)."""
+        if not self.intervals:
+            return None
         return all(hi - lo <= 1e-6 * (1 + abs(hi)) for lo, hi in (*self.intervals.values(), *self.shadow_intervals.values()))
 
     def decomposition(self, bus: str) -> Decomposition:

@@ -105,17 +105,16 @@ def check_reach(fleet: Fleet, hours: float) -> None:
 
 def price_intervals(found: Optimum, spots: Sequence[Spots], wanted: bool) -> list[dict[Any, tuple[float, float]]]:
     """For each interval the least and the greatest lambda and price of each product, uncapped, and of the limits that entered, by position,
-    where they are few; the printed prices twice unless wanted."""
+    where they are few; nothing unless wanted."""
+    if not wanted:
+        return [{} for _ in spots]
+    from opengames.solvers.clearing.kinks import intervals
+
     rows = [r for s in spots for r in (s.balance, *s.service.values())]
     names = [[("lambda", *s.service), s.hours] for s in spots]
-    entered = found.limits if wanted and len(found.limits) <= _SHADOWS else found.limits[:0]
-    low = high = found.solution.y[rows]
-    if wanted:
-        from opengames.solvers.clearing.kinks import intervals
-
-        ends = intervals(found.program, found.solution, [*rows, *found.rows[: len(entered)]])
-        low, high = ends.least, ends.most
-    pairs = iter(zip(low.tolist(), high.tolist(), strict=True))
+    entered = found.limits if len(found.limits) <= _SHADOWS else found.limits[:0]
+    ends = intervals(found.program, found.solution, [*rows, *found.rows[: len(entered)]])
+    pairs = iter(zip(ends.least.tolist(), ends.most.tolist(), strict=True))
     made = [{name: tuple(end / hours + 0.0 for end in next(pairs)) for name in heads} for heads, hours in names]
     for (t, c), (lo, hi) in zip(entered.tolist(), pairs, strict=True):
         # shadow prices are the prices of rows with the sign turned
@@ -142,7 +141,7 @@ def read(
     notes = [f"`{n}` charges and discharges {b:,.2f} MW at once: the price pays for losses" for n, b in burning.items()]
     short = [k for k in PRODUCTS if k not in s.service and uncapped[k]]
     notes += [f"nobody offers {k}: its price is the top of its demand curve" for k in short]
-    named = {k: ends[k] for k in ("lambda", *s.service)}
+    named = {k: ends[k] for k in ("lambda", *s.service) if k in ends}
     shadows = {limits.names[c]: ends[c] for c in which.tolist() if c in ends} if limits is not None else {}
     values = {"lambda": energy, **uncapped, **dict(zip(shadows, shadow.tolist(), strict=False))}
     for name, (lo, hi) in {**named, **shadows}.items():

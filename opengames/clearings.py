@@ -119,8 +119,8 @@ Clear = Callable[[Diagram, Decide, Mapping[str, Any]], Clearing]
 class Ready:
     """A clearing in its place. One is equal to itself only, so that terms which hold it can be compared.
 
-    place: the path of its first wire. rounded: whether an answer of `one` was a float. numbers: how many it gives.
-    spent: members solved in rationals since the question began that is being answered.
+    place: the path of its first wire. numbers: how many it gives. Since `start`: rounded, whether an answer of `one` was a
+    float; spent, the members solved in rationals.
     """
 
     def __init__(self, clearing: Clearing, place: str, box: Decide) -> None:
@@ -133,6 +133,10 @@ class Ready:
         self.refused: Refusal | None = None
         self._known: OrderedDict[tuple[Any, ...], tuple[Any, ...]] = OrderedDict()
 
+    def start(self) -> None:
+        """Begin another question."""
+        self.spent, self.rounded = 0, False
+
     def knows(self, data: tuple[Any, ...], exact: bool) -> bool:
         """Whether `one` remembers the answer."""
         return (exact, data) in self._known
@@ -140,7 +144,7 @@ class Ready:
     def one(self, data: tuple[Any, ...], exact: bool) -> tuple[Any, ...]:
         """The numbers of one member: rational where `exact` and the data and the optimum are, else floats.
 
-        Raises `Refusal` (`infeasible`, `unbounded`, `uncertain-optimum`).
+        Raises `Refusal` (`infeasible`, `unbounded`, `no-certificate`).
         """
         found = self._known.get((exact, data))
         if found is None:

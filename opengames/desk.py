@@ -108,7 +108,9 @@ class Work:
         """A diagram as it is played; what its clearings do from now on goes into the certificate."""
         found = self.desk.played(of, under)
         for ready in clearings(found):
-            self.cleared.setdefault(ready, ready.tally())
+            if ready not in self.cleared:
+                ready.start()
+                self.cleared[ready] = ready.tally()
         return found
 
     def certificates(self) -> list[str]:

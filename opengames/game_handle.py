@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from opengames import arguments
+from opengames.clearings import clearings
 from opengames.diagnostics import refuse
 from opengames.params import require
 from opengames.params_used import params_in
@@ -72,7 +73,6 @@ class Handle:
         inputs: values of its inputs, in their declared units, or expressions of the language (`"900 MW"`). memory: how many GiB a batch of runs may take, by a
         cautious estimate made beforehand (4 if nothing is said). progress: called with (runs done, runs).
         """
-        from opengames.clearings import clearings
         from opengames.run_results import RunResult
         from opengames.sampled import simulate
         from opengames.sampled.draws import Outcomes, Uniforms
@@ -180,6 +180,8 @@ class Handle:
         with self.model._explained():
             self._known(under)
             require(program, params_in(program, (), [self.name], [under] if under else []))
+            for ready in clearings(self.model._desk.played(self.name, None)):
+                ready.start()
             yield
 
     def _known(self, strategy: str | None) -> None:

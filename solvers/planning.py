@@ -117,8 +117,10 @@ class Plan:
             )
         found = []
         for table in self.tables.values():
+            around = {name: value for name, _, value in table.step.around}
+            index = {slot: around[name] for name, slot in table.step.seen if name in around}
             for place in np.ndindex(table.best.shape):
-                known = {a.slot: a.values[i] for a, i in zip(table.axes, place, strict=True)}
+                known = index | {a.slot: a.values[i] for a, i in zip(table.axes, place, strict=True)}
                 if not certain or all(slot in known for _, slot in table.step.seen):
                     seen = tuple(known.get(slot) for _, slot in table.step.seen)
                     found.append((table.step, seen, ((table.step.moves[int(table.best[place])], Fraction(1)),)))

@@ -26,7 +26,7 @@ from opengames.tree import Player
 #: Array elements of one iteration beyond which it is refused.
 ELEMENTS = 50_000_000
 #: Points of each real quantity with which what can be reached is looked for.
-COARSE = 9
+COARSE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +73,8 @@ class Sweep:
 
     def run(self) -> float:
         cuts = sorted({0, *self.code.cuts, len(self.code.steps)})
+        for step in self.code.choices():
+            step.moves = _never_illegal(step)
         self._explore(cuts)
         axes: tuple[Axis, ...] = ()
         worth: Any = np.zeros(())
@@ -359,6 +361,18 @@ class Sweep:
         if slot in self.code.fixed:
             return self.arrays.encode(self.code.fixed[slot])
         return values[slot]
+
+
+def _never_illegal(step: Choose) -> tuple[Any, ...]:
+    """The moves of a decision without those that a rule about nothing but the move forbids; all, where none would be left."""
+    own = [rule for rule in step.rules if not rule.wires]
+    names = [p.name for p in step.box.outs]
+    legal = []
+    for move in step.moves:
+        values = dict(zip(names, move, strict=True)) if len(names) > 1 else {names[0]: move}
+        if all(rule.run({**rule.fixed, **values}) for rule in own):
+            legal.append(move)
+    return tuple(legal) or step.moves
 
 
 def _spread(low: Any, high: Any, points: int) -> tuple[Any, ...]:

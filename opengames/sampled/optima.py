@@ -22,7 +22,7 @@ from opengames.terms import Optimum
 FAULTS = {
     INFEASIBLE: ("infeasible", "the rules of `{place}` cannot hold together"),
     UNBOUNDED: ("unbounded", "what `{place}` earns has no limit"),
-    UNCERTAIN: ("uncertain-optimum", "no optimum of `{place}` could be certified"),
+    UNCERTAIN: ("no-certificate", "no optimum of `{place}` could be certified"),
 }
 
 
@@ -54,7 +54,7 @@ class _Host:
     def __call__(self, data: Any, needed: Any) -> tuple[np.ndarray, np.ndarray]:
         data, needed = np.asarray(data), np.asarray(needed)
         sides, numbers = needed.shape, self.ready.numbers
-        flat, asked = data.reshape((-1, data.shape[-1])), np.flatnonzero(needed)
+        flat, asked = data.reshape((needed.size, data.shape[-1])), np.flatnonzero(needed)
         values = np.zeros((len(flat), numbers))
         statuses = np.full(len(flat), SOLVED, np.int32)
         if len(asked):

@@ -118,6 +118,13 @@ class Highs:
             self.engine.clearSolver()
             again = self._run()
             found = again if again.status != UNCERTAIN or again.residuals.largest < found.residuals.largest else found
+        if found.status == UNCERTAIN:
+            from opengames.solvers.clearing.interior import interior
+
+            near = interior(program)
+            if near is not None:
+                better = self._polished(replace(found, x=near[0], y=near[1], z=near[2]), "interior point, polished")
+                found = better if better.solved else found
         if found.solved:
             self._last = found
         return found

@@ -40,6 +40,9 @@ def pivot(members: Members, corners: list[Corner], start: np.ndarray, hot: np.nd
     m, n = matrix.shape
     k = len(members.lower)
     rows = _first_rows(members, [corners[i] for i in np.unique(start)], hot)
+    if not len(rows) and m:
+        # a step needs a row to stand on
+        rows = np.zeros(1, int)
     ended = Ended(
         np.full((k, n), np.nan), np.zeros((k, m)), np.zeros((k, n + m), np.int8), np.full(k, STUCK), np.zeros(k, bool)
     )

@@ -20,6 +20,7 @@ from scipy import sparse
 from opengames.solvers.clearing.program import Program
 
 _SURE = 1e-7
+_SMALL = 400
 
 
 @dataclass(frozen=True)
@@ -156,32 +157,46 @@ def reduce(program: Program) -> Reduction:
 
 
 def _square(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
-    """Rows and columns, equally many, in which the matrix is safely invertible: a matching, less what its pivots say is singular."""
+    """Rows and columns, equally many, in which the matrix is safely invertible."""
+    if not min(matrix.shape) or not matrix.nnz:
+        return np.zeros(0, int), np.zeros(0, int)
+    return _by_pivots(matrix.toarray()) if max(matrix.shape) <= _SMALL else _by_matching(matrix)
+
+
+def _by_pivots(dense: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Independent columns, then independent rows of them, by a factorisation that pivots."""
+    from scipy.linalg import qr
+
+    triangle, order = qr(dense, mode="r", pivoting=True)
+    sizes = abs(np.diagonal(triangle))
+    columns = np.sort(order[: int((sizes > _SURE * sizes[0]).sum())])
+    triangle, order = qr(dense[:, columns].T, mode="r", pivoting=True)
+    sizes = abs(np.diagonal(triangle))
+    rows = order[: int((sizes > _SURE * sizes[0]).sum())]
+    return (np.sort(rows), columns) if len(rows) == len(columns) else (np.zeros(0, int), np.zeros(0, int))
+
+
+def _by_matching(matrix: sparse.csr_array) -> tuple[np.ndarray, np.ndarray]:
+    """For large ones: a matching of columns to rows, less those that the pivots of its factors call singular."""
     from scipy.sparse.csgraph import maximum_bipartite_matching
     from scipy.sparse.linalg import splu
 
-    if not min(matrix.shape) or not matrix.nnz:
-        return np.zeros(0, int), np.zeros(0, int)
     partner = maximum_bipartite_matching(matrix, perm_type="column")
     rows = np.flatnonzero(partner >= 0)
     columns = partner[rows]
     for _ in range(8):
-        if not len(rows):
-            break
         square = sparse.csc_array(matrix[rows][:, columns])
-        nudged = sparse.csc_array(square + sparse.diags_array(np.full(len(rows), 1e-300)))
-        try:
-            factor = splu(nudged)
-        except RuntimeError:
-            factor = splu(sparse.csc_array(square + sparse.diags_array(np.full(len(rows), 1e-11 * abs(square).max()))))
+        # what is singular shows as a pivot of this size, and not as an error
+        nudge = 1e-12 * abs(square).max()
+        factor = splu(sparse.csc_array(square + nudge * sparse.eye_array(len(rows))))
         pivots = abs(factor.U.diagonal())
-        weak = np.flatnonzero(pivots < _SURE * abs(factor.U).max())
+        weak = np.flatnonzero(pivots < _SURE * abs(square).max())
         if not len(weak):
             return rows, columns
-        # pivot k stands for row perm_r^-1(k) and column perm_c^-1(k)
-        bad_rows = np.isin(factor.perm_r, weak)
-        bad_columns = np.isin(factor.perm_c, weak)
+        bad_rows, bad_columns = np.isin(factor.perm_r, weak), np.isin(factor.perm_c, weak)
         rows, columns = rows[~bad_rows], columns[~bad_columns]
+        if not len(rows):
+            break
     return np.zeros(0, int), np.zeros(0, int)
 
 

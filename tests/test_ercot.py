@@ -1,6 +1,7 @@
 """One interval of ERCOT's real-time market: the published examples, an independent linear program, and what prices must do."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -129,6 +130,47 @@ def test_the_five_bus_prices_are_those_of_the_textbook():
     assert found.lmp == pytest.approx([16.977, 26.384, 30, 39.943, 10], abs=1e-3)
     assert found.limits == ("ED",)
     assert found.flow[0] == pytest.approx(240)
+
+
+def trading_day(load, soc, bid, offer):
+    """The interval of `specs/examples/06_ercot.game` in this library: its reserve is ECRS here, which must last for an hour too."""
+    ramps = {"Alta": 40, "ParkCity": 40, "Solitude": 60, "Sundance": 80, "Brighton": 30}
+    plain = five_bus(load)
+    units = [replace(u, services={"ECRS": AsOffer(0, ramps[u.name])}) for u in plain.fleet.resources]
+    store = Esr("battery", "D", -100, 100, offer_curve("battery", -100, [(0, bid), (100, offer)]), soc, 0, 400,
+                {"ECRS": AsOffer(0, 100)}, charging=0.9)  # fmt: skip
+    return replace(plain, fleet=fleet([*units, store], BUSES), curves={"ECRS": steps([60, 60, 80], [500, 50, 5])}, hours=1.0,
+                   limits=replace(plain.limits, cap=np.inf))  # fmt: skip
+
+
+def test_the_interval_of_the_example_has_its_prices():
+    # docs/language.md: 900 MW, bid 10, offer 35, 200 MWh: DE binds at 240 MW, 16.98 26.38 30.00 39.94 10.00, reserve 1.98, 100 MW out
+    found = sced(trading_day(900.0, 200.0, 10, 35))
+    assert found.lmp == pytest.approx([16.98, 26.38, 30, 39.94, 10], abs=5e-3)
+    assert found.mcpc["ECRS"] == pytest.approx(1.98, abs=5e-3)
+    assert found.base_point("battery") == pytest.approx(100)
+
+
+@pytest.mark.parametrize(("load", "soc", "bid", "offer"), [(900, 200, 10, 35), (700, 350, 20, 25), (450, 30, 15, 60), (980, 5, 0, 100)])
+def test_the_example_written_as_a_game_and_here_have_one_optimum(load, soc, bid, offer):
+    from clearing_texts import data_of, named, solved
+
+    from opengames.session import load as load_text
+    from opengames.solvers.clearing.recognise import clear_for
+
+    program = load_text(Path(__file__).parents[1] / "specs" / "examples" / "06_ercot.game").program
+    diagram = program.diagrams["Sced"]
+    cleared = clear_for(program)(diagram, diagram.boxes[0], {})
+    answers, status = solved(cleared, data_of(program, cleared, {"load": load, "quote": (bid, offer), "soc": soc}))
+    assert status == 0
+    theirs, ours = named(cleared, answers), sced(trading_day(load, soc, bid, offer))
+    assert ours.output[:5] == pytest.approx(theirs["p"], abs=1e-6)
+    assert ours.base_point("battery") == pytest.approx(float(theirs["out"]) - float(theirs["into"]), abs=1e-6)
+    for bus, price in zip(BUSES, theirs["dual balance"], strict=True):
+        lo, hi = ours.lmp_interval(bus)
+        assert lo - 1e-6 <= price <= hi + 1e-6
+    lo, hi = ours.intervals["ECRS"]
+    assert lo - 1e-6 <= float(theirs["dual reserve"]) <= hi + 1e-6
 
 
 @pytest.mark.parametrize("reference", ["load", "A", "D", np.full(5, 0.2)])

@@ -96,7 +96,7 @@ class Certificate:
         prices = abs(prices)
         scale = 1.0 + np.concatenate([np.broadcast_to(abs(cost), z.shape), abs(y)], axis=1)
         largest = np.maximum(largest, _largest(np.minimum(prices / scale, slack / size)))
-        slack[np.isinf(slack)] = 0.0
+        slack = np.where(np.isinf(slack), abs(values), slack)
         gap = np.einsum("ki,ki->k", prices, slack) / (1.0 + abs(np.einsum("ki,ki->k", np.broadcast_to(cost, x.shape), x)))
         largest = np.maximum(largest, gap)
         return np.where(np.isnan(largest), np.inf, largest), z

@@ -517,3 +517,11 @@ def test_checking_a_file_does_not_load_jax() -> None:
 
     code = "import opengames.sampled, sys; assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_what_a_call_gives_under_one_name_is_told_once():
+    import opengames as og
+
+    model = og.loads("channel two(x: real) -> (a: real, b: real) { a = x + 1\nb = x + 2 }\ngame G {\n now ~ two(3)\n z = now.a\n}")
+    found = model["G"].run(runs=1, seed=0).to_dict()["wires"]
+    assert [(w["wire"], w["mean"]) for w in found] == [("now.a", 4.0), ("now.b", 5.0), ("z", 4.0)]

@@ -138,6 +138,9 @@ def _kept(diagram: Diagram, keep: tuple[str, ...] | None) -> dict[str, Wire]:
                 notes=(f"its own wires are {', '.join(n for n, w in found.items() if len(w.path) == 1)}",),
             )
     kept = {name: found[name] for name in names}
+    if keep is None:
+        fields = {c for name, w in kept.items() if isinstance(w.space, Record) for c in _column_names(name, w.space)}
+        kept = {name: w for name, w in kept.items() if name not in fields}  # `now.a` is told as a field of `now`
     owner: dict[str, str] = {}
     for name, wire in kept.items():
         for column in _column_names(name, wire.space):

@@ -1,0 +1,135 @@
+"""The market of the standard library: its specs hold, and it clears as the arrays of `opengames.models.ercot` do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import opengames as og
+from opengames.models.ercot import AsOffer, Esr, Factors, Generator, Interval, Penalties, fleet, offer_curve, sced, steps
+
+SPECS = Path(__file__).parents[1] / "specs" / "ercot"
+
+
+@pytest.mark.parametrize("path", sorted(SPECS.glob("*.game")), ids=lambda p: p.stem)
+def test_every_claim_of_a_spec_is_proved(path):
+    found = og.load(path).verify()
+    assert found
+    assert {a.name: a.verdict for a in found} == {a.name: "proved" for a in found}
+
+
+TEXT = """
+use std.energy: MW, MWh, h
+use std.ercot: Sced, Service, Award
+
+type Bus      = North | South | West
+type Limit    = Out | Back
+type Resource = Gas | Peaker | Cell
+type Segment  = 1..2
+type Step     = 1..2
+
+player ercot
+
+param load: real MW[Bus] = [{load}]
+param factor: real[Limit, Bus] = table {{
+    | Limit \\ Bus || North | South | West |
+    | Out  || {out} |
+    | Back || {back} |
+}}
+param limit: (most: real MW, penalty: real $/MWh)[Limit] = [else: (most: {most} MW, penalty: 5_251 $/MWh)]
+param resource: (bus: Bus, least: real MW, most: real MW, before: real MW, up: real MW/h, down: real MW/h)[Resource] = table {{
+    | Resource || bus   | least   | most   | before | up | down |
+    | Gas      || North |    0 MW | 300 MW | 100 MW | 1_200 MW/h | 1_200 MW/h |
+    | Peaker   || South |    0 MW | 200 MW |  40 MW | 2_400 MW/h | 2_400 MW/h |
+    | Cell     || West  | -100 MW | 100 MW |   0 MW | 60_000 MW/h | 60_000 MW/h |
+}}
+param store: (stores: bool, soc: real MWh, low: real MWh, high: real MWh)[Resource] =
+    [Cell: (stores: true, soc: {soc} MWh, low: 0 MWh, high: 200 MWh), else: (stores: false, soc: 0 MWh, low: 0 MWh, high: 0 MWh)]
+param offer: (width: real MW, price: real $/MWh)[Resource, Segment] = table {{
+    | Resource | Segment || width | price |
+{offers}
+}}
+param service: (most: real MW, price: real $/MWh)[Resource, Award] =
+    [(most: if w == PFR or w == NonSpin or w == RegUp then {award} MW else 0 MW, price: if r == Cell then 1 $/MWh else 4 $/MWh) for r in Resource, w in Award]
+param curve: (width: real MW, value: real $/MWh)[Service, Step] =
+    [(width: if k == RRS or k == NSPIN or k == REGUP then {need} MW else 0 MW, value: if i == 1 then 900 $/MWh else 20 $/MWh) for k in Service, i in Step]
+param short: (width: real MW, price: real $/MWh)[Step] = [else: (width: 5_000 MW, price: 7_000.01 $/MWh)]
+
+game Run {{
+    now ~ Sced[ercot, Bus, Limit, Resource, Segment, Step](
+        load, factor, limit, resource, store, offer, service, curve, short, 250 $/MWh, 50%, 5/60 * 1 h)
+    first = [now.output[r] - resource[r].least for r in Resource]
+    north = now.lmp[North]
+    south = now.lmp[South]
+    west  = now.lmp[West]
+    lambda = now.lambda
+    rrs   = now.mcpc[RRS]
+    nspin = now.mcpc[NSPIN]
+    regup = now.mcpc[REGUP]
+    gas   = now.output[Gas]
+    cell  = now.output[Cell]
+    worth = sum(curve[k, 1].value * min(now.served[k], curve[k, 1].width) + curve[k, 2].value * max(0 MW, now.served[k] - curve[k, 1].width) for k in Service)
+    spent = sum(offer[r, 1].price * min(first[r], offer[r, 1].width) + offer[r, 2].price * max(0 MW, first[r] - offer[r, 1].width) for r in Resource)
+          + sum(service[r, w].price * now.award[r, w] for r in Resource, w in Award)
+          + 7_000.01 $/MWh * now.missing + 250 $/MWh * now.spilled + 5_251 $/MWh * sum(now.beyond[c] for c in Limit)
+}}
+"""
+NAMES = ("Gas", "Peaker", "Cell")
+BUSES = ("North", "South", "West")
+
+
+def case(seed: int) -> dict:
+    rng = np.random.default_rng(seed)
+    share = np.array([0.5, 0.3, 0.2])
+    load = np.round(rng.dirichlet(share * 20) * rng.uniform(150, 420), 1)
+    raw = np.round(rng.uniform(-0.6, 0.6, 3), 3)
+    prices = {n: np.sort(np.round(rng.uniform(5, 80, 2), 2)) for n in NAMES}
+    widths = {"Gas": (150, 150), "Peaker": (80, 120), "Cell": (100, 100)}
+    return dict(load=load, factor=raw, prices=prices, widths=widths, most=round(float(rng.uniform(20, 90)), 1),
+                soc=round(float(rng.uniform(0, 60)), 1), award=40, need=int(rng.integers(10, 60)))  # fmt: skip
+
+
+def as_text(c: dict) -> str:
+    offers = "\n".join(
+        f"    | {n} | {j + 1} || {c['widths'][n][j]} MW | {c['prices'][n][j]} $/MWh |" for n in NAMES for j in range(2)
+    )
+    row = " | ".join(str(x) for x in c["factor"])
+    back = " | ".join(str(-x) for x in c["factor"])
+    load = ", ".join(f"{b}: {x} MW" for b, x in zip(BUSES, c["load"], strict=True))
+    return TEXT.format(load=load, out=row, back=back, offers=offers, **{k: c[k] for k in ("most", "soc", "award", "need")})
+
+
+def as_arrays(c: dict):
+    def curve(name: str, start: float):
+        widths, prices = c["widths"][name], c["prices"][name]
+        return offer_curve(name, start, [(start + widths[0], prices[0]), (start + sum(widths), prices[1])])
+
+    def services(price: float):
+        return {"REGUP": AsOffer(price, c["award"]), "RRS-PFR": AsOffer(price, c["award"]), "NSPIN": AsOffer(price, c["award"])}
+
+    units = [
+        Generator("Gas", "North", 0, 300, curve("Gas", 0), services(4), before=100, ramp_up=20, ramp_down=20),
+        Generator("Peaker", "South", 0, 200, curve("Peaker", 0), services(4), before=40, ramp_up=40, ramp_down=40),
+        Esr("Cell", "West", -100, 100, curve("Cell", -100), c["soc"], 0, 200, services(1), before=0, ramp_up=1000, ramp_down=1000),
+    ]
+    factors = Factors(("Out", "Back"), np.array([c["factor"], -c["factor"]]), np.full(2, c["most"]), np.full(2, 5251.0))
+    need = steps([c["need"], c["need"]], [900, 20])
+    penalties = Penalties(np.array([10_000.0]), np.array([7000.01]), 250.0)
+    return sced(Interval(fleet(units, BUSES), c["load"], {"RRS": need, "NSPIN": need, "REGUP": need}, factors, penalties, regulation_share=0.5))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_the_text_and_the_arrays_clear_alike(seed):
+    c = case(seed)
+    run = og.loads(as_text(c))["Run"].run(runs=1)
+    text = {w["wire"]: w["mean"] for w in run.to_dict()["wires"]}
+    arrays = as_arrays(c)
+    for bus in BUSES:
+        low, high = arrays.lmp_interval(bus)
+        assert low - 1e-6 <= text[bus.lower()] <= high + 1e-6, (bus, text, arrays.lmp)
+    for product in ("RRS", "NSPIN", "REGUP"):
+        low, high = arrays.intervals[product]
+        assert low - 1e-6 <= text[product.lower()] <= high + 1e-6
+    assert (text["worth"] - text["spent"]) * 5 / 60 == pytest.approx(-arrays.objective, rel=1e-7)  # money an hour, and in five minutes

@@ -8,7 +8,18 @@ import numpy as np
 import pytest
 
 import opengames as og
-from opengames.models.ercot import AsOffer, Esr, Factors, Generator, Interval, Penalties, fleet, offer_curve, sced, steps
+from opengames.models.ercot import (
+    AsOffer,
+    Esr,
+    Factors,
+    Generator,
+    Interval,
+    Penalties,
+    fleet,
+    offer_curve,
+    sced,
+    steps,
+)
 
 SPECS = Path(__file__).parents[1] / "specs" / "ercot"
 
@@ -87,8 +98,8 @@ def case(seed: int) -> dict:
     raw = np.round(rng.uniform(-0.6, 0.6, 3), 3)
     prices = {n: np.sort(np.round(rng.uniform(5, 80, 2), 2)) for n in NAMES}
     widths = {"Gas": (150, 150), "Peaker": (80, 120), "Cell": (100, 100)}
-    return dict(load=load, factor=raw, prices=prices, widths=widths, most=round(float(rng.uniform(20, 90)), 1),
-                soc=round(float(rng.uniform(0, 60)), 1), award=40, need=int(rng.integers(10, 60)))  # fmt: skip
+    return {"load": load, "factor": raw, "prices": prices, "widths": widths, "most": round(float(rng.uniform(20, 90)), 1),
+                "soc": round(float(rng.uniform(0, 60)), 1), "award": 40, "need": int(rng.integers(10, 60))}  # fmt: skip
 
 
 def as_text(c: dict) -> str:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from builders_store import STORE
 from ercot_refusals import ERCOT
 from grid_refusals import GRID
 from market_refusals import MARKET
@@ -79,6 +80,7 @@ IN_PYTHON = {
     **ERCOT,
     **GRID,
     **MARKET,
+    **STORE,
     **SHIFT_FACTORS,
 }
 

@@ -77,8 +77,8 @@ def test_of_two_files_without_a_time_of_publication_the_same_one_is_in_force_in_
     for order in (files, files[::-1]):
         with open_store(":memory:") as store:
             assert [x.counts.conflicts for x in store.load(*order)] == [0, 23], "they agree at zero alone"
-            found.append(content(store))
-    assert found[0] == found[1] and len(found[0][2]) == 23
+            found.append((content(store), store.rows("features")))
+    assert found[0] == found[1] and len(found[0][0][2]) == 23
 
 
 def test_the_same_contents_count_as_published_when_they_first_were(tmp_path):

@@ -14,7 +14,8 @@ hour, before which everything here was known:
 
 Law: no `*_known_utc` is after `at_utc`. A figure that was not known in time is NULL, even if it is in the store. Where a
 document revised another, the revision counts from when it was known; in the lags and means of whole hours the first
-publication does. A real-time hour is the mean of its four 15-minute prices, all of them, else an hourly price.
+publication does. A real-time hour is the mean of its four 15-minute prices, all of them, else an hourly price. Means and
+differences are rounded to 1e-9, so that the order of adding up does not show.
 """
 
 from __future__ import annotations
@@ -23,12 +24,13 @@ HUB = "HB_HUBAVG"
 PRODUCTS = ("REGUP", "REGDN", "RRS", "ECRS", "NSPIN")
 
 _HOURS = """
+    prices AS (SELECT k.*, d.digest FROM kept.lmp k JOIN documents d ON d.id = k.document WHERE kind <> 'LZEW'),
     rt_first AS (
-        SELECT market, point, start_utc, arg_min(price, (known_utc, document)) AS price, min(known_utc) AS known_utc
-        FROM kept.lmp WHERE market IN ('RT_15', 'RT_HOURLY') AND kind <> 'LZEW' GROUP BY ALL
+        SELECT market, point, start_utc, arg_min(price, (known_utc, digest)) AS price, min(known_utc) AS known_utc
+        FROM prices WHERE market IN ('RT_15', 'RT_HOURLY') GROUP BY ALL
     ),
     rt_told AS (
-        SELECT point, date_trunc('hour', start_utc) AS start_utc, avg(price) AS price, max(known_utc) AS known_utc, 1 AS rank
+        SELECT point, date_trunc('hour', start_utc) AS start_utc, round(avg(price), 9) AS price, max(known_utc) AS known_utc, 1 AS rank
         FROM rt_first WHERE market = 'RT_15' GROUP BY point, date_trunc('hour', start_utc) HAVING count(*) = 4
         UNION ALL
         SELECT point, start_utc, price, known_utc, 2 FROM rt_first WHERE market = 'RT_HOURLY'
@@ -36,29 +38,29 @@ _HOURS = """
     rt_hour AS (SELECT * FROM rt_told QUALIFY row_number() OVER (PARTITION BY point, start_utc ORDER BY rank, known_utc, price) = 1),
     rt_window AS (
         SELECT point, start_utc,
-            CASE WHEN count(*) OVER w = 24 THEN avg(price) OVER w END AS mean,
-            CASE WHEN count(*) OVER w = 24 THEN stddev_pop(price) OVER w END AS deviation,
+            CASE WHEN count(*) OVER w = 24 THEN round(avg(price) OVER w, 9) END AS mean,
+            CASE WHEN count(*) OVER w = 24 THEN round(stddev_pop(price) OVER w, 9) END AS deviation,
             max(known_utc) OVER w AS known_utc
         FROM rt_hour WINDOW w AS (PARTITION BY point ORDER BY start_utc RANGE BETWEEN INTERVAL 23 HOUR PRECEDING AND CURRENT ROW)
     ),
     rt_events AS (
-        SELECT DISTINCT point, known_utc, arg_max(price, (start_utc, market, known_utc, document)) OVER w AS price, max(start_utc) OVER w AS start_utc
-        FROM kept.lmp WHERE market IN ('RT_15', 'RT_SCED', 'RT_HOURLY') AND kind <> 'LZEW'
+        SELECT DISTINCT point, known_utc, arg_max(price, (start_utc, market, known_utc, digest)) OVER w AS price, max(start_utc) OVER w AS start_utc
+        FROM prices WHERE market IN ('RT_15', 'RT_SCED', 'RT_HOURLY')
         WINDOW w AS (PARTITION BY point ORDER BY known_utc RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     ),
     da AS (
-        SELECT point, start_utc, known_utc, arg_max(price, document) AS price FROM kept.lmp
-        WHERE market = 'DAM' AND kind <> 'LZEW' GROUP BY ALL
+        SELECT point, start_utc, known_utc, arg_max(price, digest) AS price FROM prices WHERE market = 'DAM' GROUP BY ALL
     ),
     forecast AS (
-        SELECT start_utc, known_utc, arg_max(mw, (coalesce(in_use, FALSE), model, document)) AS mw
-        FROM kept.load WHERE kind = 'forecast' AND zone = 'TOTAL' AND in_use IS DISTINCT FROM FALSE GROUP BY ALL
+        SELECT start_utc, known_utc, arg_max(mw, (coalesce(in_use, FALSE), model, digest)) AS mw
+        FROM kept.load k JOIN documents d ON d.id = k.document WHERE kind = 'forecast' AND zone = 'TOTAL' AND in_use IS DISTINCT FROM FALSE GROUP BY ALL
     ),
     services AS (
-        SELECT product, start_utc, known_utc, arg_max(price, document) AS price FROM kept.mcpc WHERE market = 'DAM' GROUP BY ALL
+        SELECT product, start_utc, known_utc, arg_max(price, digest) AS price FROM kept.mcpc k JOIN documents d ON d.id = k.document
+        WHERE market = 'DAM' GROUP BY ALL
     ),
     hours AS (
-        SELECT DISTINCT point, date_trunc('hour', start_utc) AS at_utc FROM kept.lmp WHERE kind <> 'LZEW'
+        SELECT DISTINCT point, date_trunc('hour', start_utc) AS at_utc FROM prices
     )
 """
 
@@ -83,12 +85,12 @@ def features_view() -> str:
     known AS (
         SELECT h.point, h.at_utc,
             da.price AS da_price, da.known_utc AS da_price_known_utc,
-            da.price - hub.price AS da_basis, greatest(da.known_utc, hub.known_utc) AS da_basis_known_utc,
+            round(da.price - hub.price, 9) AS da_basis, greatest(da.known_utc, hub.known_utc) AS da_basis_known_utc,
             {", ".join(columns[: len(PRODUCTS)])},
             forecast.mw AS load_forecast, forecast.known_utc AS load_forecast_known_utc,
             rt_last.price AS rt_last, rt_last.start_utc AS rt_last_start_utc, rt_last.known_utc AS rt_last_known_utc,
             {", ".join(columns[len(PRODUCTS) :])},
-            {_known("rt_lag_24h", "price", "at_utc")} - da_lag.price AS spread_lag_24h,
+            round({_known("rt_lag_24h", "price", "at_utc")} - da_lag.price, 9) AS spread_lag_24h,
             CASE WHEN rt_lag_24h.known_utc <= h.at_utc THEN greatest(rt_lag_24h.known_utc, da_lag.known_utc) END AS spread_lag_24h_known_utc,
             {_known("past", "mean", "at_utc")} AS rt_mean_24h, {_known("past", "deviation", "at_utc")} AS rt_deviation_24h,
             CASE WHEN past.known_utc <= h.at_utc AND past.mean IS NOT NULL THEN past.known_utc END AS rt_mean_24h_known_utc

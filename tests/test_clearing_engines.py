@@ -135,7 +135,11 @@ def test_the_quick_certificate_is_never_kinder_than_the_full_one(program, seed):
     lower = np.concatenate([program.lower, program.row_lower])[None]
     upper = np.concatenate([program.upper, program.row_upper])[None]
     quick = float(judge.largest(program.cost[None], program.cost[None], lower, upper, x[None], y[None])[0][0])
-    assert quick >= judge.one(program, x, y)[0].largest * (1 - 1e-6) - 1e-15
+    full = judge.one(program, x, y)[0].largest
+    assert quick >= full * (1 - 1e-6) - 1e-15
+    z = program.cost - program.matrix.T @ y
+    for bar in (1e-9, 1e-7, 1e-5):
+        assert not judge.quickly(program, x, y, z, bar)[0] or full <= bar * (1 + 1e-6)
 
 
 def test_no_point_and_no_end_are_said():

@@ -101,6 +101,35 @@ class Certificate:
         largest = np.maximum(largest, gap)
         return np.where(np.isnan(largest), np.inf, largest), z
 
+    def quickly(self, program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray, bar: float) -> tuple[bool, float]:
+        """Whether one point certainly meets the conditions within the bar, and its cost. No only means: not certainly.
+
+        The conditions of `measure` with sizes that are never larger, in as few passes as they take.
+        """
+        value = program.matrix @ x if self.dense is None else self.dense @ x
+        paid = self.turned @ y if self.dense is None else y @ self.dense
+        cost = float(program.cost @ x)
+        gradient = program.cost
+        bent = 0.0
+        if program.quadratic is not None:
+            curved = program.quadratic @ x
+            gradient, bent = gradient + curved, 0.5 * float(curved @ x)
+        w, prices = np.concatenate((x, value)), np.concatenate((z, y))
+        lower, upper = np.concatenate((program.lower, program.row_lower)), np.concatenate((program.upper, program.row_upper))
+        below, above = w - lower, upper - w
+        pulls = prices > 0
+        slack = np.where(pulls, below, above)
+        size = 1.0 + abs(w)
+        worst = max(
+            -(np.minimum(below, above) / size).min(initial=0.0),
+            np.minimum(abs(prices), slack / size).max(initial=0.0),
+            abs(gradient - paid - z).max(initial=0.0),
+        )
+        bound = np.where(pulls, lower, upper)
+        bound[np.isinf(bound)] = 0.0
+        gap = abs(cost + 2.0 * bent - float(prices @ bound))
+        return bool(worst <= bar and gap <= bar * (1.0 + abs(cost))), cost + bent + program.offset
+
     def one(self, program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> tuple[Residuals, float]:
         """Residuals of one point of a program with this matrix, and its cost."""
         lower = np.concatenate([program.row_lower, program.lower])[None]

@@ -24,7 +24,17 @@ from scipy import sparse
 from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED, UNCERTAIN
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.program import Program
-from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BAR, BASIC, FREE, Basis, Solution, without
+from opengames.solvers.clearing.solution import (
+    AT_LOWER,
+    AT_UPPER,
+    BAR,
+    BASIC,
+    FREE,
+    Basis,
+    Residuals,
+    Solution,
+    without,
+)  # fmt: skip
 
 _OPTIONS: dict[str, Any] = {
     "output_flag": False, "threads": 1, "parallel": "off", "primal_feasibility_tolerance": 1e-10,
@@ -156,10 +166,14 @@ class Highs:
     def _judged(self, x: np.ndarray, y: np.ndarray, z: np.ndarray, engine: str) -> Solution:
         if self._certificate is None:
             self._certificate = Certificate(self.program)
-        program = self.program
-        residuals, objective = self._certificate.one(program, x, y, z)
-        status = SOLVED if residuals.largest <= BAR else UNCERTAIN
-        return Solution(status, x, y, z, objective, residuals, engine, held=self._held())
+        program, judge = self.program, self._certificate
+        good, objective = judge.quickly(program, x, y, z, BAR)
+        if good:
+            residuals = Residuals.later(lambda: judge.one(program, x, y, z)[0])
+        else:
+            residuals, objective = judge.one(program, x, y, z)
+            good = residuals.largest <= BAR
+        return Solution(SOLVED if good else UNCERTAIN, x, y, z, objective, residuals, engine, held=self._held())
 
     def _polished(self, near: Solution, engine: str) -> Solution:
         from opengames.solvers.clearing.polish import polish

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +39,20 @@ class Residuals:
     dual: float
     complementarity: float
     gap: float
-    absolute: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
+    absolute: tuple[float, float, float, float] = field(default_factory=lambda: (0.0, 0.0, 0.0, 0.0))
+
+    @classmethod
+    def later(cls, measure: Callable[[], Residuals]) -> Residuals:
+        """Those that `measure` gives, once one of them is asked for."""
+        self = object.__new__(cls)
+        object.__setattr__(self, "_measure", measure)
+        return self
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in self.__dataclass_fields__:
+            raise AttributeError(name)
+        self.__dict__.update(self.__dict__.pop("_measure")().__dict__)
+        return self.__dict__[name]
 
     @property
     def largest(self) -> float:

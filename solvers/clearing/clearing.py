@@ -19,6 +19,7 @@ from opengames.program import Program
 from opengames.solvers.clearing.assemble import moving, rounded
 from opengames.solvers.clearing.program import Moving
 from opengames.solvers.clearing.recognise import Recognised, recognise
+from opengames.solvers.clearing.ties import Ties
 from opengames.terms import Term
 
 
@@ -39,15 +40,13 @@ class Cleared:
 
     def solve(self, data: Any) -> tuple[Any, Any]:
         """See `Clearing`."""
-        from opengames.solvers.clearing.batch import solve_many
-
-        data = np.asarray(data, float)
-        many = solve_many(self.moving, data)
-        found = np.full((len(data), self.moves + self.prices), np.nan)
-        good = many.status == SOLVED
-        self.tally.add(len(data), many.engines(), float(many.residual[good].max(initial=0.0)), int((~many.unique[good]).sum()))
-        found[good] = self.answers(many.x[good], many.y[good])
-        return found, many.status
+        settled = self.ties.solve(np.asarray(data, float))
+        good = settled.status == SOLVED
+        found = np.full((len(good), self.moves + self.prices), np.nan)
+        found[good] = self.answers(settled.x[good], settled.y[good])
+        largest = float(settled.residual[good].max(initial=0.0))
+        self.tally.add(len(good), settled.engines, largest, int((~settled.unique[good]).sum()))
+        return found, settled.status
 
     def answers(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Moves and prices from columns (members, n) and duals of rows (members, m)."""
@@ -71,6 +70,16 @@ class Cleared:
         from opengames.solvers.clearing.explain import explain
 
         return explain(self, np.asarray(data, float))
+
+    @cached_property
+    def ties(self) -> Ties:
+        """Solves members so that ties are decided by a rule."""
+        return Ties(self.moving, self.asked(self.read))
+
+    @staticmethod
+    def asked(read: Recognised) -> np.ndarray:
+        """(m,) whether the dual of a row's rule is asked for."""
+        return np.isin(read.pieces.rule, [k for k, _, _ in read.priced])
 
     @cached_property
     def fractions(self) -> Recognised:

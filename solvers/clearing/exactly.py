@@ -18,6 +18,8 @@ from opengames.clearings import SOLVED
 from opengames.diagnostics import Refusal, refuse
 from opengames.solvers.clearing.assemble import Entries, Pieces
 from opengames.solvers.clearing.rational import Row, solve
+from opengames.solvers.clearing.solution import AT_UPPER, BASIC, Basis
+from opengames.solvers.clearing.ties import Ties
 
 if TYPE_CHECKING:
     from opengames.solvers.clearing.clearing import Cleared
@@ -48,12 +50,17 @@ def exactly(clearing: Cleared, data: Sequence[Fraction]) -> tuple[Fraction, ...]
     pieces = read.pieces
     if pieces.integer.any():
         raise _not_yet(clearing, "whole numbers are decided by branching in floats, which proves nothing in rationals")
-    rough = clearing.rough.at(np.array([float(v) for v in data]))
-    found = solve_floats(rough)
+    program = at(pieces, [Fraction(v) for v in data])
+    near = np.array([float(v) for v in data])
+    # where ties had to be decided, by the same rule as in floats
+    decided = Ties(clearing.rough, clearing.asked(read)).basis(near)
+    point = None if decided is None else _basic(program, decided)
+    if point is not None and _proved(program, *point):
+        return _answers(clearing, *point)
+    found = solve_floats(clearing.rough.at(near))
     if found.status != SOLVED:
         raise clearing.explain([float(v) for v in data])
-    program = at(pieces, [Fraction(v) for v in data])
-    point = _basic(program, found) if not program.quadratic and found.basis is not None else None
+    point = _basic(program, found.basis) if not program.quadratic and found.basis is not None else None
     if point is None:
         point = _active(program, found)
     if point is None or not _proved(program, *point):
@@ -98,24 +105,21 @@ def _each(entries: Entries) -> Any:
 Point = tuple[list[Fraction], list[Fraction], list[Fraction]]
 
 
-def _basic(program: Exact, found: Solution) -> Point | None:
-    """The point and prices of the engine's basis: (x, y, z)."""
-    from opengames.solvers.clearing.solution import AT_UPPER, BASIC
-
-    assert found.basis is not None
-    free = [j for j, s in enumerate(found.basis.columns.tolist()) if s == BASIC]
-    tight = [i for i, s in enumerate(found.basis.rows.tolist()) if s != BASIC]
+def _basic(program: Exact, basis: Basis) -> Point | None:
+    """The point and prices of a basis: (x, y, z)."""
+    free = [j for j, s in enumerate(basis.columns.tolist()) if s == BASIC]
+    tight = [i for i, s in enumerate(basis.rows.tolist()) if s != BASIC]
     if len(free) != len(tight):
         return None
     x = [Fraction(0)] * len(program.cost)
-    for j, s in enumerate(found.basis.columns.tolist()):
+    for j, s in enumerate(basis.columns.tolist()):
         if s != BASIC:
             x[j] = _end(program.lower[j], program.upper[j], s == AT_UPPER)
     place = {j: k for k, j in enumerate(free)}
     equations: list[Row] = []
     right: list[Fraction] = []
     for i in tight:
-        level = _end(program.row_lower[i], program.row_upper[i], found.basis.rows[i] == AT_UPPER)
+        level = _end(program.row_lower[i], program.row_upper[i], basis.rows[i] == AT_UPPER)
         equations.append({place[j]: v for j, v in program.rows[i].items() if j in place})
         right.append(level - sum((v * x[j] for j, v in program.rows[i].items() if j not in place), Fraction(0)))
     inside = solve(equations, right, len(free))

@@ -1,0 +1,268 @@
+"""Ties decided by a rule, so that a clearing has one answer: the same whatever was solved before it or beside it.
+
+Several moves may be equally good, and at a kink every number of an interval is a price. An engine then returns whichever it met
+first. Here the program is *tilted* first: every bound and cost is moved by its own tiny amount, a rule whose dual is asked for a
+hair tighter, an equation towards a hair more on its left. A tilted program has one optimal vertex; which bounds are met there is
+kept, and point and prices are solved from the true numbers. So the prices are those of a market with a hair more load and a hair
+less slack: at a kink the upper end, as ERCOT prints it, of prices that hold together.
+
+What comes out is judged against the true program like any optimum. Where the tilted program has none, it is loosened
+instead; where that fails too, and for quadratic earnings and whole numbers, the engine's own answer stands.
+
+Source: Charnes, Optimality and degeneracy in linear programming (1952), for the perturbation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from opengames.clearings import SOLVED
+from opengames.solvers.clearing.certificate import Certificate
+from opengames.solvers.clearing.program import Moving
+from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BAR, BASIC, Basis
+
+_TINY = 1e-6
+_NEAR = 1e-3
+_LESS = 0.05
+_MET = 1e-9
+_DENSE = 300
+
+
+@dataclass(frozen=True)
+class Tilted:
+    """moving: the program a hair off. near: how close to a bound counts as on it."""
+
+    moving: Moving
+    near: float
+
+
+@dataclass
+class Settled:
+    """Members with ties decided. x: (members, n), y: (members, m), status: (members,), residual: (members,) the largest relative one,
+    unique: (members,) whether prices are known to be the only ones, engines: how many members each engine found."""
+
+    x: np.ndarray
+    y: np.ndarray
+    status: np.ndarray
+    residual: np.ndarray
+    unique: np.ndarray
+    engines: dict[str, int]
+
+    def count(self, engines: dict[str, int]) -> None:
+        for name, k in engines.items():
+            self.engines[name] = self.engines.get(name, 0) + k
+
+
+class Ties:
+    """Solves the members of a moving program so that ties are decided. priced: (m,) bool, rows whose dual is asked for."""
+
+    def __init__(self, moving: Moving, priced: np.ndarray) -> None:
+        self.moving = moving
+        program = moving.program
+        whole = program.integer is not None and bool(program.integer.any())
+        bent = program.quadratic is not None and program.quadratic.nnz > 0
+        self.straight = not whole and not bent and program.matrix.shape[1] > 0
+        self.tilts = (_tilted(moving, priced, 1), _tilted(moving, priced, -1)) if self.straight else ()
+        self._certificate: Certificate | None = None
+
+    def solve(self, data: np.ndarray) -> Settled:
+        """The members (members, d)."""
+        from opengames.solvers.clearing.batch import ENGINES, solve_many
+
+        m, n = self.moving.program.matrix.shape
+        k = len(data)
+        out = Settled(
+            np.full((k, n), np.nan), np.full((k, m), np.nan), np.full(k, -1), np.full(k, np.inf), np.zeros(k, bool), {}
+        )
+        left = np.arange(k)
+        for tilt in self.tilts:
+            if not len(left):
+                break
+            found = solve_many(tilt.moving, data[left])
+            solved = found.status == SOLVED
+            there = left[solved]
+            codes = self.codes(tilt, data[there], found.x[solved])
+            good, out.x[there], out.y[there], out.residual[there], out.unique[there] = self.at_vertices(data[there], codes)
+            out.status[there[good]] = SOLVED
+            by = np.bincount(found.engine[solved][good], minlength=len(ENGINES)).tolist()
+            out.count({word: count for word, count in zip(ENGINES, by, strict=True) if count})
+            left = left[out.status[left] != SOLVED]
+        if len(left):
+            plain = solve_many(self.moving, data[left])
+            out.x[left], out.y[left], out.status[left] = plain.x, plain.y, plain.status
+            out.residual[left], out.unique[left] = plain.residual, plain.unique
+            out.count(plain.engines())
+        return out
+
+    def basis(self, data: np.ndarray) -> Basis | None:
+        """Which bounds are met at the answer for one member (d,), where ties had to be decided by tilting."""
+        from opengames.solvers.clearing.highs import Highs
+
+        n = self.moving.program.matrix.shape[1]
+        for tilt in self.tilts:
+            found = Highs(tilt.moving.at(data)).solve()
+            if found.solved:
+                codes = self.codes(tilt, data[None], found.x[None])[0]
+                if (codes[n:] != BASIC).sum() == (codes[:n] == BASIC).sum():
+                    return Basis(codes[:n], codes[n:])
+        return None
+
+    # ------------------------------------------------------------------------------ vertices
+
+    def codes(self, tilt: Tilted, data: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """How each column and row stands at points of a tilted program: (members, n + m) of the codes of a basis."""
+        values = np.concatenate((x, self._rows(data, x)), axis=1)
+        lower, upper = _bounds(tilt.moving, data)
+        at_lower, at_upper = values - lower <= tilt.near, upper - values <= tilt.near
+        return np.where(at_lower, AT_LOWER, np.where(at_upper, AT_UPPER, BASIC)).astype(np.int8)
+
+    def at_vertices(
+        self, data: np.ndarray, codes: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """(good, x, y, residual, unique): the point and prices at each member's vertex, with the true numbers; whether they are an
+        optimum; and whether the vertex meets no more bounds than it has to, so that its prices are the only ones."""
+        m, n = self.moving.program.matrix.shape
+        x, y = np.zeros((len(data), n)), np.zeros((len(data), m))
+        good, residual, unique = np.zeros(len(data), bool), np.full(len(data), np.inf), np.zeros(len(data), bool)
+        if not len(data):
+            return good, x, y, residual, unique
+        cost = self.moving.program.cost + _by(self.moving.cost_by, data)
+        lower, upper = _bounds(self.moving, data)
+        square = (codes[:, n:] != BASIC).sum(axis=1) == (codes[:, :n] == BASIC).sum(axis=1)
+        for members in self._alike(codes, np.flatnonzero(square)):
+            matrix = self._matrix(data[members[0]])
+            good[members] = _vertex(matrix, codes[members[0]], cost, lower, upper, members, x, y)
+        some = np.flatnonzero(good)
+        if len(some):
+            residual[some] = self._residual(data[some], cost[some], lower[some], upper[some], x[some], y[some])
+            good[some] = residual[some] <= BAR
+            values = np.concatenate((x[some], self._rows(data[some], x[some])), axis=1)
+            room = np.minimum(values - lower[some], upper[some] - values) - _MET * (1.0 + abs(values))
+            unique[some] = ((room > 0) | (codes[some] != BASIC)).all(axis=1)
+        return good, x, y, residual, unique
+
+    def _alike(self, codes: np.ndarray, members: np.ndarray) -> list[np.ndarray]:
+        """Members with the same vertex (and the same matrix)."""
+        if not self.moving.fixed_matrix:
+            return [np.array([k]) for k in members.tolist()]
+        if not len(members):
+            return []
+        packed = np.ascontiguousarray(codes[members]).view(f"V{codes.shape[1]}").ravel()
+        _, which = np.unique(packed, return_inverse=True)
+        order = np.argsort(which, kind="stable")
+        return np.split(members[order], np.flatnonzero(np.diff(which[order])) + 1)
+
+    def _matrix(self, data: np.ndarray) -> sparse.csr_array:
+        return self.moving.program.matrix if self.moving.fixed_matrix else self.moving.at(data).matrix
+
+    def _rows(self, data: np.ndarray, x: np.ndarray) -> np.ndarray:
+        if self.moving.fixed_matrix:
+            return (self.moving.program.matrix @ x.T).T
+        return np.stack([self._matrix(d) @ v for d, v in zip(data, x, strict=True)]) if len(x) else np.zeros((0, len(self.moving.program.row_lower)))
+
+    def _residual(self, data: np.ndarray, cost: Any, lower: Any, upper: Any, x: Any, y: Any) -> np.ndarray:
+        n = x.shape[1]
+        if not self.moving.fixed_matrix:
+            programs = [self.moving.at(d) for d in data]
+            return np.array([Certificate(p).one(p, a, b)[0].largest for p, a, b in zip(programs, x, y, strict=True)])
+        if self._certificate is None:
+            self._certificate = Certificate(self.moving.program)
+        # rows come first here
+        turned = [np.concatenate((b[:, n:], b[:, :n]), axis=1) for b in (lower, upper)]
+        found = self._certificate.measure(cost, *turned, 0.0, x, y)
+        return np.max([found[k] for k in ("primal", "dual", "complementarity", "gap")], axis=0)
+
+
+def _vertex(
+    matrix: sparse.csr_array, codes: np.ndarray, cost: np.ndarray, lower: np.ndarray, upper: np.ndarray, members: np.ndarray,
+    x: np.ndarray, y: np.ndarray,
+) -> bool:  # fmt: skip
+    """Point and prices of members at one vertex, written into `x` and `y`; whether the vertex is one."""
+    n = matrix.shape[1]
+    basic, tight = np.flatnonzero(codes[:n] == BASIC), np.flatnonzero(codes[n:] != BASIC)
+    met = np.where(codes == AT_UPPER, upper[members], lower[members])
+    away = np.flatnonzero(codes[:n] != BASIC)
+    if not np.isfinite(met[:, away]).all():
+        return False
+    point = np.zeros((len(members), n))
+    point[:, away] = met[:, away]
+    if len(tight):
+        rows = matrix[tight]
+        right = met[:, n + tight] - (rows @ point.T).T
+        solved = _solved(rows[:, basic], right, cost[np.ix_(members, basic)])
+        if solved is None:
+            return False
+        point[:, basic] = solved[0]
+        y[np.ix_(members, tight)] = solved[1]
+    x[members] = point
+    return True
+
+
+def _solved(basis: sparse.csr_array, right: np.ndarray, cost: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
+    """Solutions with the basis and with its transpose, one row for each member; none if it is singular."""
+    if basis.shape[0] <= _DENSE:
+        dense = basis.toarray()
+        try:
+            return np.linalg.solve(dense, right.T).T, np.linalg.solve(dense.T, cost.T).T
+        except np.linalg.LinAlgError:
+            return None
+    from scipy.sparse.linalg import splu
+
+    try:
+        factor = splu(sparse.csc_array(basis))
+    except RuntimeError:
+        return None
+    return factor.solve(np.ascontiguousarray(right.T)).T, factor.solve(np.ascontiguousarray(cost.T), "T").T
+
+
+def _bounds(moving: Moving, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(lower, upper) of columns, then rows, of each member."""
+    program, rows = moving.program, _by(moving.row_by, data)
+    lower = np.concatenate((program.lower + _by(moving.lower_by, data), program.row_lower + rows), axis=1)
+    upper = np.concatenate((program.upper + _by(moving.upper_by, data), program.row_upper + rows), axis=1)
+    return lower, upper
+
+
+def _by(matrix: sparse.csr_array, data: np.ndarray) -> np.ndarray:
+    return (matrix @ data.T).T
+
+
+# ------------------------------------------------------------------------------------ tilting
+
+
+def _tilted(moving: Moving, priced: np.ndarray, tighter: int) -> Tilted:
+    """The program with every bound and cost moved. tighter: 1 where asked rules are to be tighter, -1 where all are looser."""
+    program = moving.program
+    m, n = program.matrix.shape
+    draw = np.random.default_rng(0)
+    row, low, high, costs = (draw.uniform(1.0, 2.0, k) for k in (m, n, n, n))
+    size = _TINY * _typical(program.row_lower, program.row_upper, program.lower, program.upper)
+    equal = program.row_lower == program.row_upper
+    inward = np.where(priced, float(tighter), -_LESS) * size * row
+    fixed = program.lower == program.upper
+    out = np.where(fixed, 0.0, _LESS * size)
+    free = np.isinf(program.lower) & np.isinf(program.upper)
+    step = _TINY * _typical(program.cost) * costs
+    if tighter < 0:
+        step = np.where(free, 0.0, step)
+    # an equation moves as one: less on its right is more on its left
+    down, up = np.where(equal, -size * row, inward), np.where(equal, -size * row, -inward)
+    tilted = replace(
+        program, cost=program.cost + step, row_lower=program.row_lower + down, row_upper=program.row_upper + up,
+        lower=program.lower - out * low, upper=program.upper + out * high,
+    )  # fmt: skip
+    return Tilted(replace(moving, program=tilted), _NEAR * _LESS * size)
+
+
+def _typical(*numbers: np.ndarray) -> float:
+    """The middle of the sizes that are neither 0 nor infinite."""
+    sizes = abs(np.concatenate(numbers))
+    sizes = sizes[np.isfinite(sizes) & (sizes > 0)]
+    return float(np.median(sizes)) if len(sizes) else 1.0
+
+
+__all__ = ["Settled", "Ties", "Tilted"]

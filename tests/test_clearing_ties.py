@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from clearing_texts import clearing_of, cleared_at, data_of, exactly_at, named
+from clearing_texts import cleared_at, clearing_of, data_of, exactly_at, named
 
 from opengames.clearings import SOLVED
 from opengames.session import load

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from builders_store import STORE
+from clearing_engine_refusals import ENGINES
 from ercot_refusals import ERCOT
 from grid_refusals import GRID
 from market_refusals import MARKET
@@ -77,6 +78,7 @@ IN_PYTHON = {
     "not-a-network": lambda: from_game(loads(SELL, "sell.game").program, "Sell"),
     "not-expressible": lambda: loads(SELL, "sell.game")["Days"].best_response("left").to_game("best"),
     "unknown-param-value": lambda: evaluate(Param("depth"), {}, {}, {}),
+    **ENGINES,
     **ERCOT,
     **GRID,
     **MARKET,

@@ -49,8 +49,8 @@ class Assembly:
             self._entries.append((_spread(row, many), _spread(column, many), _spread(value, many)))
 
     def program(self) -> Program:
-        column = [np.concatenate([each[i] for each in self._columns] or [np.zeros(0)]) for i in (1, 2, 3)]  # type: ignore[misc]
-        row = [np.concatenate([each[i] for each in self._rows] or [np.zeros(0)]) for i in (1, 2)]  # type: ignore[misc]
+        column = [np.concatenate([each[i] for each in self._columns] or [np.zeros(0)]) for i in (1, 2, 3)]
+        row = [np.concatenate([each[i] for each in self._rows] or [np.zeros(0)]) for i in (1, 2)]
         i, j, value = (np.concatenate([each[k] for each in self._entries] or [np.zeros(0)]) for k in range(3))
         matrix = sparse.coo_array((value, (i.astype(np.int32), j.astype(np.int32))), shape=(self.height, self.width)).tocsr()
         return Program(

@@ -20,7 +20,7 @@ from opengames.diagnostics import Refusal, refuse
 from opengames.models.ercot.assembly import Assembly
 from opengames.models.ercot.clear import clear
 from opengames.models.ercot.demand_curves import DemandCurve
-from opengames.models.ercot.horizon import Horizon, check_horizon, read_all
+from opengames.models.ercot.horizon import Horizon, Terms, check_horizon, read_all
 from opengames.models.ercot.interval import Before, Spots, lay_interval
 from opengames.models.ercot.limits import Limits
 from opengames.models.ercot.offers import DAY_AHEAD_CAP
@@ -97,7 +97,7 @@ class DayAhead:
 @dataclass(frozen=True)
 class DayAheadCleared:
     """market: the hours. energy, obligations, as_only: MW by name in every hour (T,). whole: whether there were all-or-nothing offers; prices
-    are then those of the program in which they are held, and such an offer may lose at them. shortfall of the day as a whole is in `market`."""
+    are then those of the program in which they are held, and such an offer may lose at them."""
 
     market: Horizon
     energy: Mapping[str, np.ndarray]
@@ -116,98 +116,125 @@ class DayAheadCleared:
 
 
 def day_ahead(day: DayAhead, kinks: bool = True) -> DayAheadCleared:
-    """Clears a day. Raises `Refusal`: `bad-offer` naming the offer, `data-shape`, `infeasible`."""
+    """Clears a day. Where nothing joins its hours (no ramps, no blocks) each is a program of its own, and all of them together the day.
+
+    Raises `Refusal`: `bad-offer` naming the offer, `data-shape`, `infeasible`.
+    """
     _check(day)
     terms = check_horizon(day.fleets, day.load, _shifted(day), day.hours, day.regulation_share, day.reference)
     many = len(terms.load)
-    for each in (*day.energy, *day.obligations, *day.as_only):
-        if not each.hours or not all(0 <= t < many for t in each.hours):
-            raise _bad(each.name, f"is for the hours {list(each.hours)}", f"hours are positions from 0 to {many - 1}")
-    sold = {t: {KINDS[NUMBER[o.kind]].product for o in day.as_only if t in o.hours} for t in range(many)}
-    to = Assembly()
-    spots: list[Spots] = []
-    for t, f in enumerate(terms.fleets):
-        before = Before(spots[-1].p if spots else None)
-        spots.append(lay_interval(
-            to, (t + 1,), f, float(terms.load[t].sum()), terms.curves[t], day.penalties, float(terms.hours[t]),
-            day.regulation_share, before, storage=False, ramps=day.ramps, sold=sold[t],
-        ))  # fmt: skip
-    injections = _Injections(terms.fleets[0].buses, many)
-    integer: list[int] = []
-    energy = {o.name: _lay_energy(to, o, spots, injections, integer) for o in day.energy}
-    obligations = {o.name: _lay_obligation(to, o, spots, injections) for o in day.obligations}
-    as_only = {o.name: _lay_service(to, o, spots) for o in day.as_only}
-    injections.into(spots)
-    found = clear(to, spots, day.limits, terms.load, terms.weights, np.array(integer, int) if integer else None)
-    x = found.solution.x
-    return DayAheadCleared(
-        read_all(found, spots, terms, day.limits, day.penalties, kinks),
-        *({name: np.array([sum(float(x[c]) * mw for c, mw in at) for at in each]) for name, each in some.items()}
-          for some in (energy, obligations, as_only)),
-        bool(integer),
+    for name, hours in [(o.name, o.hours) for o in day.energy] + [(o.name, o.hours) for o in day.obligations] + [(o.name, o.hours) for o in day.as_only]:
+        if not hours or not all(0 <= t < many for t in hours):
+            raise _bad(name, f"is for the hours {list(hours)}", f"hours are positions from 0 to {many - 1}")
+    joined = day.ramps or any(o.block for o in day.energy)
+    parts = [_clear(day, terms, which, kinks) for which in ([list(range(many))] if joined else [[t] for t in range(many)])]
+    return parts[0] if len(parts) == 1 else _together(parts)
+
+
+def _together(parts: Sequence[DayAheadCleared]) -> DayAheadCleared:
+    """Hours cleared apart as one day; the residuals are those of the worst."""
+    worst = max((p.market.residuals for p in parts), key=lambda r: r.largest)
+    market = Horizon(
+        tuple(each for p in parts for each in p.market.intervals), np.vstack([p.market.stored_value for p in parts]),
+        sum(p.market.objective for p in parts), worst,
     )  # fmt: skip
 
+    def joined(name: str) -> dict[str, np.ndarray]:
+        return {o: np.concatenate([getattr(p, name)[o] for p in parts]) for o in getattr(parts[0], name)}
 
-#: For each hour, the columns of an offer and what one unit of each is, MW.
-_Columns = list[list[tuple[int, float]]]
+    return DayAheadCleared(market, joined("energy"), joined("obligations"), joined("as_only"), any(p.whole for p in parts))
+
+
+#: Of an offer, for each hour: its columns and what one unit of each is, MW.
+_Columns = dict[int, list[tuple[int, float]]]
+
+
+def _clear(day: DayAhead, terms: Terms, which: Sequence[int], kinks: bool) -> DayAheadCleared:
+    """Some hours of a day in one program."""
+    to = Assembly()
+    spots: dict[int, Spots] = {}
+    for t in which:
+        sold = {KINDS[NUMBER[o.kind]].product for o in day.as_only if t in o.hours}
+        before = Before(spots[t - 1].p if t - 1 in spots else None)
+        spots[t] = lay_interval(
+            to, (t + 1,), terms.fleets[t], float(terms.load[t].sum()), terms.curves[t], day.penalties, float(terms.hours[t]),
+            day.regulation_share, before, storage=False, ramps=day.ramps, sold=sold,
+        )  # fmt: skip
+    grid = _Injections(terms.fleets[0].buses)
+    integer: list[int] = []
+    energy = {o.name: _lay_energy(to, o, spots, grid, integer) for o in day.energy}
+    obligations = {o.name: _lay_obligation(to, o, spots, grid) for o in day.obligations}
+    as_only = {o.name: _lay_service(to, o, spots) for o in day.as_only}
+    grid.into(spots)
+    here = Terms(
+        tuple(terms.fleets[t] for t in which), terms.load[list(which)], tuple(terms.curves[t] for t in which), terms.hours[list(which)],
+        terms.weights[list(which)],
+    )  # fmt: skip
+    laid = list(spots.values())
+    found = clear(to, laid, day.limits, here.load, here.weights, np.array(integer, int) if integer else None)
+    x = found.solution.x
+
+    def traded(some: Mapping[str, _Columns]) -> dict[str, np.ndarray]:
+        return {name: np.array([sum(float(x[c]) * mw for c, mw in at.get(t, ())) for t in which], float) for name, at in some.items()}
+
+    market = read_all(found, laid, here, day.limits, day.penalties, kinks)
+    return DayAheadCleared(market, traded(energy), traded(obligations), traded(as_only), bool(integer))
 
 
 class _Injections:
     """What columns beside resources put into the grid, hour by hour."""
 
-    def __init__(self, buses: Sequence[str], many: int) -> None:
+    def __init__(self, buses: Sequence[str]) -> None:
         self.buses = buses
-        self._columns: list[list[int]] = [[] for _ in range(many)]
-        self._parts: list[list[np.ndarray]] = [[] for _ in range(many)]
+        self._parts: dict[int, list[tuple[int, np.ndarray]]] = {}
 
     def add(self, t: int, column: int, shares: np.ndarray) -> None:
-        self._columns[t].append(column)
-        self._parts[t].append(shares)
+        self._parts.setdefault(t, []).append((column, shares))
 
-    def into(self, spots: Sequence[Spots]) -> None:
-        for s, columns, parts in zip(spots, self._columns, self._parts, strict=True):
-            if columns:
-                s.injecting = np.r_[s.injecting, columns]
-                s.injection = sparse.csr_array(sparse.hstack([s.injection, sparse.csr_array(np.array(parts).T)]))
+    def into(self, spots: Mapping[int, Spots]) -> None:
+        for t, parts in self._parts.items():
+            s = spots[t]
+            s.injecting = np.r_[s.injecting, [c for c, _ in parts]]
+            s.injection = sparse.csr_array(sparse.hstack([s.injection, sparse.csr_array(np.array([v for _, v in parts]).T)]))
 
 
-def _lay_energy(to: Assembly, o: EnergyOffer, spots: Sequence[Spots], grid: _Injections, integer: list[int]) -> _Columns:
+def _lay_energy(to: Assembly, o: EnergyOffer, spots: Mapping[int, Spots], grid: _Injections, integer: list[int]) -> _Columns:
     sign = 1.0 if o.side == "sell" else -1.0
     shares = sign * _shares(o.node, grid.buses, o.name)
-    mw, price = (np.array(v, float) for v in zip(*o.points, strict=True))
-    width = np.diff(np.r_[0.0, mw])
-    found: _Columns = [[] for _ in spots]
-    for group in [o.hours] if o.block else [(t,) for t in o.hours]:
+    table = np.array(o.points, float)
+    width, price = np.diff(np.r_[0.0, table[:, 0]]), table[:, 1]
+    unit = width if o.whole else np.ones(len(width))
+    found: _Columns = {}
+    for group in [o.hours] if o.block else [(t,) for t in o.hours if t in spots]:
         hours = sum(spots[t].hours for t in group)
-        label = [("block" if o.block else group[0] + 1, j + 1) for j in range(len(mw))]
-        unit = width if o.whole else np.ones(len(mw))
+        label = [("block" if o.block else group[0] + 1, j + 1) for j in range(len(width))]
         columns = to.columns(o.name, label, 0.0, 1.0 if o.whole else width, sign * hours * price * unit)
         if o.whole:
             integer += columns.tolist()
         for t in group:
             to.add(spots[t].balance, columns, sign * unit)
-            for c, u in zip(columns.tolist(), unit.tolist(), strict=True):
+            found[t] = list(zip(columns.tolist(), unit.tolist(), strict=True))
+            for c, u in found[t]:
                 grid.add(t, c, shares * u)
-                found[t].append((c, u))
     return found
 
 
-def _lay_obligation(to: Assembly, o: Obligation, spots: Sequence[Spots], grid: _Injections) -> _Columns:
+def _lay_obligation(to: Assembly, o: Obligation, spots: Mapping[int, Spots], grid: _Injections) -> _Columns:
     shares = _shares(o.source, grid.buses, o.name) - _shares(o.sink, grid.buses, o.name)
-    found: _Columns = [[] for _ in spots]
-    for t in o.hours:
+    found: _Columns = {}
+    for t in (t for t in o.hours if t in spots):
         column = int(to.columns(o.name, [(t + 1,)], 0.0, o.mw, -spots[t].hours * o.price)[0])
         grid.add(t, column, shares)
-        found[t].append((column, 1.0))
+        found[t] = [(column, 1.0)]
     return found
 
 
-def _lay_service(to: Assembly, o: AsOnlyOffer, spots: Sequence[Spots]) -> _Columns:
+def _lay_service(to: Assembly, o: AsOnlyOffer, spots: Mapping[int, Spots]) -> _Columns:
     product = KINDS[NUMBER[o.kind]].product
-    width, price = (np.array(v, float) for v in zip(*o.blocks, strict=True))
-    found: _Columns = [[] for _ in spots]
-    for t in o.hours:
-        columns = to.columns(o.name, [(t + 1, j + 1) for j in range(len(width))], 0.0, width, spots[t].hours * price)
+    table = np.array(o.blocks, float)
+    found: _Columns = {}
+    for t in (t for t in o.hours if t in spots):
+        columns = to.columns(o.name, [(t + 1, j + 1) for j in range(len(table))], 0.0, table[:, 0], spots[t].hours * table[:, 1])
         found[t] = [(c, 1.0) for c in columns.tolist()]
         if product in spots[t].service:
             to.add(spots[t].service[product], columns)
@@ -236,10 +263,10 @@ def _shares(node: Node, buses: Sequence[str], owner: str) -> np.ndarray:
 
 def _check(day: DayAhead) -> None:
     seen: set[str] = set()
-    for each in (*day.energy, *day.obligations, *day.as_only):
-        if each.name in seen:
-            raise _bad(each.name, "is there twice", "give every offer a name of its own")
-        seen.add(each.name)
+    for name in (*(o.name for o in day.energy), *(p.name for p in day.obligations), *(a.name for a in day.as_only)):
+        if name in seen:
+            raise _bad(name, "is there twice", "give every offer a name of its own")
+        seen.add(name)
     for o in day.energy:
         if o.whole and (not o.block or len(o.points) != 1):
             raise _bad(o.name, f"is whole, with {len(o.points)} points and block = {o.block}", "all or nothing is for blocks of one point")

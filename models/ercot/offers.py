@@ -66,8 +66,8 @@ def offer_curve(
         before_mw, before_price = mw, price
     if most is not None and before_mw < most:
         raise _bad(resource, f"ends at {before_mw:g} MW", f"it must reach {most:g} MW, the high sustained limit")
-    mw, price = (np.array(each, float) for each in zip(*points, strict=True))
-    return OfferCurve(float(start), mw, price)
+    table = np.array(points, float)
+    return OfferCurve(float(start), table[:, 0], table[:, 1])
 
 
 def check_span(resource: str, curve: OfferCurve, least: float, most: float) -> None:

@@ -111,11 +111,13 @@ def price_intervals(found: Optimum, spots: Sequence[Spots], wanted: bool) -> lis
     from opengames.solvers.clearing.kinks import intervals
 
     rows = [r for s in spots for r in (s.balance, *s.service.values())]
-    names = [[("lambda", *s.service), s.hours] for s in spots]
     entered = found.limits if len(found.limits) <= _SHADOWS else found.limits[:0]
     ends = intervals(found.program, found.solution, [*rows, *found.rows[: len(entered)]])
     pairs = iter(zip(ends.least.tolist(), ends.most.tolist(), strict=True))
-    made = [{name: tuple(end / hours + 0.0 for end in next(pairs)) for name in heads} for heads, hours in names]
+    made: list[dict[Any, tuple[float, float]]] = []
+    for s in spots:
+        each = [(name, next(pairs)) for name in ("lambda", *s.service)]
+        made.append({name: (lo / s.hours + 0.0, hi / s.hours + 0.0) for name, (lo, hi) in each})
     for (t, c), (lo, hi) in zip(entered.tolist(), pairs, strict=True):
         # shadow prices are the prices of rows with the sign turned
         made[t][c] = (-hi / spots[t].hours + 0.0, -lo / spots[t].hours + 0.0)

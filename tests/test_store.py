@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -48,7 +48,7 @@ def test_local_time_and_utc_undo_each_other(day, hour, again, second):
     assert (back.day, back.hour_ending, back.repeated, back.into) == (day, hour, again, into)
     # the clock of the standard library, where `fold` is the pass
     local = datetime(day.year, day.month, day.day, hour - 1, fold=int(again), tzinfo=CENTRAL)
-    assert local.astimezone(timezone.utc).replace(tzinfo=None) + into == at
+    assert local.astimezone(UTC).replace(tzinfo=None) + into == at
 
 
 @given(days)
@@ -157,7 +157,7 @@ def test_a_renamed_column_is_guessed(tmp_path):
 def test_the_hours_of_a_day_follow_each_other_whatever_the_clocks_do(tmp_path, day):
     with loaded(tmp_path, dam_mcpc(day, price=lambda product, n: n)) as store:
         rows = store.rows("mcpc", ("start_utc", "end_utc", "delivery_date", "hour_ending", "repeated", "price"), product="RRS")
-    midnight = datetime(day.year, day.month, day.day, tzinfo=CENTRAL).astimezone(timezone.utc).replace(tzinfo=None)
+    midnight = datetime(day.year, day.month, day.day, tzinfo=CENTRAL).astimezone(UTC).replace(tzinfo=None)
     hour = timedelta(hours=1)
     assert [(r[0], r[1], r[5]) for r in rows] == [(midnight + n * hour, midnight + (n + 1) * hour, n) for n in range(len(hours_of(day)))]
     assert [(r[3], "Y" if r[4] else "N") for r in rows] == hours_of(day)

@@ -226,7 +226,7 @@ def test_every_download_is_a_call_that_the_package_has(tmp_path, feed):
     package = Package("head\n")
     with pytest.raises(Refusal, match="no-download"):
         download(feed, DAY, tmp_path, package=package)
-    ((name, given),) = package.calls
+    ((_, given),) = package.calls
     assert given["date"] == "2026-01-05" and set(given) <= {"date", "end", "market"}
     assert not list(tmp_path.iterdir())
 

@@ -75,8 +75,11 @@ def test_of_two_files_without_a_time_of_publication_the_same_one_is_in_force_in_
     files = [write(tmp_path / "one.csv", dam_spp(DAY, price=lambda n: n)), write(tmp_path / "two.csv", dam_spp(DAY, price=lambda n: -n))]
     found = []
     for order in (files, files[::-1]):
-        with open_store(":memory:") as store:
-            assert [x.counts.conflicts for x in store.load(*order)] == [0, 23], "they agree at zero alone"
+        with open_store(":memory:") as store, open_store(":memory:") as at_once:
+            assert [x.counts.conflicts for x in at_once.load(*order)] == [23, 23]
+            told = [store.load(file)[0].counts.conflicts for file in order]
+            assert told == [0, 23], "they agree at zero alone"
+            assert content(at_once) == content(store)
             found.append((content(store), store.rows("features")))
     assert found[0] == found[1] and len(found[0][0][2]) == 23
 

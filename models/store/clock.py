@@ -15,7 +15,7 @@ datetime.datetime(2026, 7, 1, 5, 0)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -118,11 +118,11 @@ def all_days() -> list[DeliveryDay]:
 
 
 def _utc(local: datetime, zone: ZoneInfo) -> datetime:
-    return local.replace(tzinfo=zone).astimezone(timezone.utc).replace(tzinfo=None)
+    return local.replace(tzinfo=zone).astimezone(UTC).replace(tzinfo=None)
 
 
 def _local(instant: datetime, zone: ZoneInfo) -> datetime:
-    return instant.replace(tzinfo=timezone.utc).astimezone(zone).replace(tzinfo=None)
+    return instant.replace(tzinfo=UTC).astimezone(zone).replace(tzinfo=None)
 
 
 __all__ = ["CENTRAL", "FIRST", "LAST", "Delivery", "DeliveryDay", "all_days", "delivery_day", "from_utc", "local_stamp", "to_utc"]

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
@@ -46,6 +46,27 @@ class Loaded:
     counts: Counts
 
 
+_NOTHING = Counts(0, 0, 0, 0, 0, 0)
+
+_TOGETHER = 32 << 20
+"""Bytes of documents of one form that are loaded together."""
+
+
+@dataclass
+class _Waiting:
+    """Documents of one form, to be loaded together. at: their places among all that a load reports."""
+
+    feed: Feed
+    at: list[int]
+    documents: list[tuple[int, Document]]
+    size: int = 0
+
+    def add(self, at: int, number: int, document: Document) -> None:
+        self.at.append(at)
+        self.documents.append((number, document))
+        self.size += document.size
+
+
 class Store:
     """An open store. Use as a context, or `close` it."""
 
@@ -76,41 +97,57 @@ class Store:
         `rule` if what they say was known by the rules of its feed, whatever their names say. Raises `Refusal`: `unknown-feed`,
         `missing-column`, `data-unreadable`, `data-no-such-file`, and if `strict` `data-bad-cell`.
         """
+        found: list[Loaded] = []
+        waiting: dict[tuple[str, tuple[str, ...]], _Waiting] = {}
         with self._transaction():
-            return tuple(loaded for file in files for loaded in self._load(read(file), strict, published))
+            for file in files:
+                for document, feed in read(file):
+                    if published is not None:
+                        document = replace(document, published=None if isinstance(published, str) else published)
+                    found.append(Loaded(document.name, feed.name if feed else "", False, _NOTHING))
+                    if feed is None:
+                        continue
+                    number = self._number(document, feed)
+                    if number is None:
+                        found[-1] = replace(found[-1], there=True)
+                        continue
+                    together = waiting.setdefault((feed.name, document.header), _Waiting(feed, [], []))
+                    together.add(len(found) - 1, number, document)
+                    if together.size > _TOGETHER:
+                        self._put(waiting.pop((feed.name, document.header)), found, strict)
+            for together in waiting.values():
+                self._put(together, found, strict)
+        return tuple(found)
 
-    def _load(self, found: Iterable[tuple[Document, Feed | None]], strict: bool, published: datetime | str | None) -> Iterator[Loaded]:
-        for document, feed in found:
-            if published is not None:
-                document = replace(document, published=None if isinstance(published, str) else published)
-            if feed is None:
-                yield Loaded(document.name, "", False, Counts(0, 0, 0, 0, 0, 0))
-                continue
-            loaded = self._one(document, feed)
-            if strict and loaded.counts.rejected:
-                raise self._bad_cells(document)
-            yield loaded
-
-    def _one(self, document: Document, feed: Feed) -> Loaded:
+    def _number(self, document: Document, feed: Feed) -> int | None:
+        """The number of a document that is new; `None` for contents that are there."""
         con = self.connection
         known = con.execute("SELECT id, published_utc FROM documents WHERE digest = ?", [document.digest]).fetchone()
         if known is not None:
             if document.published is not None and (known[1] is None or document.published < known[1]):
                 self._publish(known[0], feed, document.published)
-            return Loaded(document.name, feed.name, True, Counts(0, 0, 0, 0, 0, 0))
-        number = con.execute("SELECT nextval('document_ids')").fetchone()[0]
-        now = datetime.now(timezone.utc).replace(tzinfo=None)
+            return None
+        number = int(con.execute("SELECT nextval('document_ids')").fetchone()[0])
+        now = datetime.now(UTC).replace(tzinfo=None)
         con.execute(
             "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0)",
             [number, document.file, document.member, document.digest, feed.name, document.published, now,
              "line" if document.lined else "row"],
-        )
-        counts = loading.load(con, document, feed, number, document.published)
-        con.execute(
-            'UPDATE documents SET rows = ?, kept = ?, blank = ?, again = ?, rejected = ? WHERE id = ?',
-            [counts.rows, counts.kept, counts.blank, counts.again, counts.rejected, number],
-        )
-        return Loaded(document.name, feed.name, False, counts)
+        )  # fmt: skip
+        return number
+
+    def _put(self, together: _Waiting, found: list[Loaded], strict: bool) -> None:
+        """Load documents that waited for each other, and note what became of them."""
+        counts = loading.load(self.connection, together.documents, together.feed)
+        for at, (number, document) in zip(together.at, together.documents, strict=True):
+            c = counts[number]
+            self.connection.execute(
+                "UPDATE documents SET rows = ?, kept = ?, blank = ?, again = ?, rejected = ? WHERE id = ?",
+                [c.rows, c.kept, c.blank, c.again, c.rejected, number],
+            )
+            found[at] = replace(found[at], counts=c)
+            if strict and c.rejected:
+                raise self._bad_cells(document)
 
     def _publish(self, number: int, feed: Feed, published: datetime) -> None:
         """The same contents turn up with an earlier time of publication: it is that time that counts."""

@@ -33,7 +33,7 @@ _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
 @dataclass(frozen=True)
 class Document:
     """A table of text. file: on disk. member: inside it, "" for the file itself. digest: of the contents. published: UTC, by the
-    name, `None` if it does not say. lined: whether `line` counts lines of a text, else rows. batches: tables with the columns
+    name, `None` if it does not say. lined: whether `line` counts lines of a text, else rows. size: bytes. batches: tables with the columns
     `line`, `extra` (what stands beyond the header) and `c0`, `c1`, ... in the order of the header."""
 
     file: str
@@ -42,6 +42,7 @@ class Document:
     published: datetime | None
     header: tuple[str, ...]
     lined: bool
+    size: int
     batches: Callable[[], Iterator[Any]]
 
     @property
@@ -103,7 +104,7 @@ def _made(file: str, member: str, contents: bytes, header: list[str], lined: boo
     twice = sorted({c for c in names if c and names.count(c) > 1})
     if twice:
         raise refuse("data-unreadable", f"`{f'{file}:{member}' if member else file}` has the column `{twice[0]}` more than once")
-    return Document(file, member, hashlib.sha256(contents).hexdigest(), _published(file, member), names, lined, batches)
+    return Document(file, member, hashlib.sha256(contents).hexdigest(), _published(file, member), names, lined, len(contents), batches)
 
 
 # --------------------------------------------------------------------------------------------- text

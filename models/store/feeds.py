@@ -199,7 +199,7 @@ COLLECTIONS = (
 _BEGIN, _END = Field(("Interval Start",), "instant"), Field(("Interval End",), "instant")
 _RUN_AT = When("zoned", Field(("SCED Timestamp",), "instant"), minutes=0)
 _BETWEEN = When("zoned", _BEGIN, end=_END)
-_PLACE, _PLACE_KIND = _text("Location"), _text("Location Type")
+_PLACE, _PLACE_KIND = _text("Location"), Field(("Location Type",), "place")
 _POSTED = Field(("Publish Time",), "instant")
 
 

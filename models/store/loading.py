@@ -5,13 +5,17 @@ All of it is SQL over one temporary table of text, so that a day of prices at ev
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from opengames.models.store.documents import Document
 from opengames.models.store.feeds import Feed, Field, Into, place
 from opengames.models.store.schema import BY_NAME, Table
+
+_AT_ONCE = 100_000
+"""Rows that are handed to the database together."""
 
 _BLANK = "('', 'nan', 'na', 'n/a', 'null', 'none', '-')"
 _DATES = "['%m/%d/%Y', '%Y-%m-%d', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S', '%m/%d/%Y %H:%M:%S']"
@@ -25,6 +29,8 @@ _READ = {
     "note": "coalesce({0}, '')",
     "product": "upper({0})",
     "market": _MARKETS,
+    "place": "CASE {0} WHEN 'Load Zone Energy Weighted' THEN 'LZEW' WHEN 'Load Zone' THEN 'LZ' WHEN 'Trading Hub' THEN 'HU' "
+    "WHEN 'Resource Node' THEN 'RN' ELSE {0} END",
     "flag": "coalesce(upper({0}) IN ('Y', 'TRUE', 'T', '1'), FALSE)",
     "date": f"CAST(TRY_STRPTIME({{0}}, {_DATES}) AS DATE)",
     "hour": "TRY_CAST(regexp_extract({0}, '^([0-9]{{1,2}})(:00(:00)?)?$', 1) AS INTEGER)",
@@ -71,7 +77,7 @@ TOO_WIDE = "the row has more cells than the header"
 @dataclass(frozen=True)
 class Counts:
     """What became of a document. rows: read. kept: rows of tables made of them. blank: that were not, for an empty cell. again:
-    said a second time. rejected: rows of the document. conflicts: keys of which another document says otherwise, published
+    said a second time. rejected: rows of the document. conflicts: rows of which another document says otherwise, published
     no earlier and no later."""
 
     rows: int
@@ -82,62 +88,69 @@ class Counts:
     conflicts: int
 
 
-def load(con: Any, document: Document, feed: Feed, number: int, published: datetime | None) -> Counts:
-    """Put the document's rows into `kept`, as document `number`, and what cannot be read into `kept.rejected`."""
-    _incoming(con, document)
-    at = {f: place(f, document.header) for f in feed.fields}
+def load(con: Any, documents: Sequence[tuple[int, Document]], feed: Feed) -> dict[int, Counts]:
+    """Put the rows of documents into `kept`, and what cannot be read into `kept.rejected`; what became of each.
+
+    documents: each with its number in the table `documents`, all of one feed and with one header. Many small ones cost little
+    more than a large one.
+    """
+    header = documents[0][1].header
+    _incoming(con, documents, len(header))
+    at = {f: place(f, header) for f in feed.fields}
     _staged(con, feed, at)
-    _reject(con, document, feed, at, number)
-    blank = again = kept = conflicts = 0
+    _reject(con, header, feed, at)
+    rows = _by_document(con, "SELECT document, count(*) FROM incoming GROUP BY ALL")
+    blank, again, kept, conflicts = Counter[int](), Counter[int](), Counter[int](), Counter[int]()
     for into in feed.into:
         table = BY_NAME[into.table]
-        blank += _fresh(con, table, into, feed, number, published)
-        again += _drop_doubles(con, table, number, document)
-        made = con.execute("SELECT count(*) FROM fresh").fetchone()[0]
-        kept += made
+        blank += _fresh(con, table, into, feed)
+        again += _drop_doubles(con, table)
+        kept += _by_document(con, "SELECT document, count(*) FROM fresh GROUP BY ALL")
         names = ", ".join(f'"{c}"' for c in _columns(con, f"kept.{table.name}"))
         con.execute(f"INSERT INTO kept.{table.name} ({names}) SELECT {names} FROM fresh")
-        if made:
-            con.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT {_keys(table)} FROM fresh")
-            conflicts += settle(con, table, number)
-    rows = con.execute("SELECT count(*) FROM incoming").fetchone()[0]
-    rejected = con.execute("SELECT count(DISTINCT line) FROM kept.rejected WHERE document = ?", [number]).fetchone()[0]
+        con.execute(f"CREATE OR REPLACE TEMP TABLE touched AS SELECT {_keys(table)} FROM fresh")
+        conflicts += settle(con, table, fresh=True)
+    numbers = [number for number, _ in documents]
+    listed = ", ".join(map(str, numbers))
+    rejected = _by_document(con, f"SELECT document, count(DISTINCT line) FROM kept.rejected WHERE document IN ({listed}) GROUP BY ALL")
     for name in ("incoming", "staged", "fresh", "touched"):
         con.execute(f"DROP TABLE IF EXISTS temp.{name}")
-    return Counts(rows, kept, blank, again, rejected, conflicts)
+    return {n: Counts(rows[n], kept[n], blank[n], again[n], rejected[n], conflicts[n]) for n in numbers}
 
 
-def settle(con: Any, table: Table, new: int | None = None) -> int:
-    """Mark, among the rows whose keys are in the temporary table `touched`, those in force; the number of keys in conflict.
+def _by_document(con: Any, sql: str) -> Counter[int]:
+    return Counter(dict(con.execute(sql).fetchall()))
 
-    new: a document whose rows are all marked already, so that only keys that others have too need a look.
+
+def settle(con: Any, table: Table, fresh: bool = False) -> Counter[int]:
+    """Mark, among the rows whose keys are in the temporary table `touched`, those in force; of each document, its rows in conflict.
+
+    fresh: the touched rows are all marked already, so that only keys that several documents have need a look.
     """
+    none = Counter[int]()
     first, last = con.execute("SELECT min(start_utc), max(start_utc) FROM touched").fetchone()
     if first is None:
-        return 0
-    within = "k.start_utc BETWEEN ? AND ?"
-    if new is not None:
-        others = f"SELECT count(*) FROM kept.{table.name} k SEMI JOIN touched t USING ({_keys(table)}) WHERE {within} AND k.document <> ?"
-        if not con.execute(others, [first, last, new]).fetchone()[0]:
-            return 0
+        return none
+    keys, within = _keys(table), "k.start_utc BETWEEN ? AND ?"
+    touched = f"FROM kept.{table.name} k SEMI JOIN touched t USING ({keys}) WHERE {within}"
+    several = f"SELECT count(*) FROM (SELECT 1 {touched} GROUP BY {_keys(table, 'k.')} HAVING count(*) > 1)"
+    if fresh and not con.execute(several, [first, last]).fetchone()[0]:
+        return none
     over = f"PARTITION BY {_keys(table, 'k.')} ORDER BY d.published_utc DESC NULLS LAST, d.digest DESC"
     con.execute(
         f"""
         UPDATE kept.{table.name} AS old SET current = ranked.current FROM (
             SELECT k.rowid AS at, row_number() OVER ({over}) = 1 AS current
-            FROM kept.{table.name} k JOIN documents d ON d.id = k.document SEMI JOIN touched t USING ({_keys(table)})
+            FROM kept.{table.name} k JOIN documents d ON d.id = k.document SEMI JOIN touched t USING ({keys})
             WHERE {within}
         ) ranked WHERE old.rowid = ranked.at AND old.current IS DISTINCT FROM ranked.current
         """,
         [first, last],
     )
-    values = ", ".join(c.name for c in table.values)
-    clashes = f"""
-        SELECT count(*) FROM (
-            SELECT 1 FROM kept.{table.name} k SEMI JOIN touched t USING ({_keys(table)}) WHERE {within}
-            GROUP BY {_keys(table, "k.")}, k.published_utc HAVING count(*) > 1 AND count(DISTINCT ({values},)) > 1
-        )"""
-    return int(con.execute(clashes, [first, last]).fetchone()[0])
+    values = ", ".join(f"k.{c.name}" for c in table.values)
+    apart = f"count(DISTINCT ({values},)) OVER (PARTITION BY {_keys(table, 'k.')}, k.published_utc)"
+    clashes = f"SELECT document, count(*) FROM (SELECT k.document, {apart} AS apart {touched}) WHERE apart > 1 GROUP BY ALL"
+    return Counter(dict(con.execute(clashes, [first, last]).fetchall()))
 
 
 def _keys(table: Table, of: str = "") -> str:
@@ -148,15 +161,31 @@ def _columns(con: Any, table: str) -> list[str]:
     return [row[0] for row in con.execute(f"DESCRIBE {table}").fetchall()]
 
 
-def _incoming(con: Any, document: Document) -> None:
-    wide = len(document.header)
+def _incoming(con: Any, documents: Sequence[tuple[int, Document]], wide: int) -> None:
+    import pyarrow as pa
+
     columns = ", ".join(f"c{i} VARCHAR" for i in range(wide))
-    con.execute(f"CREATE OR REPLACE TEMP TABLE incoming (line INTEGER, extra VARCHAR, {columns})")
+    con.execute(f"CREATE OR REPLACE TEMP TABLE incoming (document INTEGER, line INTEGER, extra VARCHAR, {columns})")
     cells = ", ".join(f"CAST(c{i} AS VARCHAR)" for i in range(wide))
-    for batch in document.batches():
-        con.register("batch", batch)
-        con.execute(f"INSERT INTO incoming SELECT line, extra, {cells} FROM batch")
+
+    def put(batches: list[Any]) -> None:
+        con.register("batch", pa.concat_tables(batches))
+        con.execute(f"INSERT INTO incoming SELECT document, line, extra, {cells} FROM batch")
         con.unregister("batch")
+
+    waiting: list[Any] = []
+    for number, document in documents:
+        for batch in document.batches():
+            here = batch.add_column(0, "document", pa.array([number] * batch.num_rows, pa.int32()))
+            if waiting and here.schema != waiting[0].schema:
+                put(waiting)
+                waiting = []
+            waiting.append(here)
+            if sum(b.num_rows for b in waiting) > _AT_ONCE:
+                put(waiting)
+                waiting = []
+    if waiting:
+        put(waiting)
 
 
 # ----------------------------------------------------------------------------------- reading cells
@@ -175,7 +204,7 @@ def _staged(con: Any, feed: Feed, at: dict[Field, int | None]) -> None:
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE staged AS
-        WITH trimmed AS (SELECT line, extra, {", ".join(trimmed)} FROM incoming),
+        WITH trimmed AS (SELECT document, line, extra, {", ".join(trimmed)} FROM incoming),
         read AS (SELECT *, {", ".join(values)} FROM trimmed),
         judged AS (SELECT *, {", ".join(faults)} FROM read),
         {_timed(feed, numbers, at)},
@@ -234,7 +263,7 @@ def _timed(feed: Feed, numbers: dict[Field, int], at: dict[Field, int | None]) -
         odd = f", coalesce(f{numbers[flag]}, CASE WHEN v{numbers[flag]} AND NOT (nth = twice) THEN '{NOT_REPEATED}' END) AS f{numbers[flag]}"
     else:  # the second row that says the same hour is of its second pass
         same = ", ".join([f"x{j}" for f, j in numbers.items() if f.kind in ("date", "hour", "quarter", "stamp", "text", "note", "product")])
-        second, odd = f"(nth = twice AND row_number() OVER (PARTITION BY {same} ORDER BY line) = 2)", ""
+        second, odd = f"(nth = twice AND row_number() OVER (PARTITION BY document, {same} ORDER BY line) = 2)", ""
     end = f"begun + to_minutes({when.minutes})" if when.minutes else "CAST(NULL AS TIMESTAMP)"
     return f"""
         dated AS (
@@ -255,28 +284,31 @@ def _timed(feed: Feed, numbers: dict[Field, int], at: dict[Field, int | None]) -
         )"""
 
 
-def _reject(con: Any, document: Document, feed: Feed, at: dict[Field, int | None], number: int) -> None:
+def _reject(con: Any, header: tuple[str, ...], feed: Feed, at: dict[Field, int | None]) -> None:
     """Rows with a fault leave `staged`, one entry for each faulty cell."""
     faults = ["extra"] + [f"f{j}" for j in range(len(feed.fields))]
     bad = " OR ".join(f"{f} IS NOT NULL" for f in faults)
     if not con.execute(f"SELECT count(*) FROM staged WHERE {bad}").fetchone()[0]:
         return
-    text = "concat_ws(',', " + ", ".join(f"coalesce(i.c{k}, '')" for k in range(len(document.header))) + ")"
-    record = "INSERT INTO kept.rejected SELECT ?, s.line, ?, {said}, {reason}, {text} FROM staged s JOIN incoming i USING (line) WHERE {bad}"
-    con.execute(record.format(said="s.extra", reason=f"'{TOO_WIDE}'", text=text, bad="s.extra IS NOT NULL"), [number, None])
+    text = "concat_ws(',', " + ", ".join(f"coalesce(i.c{k}, '')" for k in range(len(header))) + ")"
+    record = (
+        "INSERT INTO kept.rejected SELECT s.document, s.line, ?, {said}, {reason}, {text} "
+        "FROM staged s JOIN incoming i USING (document, line) WHERE {bad}"
+    )
+    con.execute(record.format(said="s.extra", reason=f"'{TOO_WIDE}'", text=text, bad="s.extra IS NOT NULL"), [None])
     for j, field in enumerate(feed.fields):
         i = at[field]
-        name = document.header[i] if i is not None else field.names[0]
+        name = header[i] if i is not None else field.names[0]
         said = f"i.c{i}" if i is not None else "NULL"
-        con.execute(record.format(said=said, reason=f"s.f{j}", text=text, bad=f"s.f{j} IS NOT NULL"), [number, name])
+        con.execute(record.format(said=said, reason=f"s.f{j}", text=text, bad=f"s.f{j} IS NOT NULL"), [name])
     con.execute(f"DELETE FROM staged WHERE {bad}")
 
 
 # -------------------------------------------------------------------------------------- rows of tables
 
 
-def _fresh(con: Any, table: Table, into: Into, feed: Feed, number: int, published: datetime | None) -> int:
-    """The temporary table `fresh`: what the document says for one table. The number of rows that say nothing."""
+def _fresh(con: Any, table: Table, into: Into, feed: Feed) -> Counter[int]:
+    """The temporary table `fresh`: what the documents say for one table. Of each, the number of rows that say nothing."""
     numbers = {f: j for j, f in enumerate(feed.fields)}
     cells = []
     for column in (*table.keys, *table.values):
@@ -287,47 +319,44 @@ def _fresh(con: Any, table: Table, into: Into, feed: Feed, number: int, publishe
         else:
             said = "''" if column in table.keys else "NULL"
         cells.append(f"CAST({said} AS {column.type}) AS {column.name}")
-    known = f"coalesce(?, {into.known})" if isinstance(into.known, str) else f"coalesce(v{numbers[into.known]}, ?)"
+    known = f"published_utc, {into.known}" if isinstance(into.known, str) else f"v{numbers[into.known]}, published_utc"
     main = into.cells[table.value]
     told = f"x{numbers[main]} IS NOT NULL"
     con.execute(
         f"""
         CREATE OR REPLACE TEMP TABLE fresh AS
-        SELECT *, {known} AS known_utc, CAST(? AS TIMESTAMP) AS published_utc, CAST({number} AS INTEGER) AS document, TRUE AS current
-        FROM (SELECT *, {", ".join(cells)} FROM staged WHERE {told})
-        """,
-        [published, published],
+        SELECT *, coalesce({known}) AS known_utc, TRUE AS current
+        FROM (SELECT s.*, p.published_utc, {", ".join(cells)} FROM staged s JOIN documents p ON p.id = s.document WHERE {told})
+        """
     )
-    return int(con.execute(f"SELECT count(*) FROM staged WHERE NOT ({told})").fetchone()[0])
+    return _by_document(con, f"SELECT document, count(*) FROM staged WHERE NOT ({told}) GROUP BY ALL")
 
 
-def _drop_doubles(con: Any, table: Table, number: int, document: Document) -> int:
-    """A key said twice: what says the same is dropped, what says otherwise is rejected. The number dropped."""
+def _drop_doubles(con: Any, table: Table) -> Counter[int]:
+    """A key said twice by a document: what says the same is dropped, what says otherwise is rejected. Of each, the number dropped."""
     keys = _keys(table)
-    if not con.execute(f"SELECT count(*) FROM (SELECT 1 FROM fresh GROUP BY {keys} HAVING count(*) > 1)").fetchone()[0]:
-        return 0
+    if not con.execute(f"SELECT count(*) FROM (SELECT 1 FROM fresh GROUP BY document, {keys} HAVING count(*) > 1)").fetchone()[0]:
+        return Counter()
     values = ", ".join(c.name for c in table.values)
     con.execute(
         f"""
-        CREATE OR REPLACE TEMP TABLE doubles AS SELECT line, before, said IS NOT DISTINCT FROM first AS same FROM (
-            SELECT line, ({values},) AS said, first_value(line) OVER w AS before, first_value(({values},)) OVER w AS first
-            FROM fresh WINDOW w AS (PARTITION BY {keys} ORDER BY line)
+        CREATE OR REPLACE TEMP TABLE doubles AS SELECT document, line, before, said IS NOT DISTINCT FROM first AS same FROM (
+            SELECT document, line, ({values},) AS said, first_value(line) OVER w AS before, first_value(({values},)) OVER w AS first
+            FROM fresh WINDOW w AS (PARTITION BY document, {keys} ORDER BY line)
         ) WHERE line > before
         """
     )
-    unit = "line" if document.lined else "row"
     con.execute(
         f"""
         INSERT INTO kept.rejected
-        SELECT ?, u.line, '{table.value}', CAST(f.{table.value} AS VARCHAR), '{unit} ' || u.before || ' says otherwise', NULL
-        FROM doubles u JOIN fresh f USING (line) WHERE NOT u.same
-        """,
-        [number],
+        SELECT u.document, u.line, '{table.value}', CAST(f.{table.value} AS VARCHAR), d.unit || ' ' || u.before || ' says otherwise', NULL
+        FROM doubles u JOIN fresh f USING (document, line) JOIN documents d ON d.id = u.document WHERE NOT u.same
+        """
     )
-    con.execute("DELETE FROM fresh WHERE line IN (SELECT line FROM doubles)")
-    again = con.execute("SELECT count(*) FROM doubles WHERE same").fetchone()[0]
+    con.execute("DELETE FROM fresh WHERE (document, line) IN (SELECT (document, line) FROM doubles)")
+    again = _by_document(con, "SELECT document, count(*) FROM doubles WHERE same GROUP BY ALL")
     con.execute("DROP TABLE doubles")
-    return int(again)
+    return again
 
 
 __all__ = ["Counts", "load", "settle"]

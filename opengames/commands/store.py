@@ -23,6 +23,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from opengames.commands.common import FAILS, FINE, few, full_option, print_json, say, shared_options
@@ -111,7 +112,7 @@ def _told(args: argparse.Namespace, store: Store, loaded: tuple[Loaded, ...], **
         if rejected:
             print(f"{say('rejected', '1;31', args)}: {_many(rejected, 'row')}; `opengames store rejected --db {args.db}` says why")
         if clashes:
-            print(f"{_many(clashes, 'key')} in conflict; `opengames store conflicts --db {args.db}` lists them")
+            print(f"{_many(clashes, 'row')} in conflict; `opengames store conflicts --db {args.db}` lists them")
     return FAILS if rejected else FINE
 
 
@@ -133,7 +134,7 @@ def _many(n: int, word: str) -> str:
 
 
 def _published(said: str | None) -> datetime | str | None:
-    from datetime import datetime, timezone
+    from datetime import datetime
 
     from opengames.diagnostics import refuse
 
@@ -143,7 +144,7 @@ def _published(said: str | None) -> datetime | str | None:
         when = datetime.fromisoformat(said)
     except ValueError as error:
         raise refuse("bad-option", f"`--published {said}` is no time", help="for example `--published 2026-09-29T17:00`, UTC") from error
-    return when if when.tzinfo is None else when.astimezone(timezone.utc).replace(tzinfo=None)
+    return when if when.tzinfo is None else when.astimezone(UTC).replace(tzinfo=None)
 
 
 def _forget(args: argparse.Namespace) -> int:
@@ -197,7 +198,7 @@ def _show(args: argparse.Namespace) -> int:
         )  # fmt: skip
         return FINE
     print(f"{say(args.db, '1', args)}: {_many(len(documents), 'document')}")
-    lines = [f"  {member and file + ':' + member or file}: {feed}, {kept:,} kept{f', {rejected:,} rejected' if rejected else ''}"
+    lines = [f"  {(member and file + ':' + member) or file}: {feed}, {kept:,} kept{f', {rejected:,} rejected' if rejected else ''}"
              for file, member, feed, _, _, kept, rejected in documents]  # fmt: skip
     print("\n".join(few(lines, args.full)))
     wide = max((len(v[0]) for v in views), default=0)
@@ -222,7 +223,7 @@ def _rejected(args: argparse.Namespace) -> int:
     elif not rows:
         print("no row was rejected")
     else:
-        lines = [f"{member and file + ':' + member or file} ({feed}): {rejection(unit, line, column, said, reason)}"
+        lines = [f"{(member and file + ':' + member) or file} ({feed}): {rejection(unit, line, column, said, reason)}"
                  for file, member, feed, unit, line, column, said, reason, _ in rows]  # fmt: skip
         print("\n".join(few(lines, args.full)))
     return FAILS if rows else FINE

@@ -122,12 +122,13 @@ def from_matpower(case: Mapping[str, Any], name: str = "case") -> Network:
 
 def _from_mat(path: Path) -> Network:
     from scipy.io import loadmat
+    from scipy.io.matlab import MatReadError
 
     try:
         found = loadmat(path, struct_as_record=True, squeeze_me=True)
     except OSError as fault:
         raise refuse("no-such-file", f"cannot read `{path}`: {(fault.strerror or str(fault)).lower()}") from fault
-    except (ValueError, TypeError, NotImplementedError) as fault:
+    except (MatReadError, ValueError, TypeError, NotImplementedError) as fault:
         raise refuse("bad-case", f"`{path}` is no MATLAB file that can be read: {fault}") from fault
     structure = found.get("mpc")
     if structure is None or structure.dtype.names is None:

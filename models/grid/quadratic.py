@@ -34,6 +34,10 @@ _CUTS, _STEPS = 6, 12
 _TINY = 1e-11
 
 
+#: How near to a bound an interior point stands that is taken to be at it; relative.
+_CLOSE = 1e-5
+
+
 class Separable:
     """A program with squares of single columns, kept to be solved again; used as `Highs` is.
 
@@ -90,15 +94,19 @@ class Separable:
             if not found.solved:
                 return found
             x = self._whole(found.x)
-            near = self._newton(x, found.y)
-            if near.status == SOLVED:
-                self._last = near
-                return near
+            for rough in (True, False):
+                near = self._newton(x, found.y, rough)
+                if near.status == SOLVED:
+                    self._last = near
+                    return near
             self._finer(x)
         self._breaks = self._even()
-        last = Highs(self.program).solve()
+        last = self._crowded()
+        if last is None or not last.solved:
+            last = Highs(self.program).solve()
         self._last = last if last.solved else None
-        return last
+        # the pieces have an optimum, so this has one
+        return last if last.solved else replace(last, status=UNCERTAIN)
 
     # ------------------------------------------------------------------ in pieces
 
@@ -144,16 +152,22 @@ class Separable:
 
     # ------------------------------------------------------------------ Newton's steps
 
-    def _newton(self, x: np.ndarray, y: np.ndarray) -> Solution:
-        """From a point near the optimum to it: what binds is guessed, solved for, and corrected by the solution."""
+    def _newton(self, x: np.ndarray, y: np.ndarray, rough: bool = False) -> Solution:
+        """From a point near the optimum to it: what binds is guessed, solved for, and corrected by the solution.
+
+        rough: the prices are worse than the point.
+        """
         here, matrix = self.program, self.program.matrix
         x, y = np.clip(x, here.lower, here.upper), y.copy()
         equal = here.row_lower == here.row_upper
-        for _ in range(_STEPS):
+        for step_number in range(_STEPS):
             values, z = matrix @ x, here.cost + 2 * self.square * x - matrix.T @ y
-            # a column with a square goes where its price says; one without, where it moves along its price to a bound
+            # A column with a square goes where its price says; one without, where it moves along its price to a bound. At first
+            # prices are those of pieces, good to a slope: there a column between its bounds stays between them.
             wanted = np.where(self.square > 0, x - z / np.where(self.square > 0, 2 * self.square, 1.0), x - z)
             size = _TINY * (1 + np.abs(x))
+            if step_number == 0 and rough:
+                wanted = np.where((x > here.lower + size) & (x < here.upper - size), x, wanted)
             low, high = wanted <= here.lower + size, wanted >= here.upper - size
             flat = self.square == 0
             tiny = _TINY * (1 + np.abs(here.cost))
@@ -172,12 +186,51 @@ class Separable:
             x, y = x_new, y_new
             if done:
                 break
-        z = here.cost + 2 * self.square * x - matrix.T @ y
+        return self._judged(x, y, "Newton's steps from pieces")
+
+    def _judged(self, x: np.ndarray, y: np.ndarray, engine: str) -> Solution:
+        here = self.program
+        z = here.cost + 2 * self.square * x - here.matrix.T @ y
+        # what rounding leaves of the price of a column between its bounds is not one
         inside = (x > here.lower) & (x < here.upper)
         z[inside & (np.abs(z) <= BAR * (1 + np.abs(here.cost)))] = 0.0
         residuals, objective = self._certificate.one(here, x, y, z)
         status = SOLVED if residuals.largest <= BAR else UNCERTAIN
-        return Solution(status, x, y, z, objective, residuals, "Newton's steps from pieces", None)
+        return Solution(status, x, y, z, objective, residuals, engine, None)
+
+    def _crowded(self) -> Solution | None:
+        """The optimum where more binds than there is to decide, so that prices are many: an interior point tells what binds.
+
+        The point is where all of that holds; the prices are those of the right signs that come closest to the costs.
+        """
+        from scipy.optimize import nnls
+
+        from opengames.solvers.clearing.interior import interior
+
+        here = self.program
+        near = interior(here)
+        if near is None:
+            return None
+        x, m, n = near[0], here.matrix.shape[0], len(here.cost)
+        # everything as one list of rows, bounds of columns after the rows; +1 for a lower bound that binds, -1 for an upper one
+        whole = sparse.vstack([here.matrix, sparse.eye_array(n)]).tocsr()
+        lower, upper = np.concatenate((here.row_lower, here.lower)), np.concatenate((here.row_upper, here.upper))
+        values = whole @ x
+        close = _CLOSE * (1 + np.abs(values))
+        low, high = np.flatnonzero(values - lower <= close), np.flatnonzero(upper - values <= close)
+        which = np.unique(np.concatenate((low, high)))
+        at = np.where(np.isin(which, low), lower[which], upper[which])
+        rows = whole[which].toarray()
+        size = n + len(which)
+        left, right = np.zeros((size, size)), np.concatenate((-here.cost, at))
+        left[:n, :n], left[:n, n:], left[n:, :n] = np.diag(2 * self.square), -rows.T, rows
+        x = np.clip(np.linalg.lstsq(left, right, rcond=1e-12)[0][:n], here.lower, here.upper)
+        sides = np.concatenate((low, high))
+        signs = np.concatenate((np.ones(len(low)), -np.ones(len(high))))
+        gradient = here.cost + 2 * self.square * x
+        paid = nnls((whole[sides].toarray() * signs[:, None]).T, gradient)[0]
+        prices = np.bincount(sides, paid * signs, m + n)
+        return self._judged(x, prices[:m], "interior point, then what binds")
 
     def _system(self, active: np.ndarray, at: np.ndarray, free: np.ndarray, held: np.ndarray) -> tuple[np.ndarray, np.ndarray] | None:
         """x and y with the rows `active` at `at`, the columns not `free` at `held`, and no price left on free columns.

@@ -1,0 +1,203 @@
+"""Hours of networks from series, and the command that clears them."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from grid_refusals import network, triangle
+from test_grid_files import CASE
+
+from opengames.cli import main
+from opengames.diagnostics import Refusal
+from opengames.models.grid.hours import area_loads, clear_hours, load_series, read_available, read_loads
+from opengames.models.grid.opf import clear
+from opengames.models.grid.tables import read_series
+
+pytest.importorskip("matpowercaseframes", reason="matpowercaseframes is not installed")
+
+
+def areas():
+    """Three buses in two areas."""
+    from dataclasses import replace
+
+    grid = network([10, 30, 60], [(0, 1), (1, 2)], [0.1, 0.1], [np.inf] * 2, [(0, 0, 500, 10)])
+    return replace(grid, buses=replace(grid.buses, area=("1", "1", "2")))
+
+
+def refused(act) -> tuple[str, str]:
+    with pytest.raises(Refusal) as caught:
+        act()
+    first = caught.value.diagnostics[0]
+    return first.code, "\n".join((first.headline, *first.notes, first.help))
+
+
+def test_buses_keep_their_share_of_their_area():
+    loads = area_loads(areas(), {"area_1": np.array([80.0, 4.0]), "2": np.array([1.0, 2.0])})
+    assert loads.tolist() == [[20, 60, 1], [1, 3, 2]]
+
+
+@pytest.mark.parametrize(("series", "expected"), [
+    ({"load": [200.0]}, [[20, 60, 120]]),
+    ({"bus_b1": [7.0], "b2": [8.0], "when": [1.0]}, [[0, 7, 8]]),
+    ({"hour": [1.0], "area_1": [4.0], "area_2": [6.0]}, [[1, 3, 6]]),
+])  # fmt: skip
+def test_columns_say_whose_load_they_are(series, expected):
+    assert load_series(areas(), {k: np.array(v) for k, v in series.items()}).tolist() == expected
+
+
+@pytest.mark.parametrize(("series", "code", "parts"), [
+    ({"area_1": [1.0], "area_3": [1.0]}, "data-unknown-label", ("no area `area_3`",)),
+    ({"area_1": [1.0]}, "data-missing-column", ("area `2`", "no series")),
+    ({"area_1": [1.0], "area_2": [1.0, 2.0]}, "data-shape", ("different lengths",)),
+])  # fmt: skip
+def test_series_that_do_not_fit_are_refused(series, code, parts):
+    found, said = refused(lambda: area_loads(areas(), {k: np.array(v) for k, v in series.items()}))
+    assert found == code
+    for part in parts:
+        assert part in said
+
+
+def test_a_file_without_a_load_is_refused_with_its_columns(tmp_path):
+    (tmp_path / "x.csv").write_text("hour,lode\n1,5\n")
+    found, said = refused(lambda: read_loads(areas(), tmp_path / "x.csv"))
+    assert found == "data-unknown-label"
+    assert "`lode`" in said
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_gap_in_a_series_is_refused_by_row(form, tmp_path):
+    path = tmp_path / f"x.{form}"
+    if form == "csv":
+        path.write_text("hour,load\n1,5\n2,\n3,4\n")
+    else:
+        import pyarrow
+        import pyarrow.parquet
+
+        pyarrow.parquet.write_table(pyarrow.table({"hour": [1, 2, 3], "load": [5.0, None, 4.0]}), path)
+    found, said = refused(lambda: read_series(path))
+    assert found == "data-gap"
+    assert "column `load`" in said
+    assert "row 2" in said
+
+
+def test_what_units_can_make_comes_by_their_names(tmp_path):
+    (tmp_path / "wind.csv").write_text("hour,u1\n1,20\n2,0\n")
+    assert read_available(triangle(), tmp_path / "wind.csv").tolist() == [[200, 20], [200, 0]]
+    (tmp_path / "other.csv").write_text("hour,u7\n1,20\n")
+    assert refused(lambda: read_available(triangle(), tmp_path / "other.csv"))[0] == "data-unknown-label"
+
+
+def test_hours_are_what_each_is_by_itself():
+    grid = triangle(85.0)
+    loads = np.outer([1.0, 0.5, 1.0], grid.buses.load)
+    done = []
+    hours = clear_hours(grid, loads, at=lambda k, of: done.append((k, of)))
+    assert done == [(1, 3), (2, 3), (3, 3)]
+    for i, load in enumerate(loads):
+        alone = clear(grid, load, reference=None)
+        assert hours.cost[i] == pytest.approx(alone.cost)
+        assert hours.lmp[i] == pytest.approx(alone.lmp)
+    assert hours.binding.tolist() == [1, 0, 1]
+
+
+def test_the_hour_that_cannot_be_cleared_is_named():
+    grid = triangle()
+    found, said = refused(lambda: clear_hours(grid, np.outer([1.0, 9.0], grid.buses.load), names=["7", "8"]))
+    assert found == "infeasible"
+    assert "in hour 8" in said
+
+
+# ---------------------------------------------------------------------------------- the command
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.m").write_text(CASE)
+    Path("load.csv").write_text("hour,load\n1,150\n2,120\n3,160\n")
+    return tmp_path
+
+
+def test_the_command_prints_hours_and_writes_tables(here, capsys):
+    assert main(["grid", "tiny.m", "--load", "load.csv", "--out", "day"]) == 0
+    said = capsys.readouterr().out
+    assert "tiny: 2 buses, 2 branches, 3 units" in said
+    assert "1 isolated bus left out: 7" in said
+    assert [line.split()[:2] for line in said.splitlines() if line.split() and line.split()[0] in ("1", "2", "3") and "." in line][-3:] == [
+        ["1", "150.0"], ["2", "120.0"], ["3", "160.0"],
+    ]  # fmt: skip
+    lmp = read_series("day/lmp.csv")
+    assert set(lmp) == {"hour", "1", "2"}
+    summary = read_series("day/hours.csv")
+    assert summary["load"].tolist() == [150, 120, 160]
+    assert (summary["most_lmp"] == np.maximum(lmp["1"], lmp["2"])).all()
+    output = read_series("day/output.csv")
+    assert output["G1"] + output["G2"] + output["D2"] == pytest.approx([150, 120, 160])
+    assert main(["grid", "tiny.m", "--out", "day"]) == 2
+    assert "[file-exists]" in capsys.readouterr().err
+
+
+def test_the_command_answers_in_json(here, capsys):
+    assert main(["grid", "tiny.m", "--load", "load.csv", "--first", "2", "--hours", "1", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert [h["hour"] for h in answer["hours"]] == ["2"]
+    assert answer["buses"] == 2
+    assert answer["largest_residual"] < 1e-9
+
+
+def test_limits_are_scaled_or_left_out(here, capsys):
+    prices = {}
+    for limits in ("none", "100%", "60%"):
+        main(["grid", "tiny.m", "--limits", limits, "--json"])
+        prices[limits] = json.loads(capsys.readouterr().out)["hours"][0]
+    assert prices["none"]["binding"] == 0
+    assert prices["60%"]["cost"] >= prices["100%"]["cost"] >= prices["none"]["cost"]
+    assert prices["60%"]["binding"] == 1
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (["grid", "absent.m"], "no-such-file"),
+    (["grid", "tiny.m", "--limits", "x"], "bad-option"),
+    (["grid", "tiny.m", "--load", "load.csv", "--first", "9"], "bad-option"),
+    (["grid", "tiny.m", "--load", "load.csv", "--hours", "9"], "bad-option"),
+    (["grid", "tiny.m", "--load", "absent.csv"], "data-no-such-file"),
+    (["grid", "tiny.m", "--reference", "9"], "data-unknown-label"),
+    (["convert", "tiny.m", "tiny.bif"], "bad-option"),
+])  # fmt: skip
+def test_a_wrong_command_line_is_refused(words, code, here, capsys):
+    assert main(words) == 2
+    assert f"[{code}]" in capsys.readouterr().err
+
+
+def test_a_network_becomes_a_text_that_checks(here, capsys):
+    assert main(["convert", "tiny.m", "tiny.game"]) == 0
+    assert "2 buses, 2 branches, 3 units" in capsys.readouterr().out
+    assert main(["check", "tiny.game"]) == 0
+    assert main(["convert", "tiny.m", "-", "--to", "game"]) == 0
+    assert capsys.readouterr().out.endswith(Path("tiny.game").read_text())
+
+
+def test_progress_is_shown_to_whoever_looks(here, monkeypatch):
+    class Terminal:
+        def __init__(self):
+            self.said = ""
+
+        def write(self, text):
+            self.said += text
+            return len(text)
+
+        def flush(self):
+            return None
+
+        def isatty(self):
+            return True
+
+        encoding = "utf-8"
+
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    assert main(["grid", "tiny.m", "--load", "load.csv"]) == 0
+    assert "clearing" in shown.said
+    assert "3/3" in shown.said

@@ -70,10 +70,14 @@ class Many:
         return {word: int((self.engine == i).sum()) for i, word in enumerate(ENGINES) if (self.engine == i).any()}
 
 
-def solve_many(moving: Moving, data: np.ndarray) -> Many:
+def solve_many(moving: Moving, data: np.ndarray, compiled: bool = False) -> Many:
     """The optima of members whose data are the rows of `data` (members, numbers). What was learned of the program is kept for the
-    next call. Raises `ValueError` for data of another width."""
-    return _batch(moving).solve(data)
+    next call. Raises `ValueError` for data of another width.
+
+    compiled: pivot by JAX, on its device: for many thousands of members; the first call compiles, and none may come from inside a
+    JAX program.
+    """
+    return _batch(moving).solve(data, compiled)
 
 
 def _batch(moving: Moving) -> Batch:
@@ -116,13 +120,13 @@ class Batch:
         self._lower = _Affine(program.lower, moving.lower_by)
         self._upper = _Affine(program.upper, moving.upper_by)
 
-    def solve(self, data: np.ndarray) -> Many:
+    def solve(self, data: np.ndarray, compiled: bool = False) -> Many:
         """See `solve_many`."""
         data = np.asarray(data, float)
         if data.ndim != 2 or data.shape[1] != self.moving.size:
             raise ValueError(f"data of shape {data.shape} for a program of {self.moving.size} numbers")
         if len(data) > _TOGETHER:
-            parts = [self.solve(data[i : i + _TOGETHER]) for i in range(0, len(data), _TOGETHER)]
+            parts = [self.solve(data[i : i + _TOGETHER], compiled) for i in range(0, len(data), _TOGETHER)]
             joined = [np.concatenate([getattr(p, f) for p in parts]) for f in list(Many.__dataclass_fields__)[:-1]]
             return Many(*joined, whole=self.whole)
         m, n = self.moving.program.matrix.shape
@@ -132,12 +136,12 @@ class Batch:
             np.full(k, np.inf), np.full(k, HIGHS), np.zeros(k, bool), self.whole,
         )  # fmt: skip
         if self.together and k:
-            self._solve_together(data, out)
+            self._solve_together(data, out, compiled)
         for i in np.flatnonzero((out.status != SOLVED) & (out.status != INFEASIBLE)):
             self._alone(data[i], i, out)
         return out
 
-    def _solve_together(self, data: np.ndarray, out: Many) -> None:
+    def _solve_together(self, data: np.ndarray, out: Many, compiled: bool) -> None:
         moving, k = self.moving, len(data)
         program = moving.program
         m, n = program.matrix.shape
@@ -150,7 +154,7 @@ class Batch:
         lowered = self.reduction.lowered(cost, lower, upper)
         members = Members(self.matrix, lowered.cost, lowered.lower, lowered.upper)
         if self.newton is None:
-            x, y, engine, unique = self._linear(members, out)
+            x, y, engine, unique = self._linear(members, out, compiled)
         else:
             x, y, unique = self.newton.solve(members)
             engine = np.full(k, ACTIVE)
@@ -174,7 +178,7 @@ class Batch:
         out.status[at], out.residual[at] = SOLVED, largest[good]
         out.engine[at], out.unique[at] = engine[at], unique[at]
 
-    def _linear(self, members: Members, out: Many) -> tuple[np.ndarray, ...]:
+    def _linear(self, members: Members, out: Many, compiled: bool) -> tuple[np.ndarray, ...]:
         k, (m, n) = len(members.lower), self.matrix.shape
         x, y = np.full((k, n), np.nan), np.zeros((k, m))
         engine, unique = np.full(k, SHARED), np.zeros(k, bool)
@@ -196,7 +200,7 @@ class Batch:
             idle = idle + 1 if good.sum() < 0.02 * k else 0
             if idle == _IDLE:
                 break
-        ended = pivot(members.some(left), self.corners, start[left], self._hot())
+        ended = pivot(members.some(left), self.corners, start[left], self._hot(), compiled)
         good = ended.status == DONE
         at = left[good]
         x[at], y[at], unique[at], engine[at] = ended.x[good], ended.y[good], ended.inside[good], PIVOTS

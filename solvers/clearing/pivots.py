@@ -33,9 +33,9 @@ class Ended:
     inside: np.ndarray
 
 
-def pivot(members: Members, corners: list[Corner], start: np.ndarray, hot: np.ndarray) -> Ended:
+def pivot(members: Members, corners: list[Corner], start: np.ndarray, hot: np.ndarray, compiled: bool = False) -> Ended:
     """Optima of members, each from the corner `start` (members,) names. Those not found have a status other than DONE; NO_POINT is
-    certain. hot: rows that may well bind."""
+    certain. hot: rows that may well bind. compiled: the steps by JAX (`jitted`)."""
     matrix = members.matrix
     m, n = matrix.shape
     k = len(members.lower)
@@ -51,8 +51,8 @@ def pivot(members: Members, corners: list[Corner], start: np.ndarray, hot: np.nd
     for _ in range(_ROUNDS):
         here = members.some(which)
         lower, upper = _narrow(here.lower, rows, n), _narrow(here.upper, rows, n)
-        state = _run(matrix[rows], lower, upper, state)
         across = np.concatenate([-matrix[rows], np.eye(len(rows))], axis=1)
+        state = (_run_compiled if compiled else _run)(across, lower, upper, state)
         done = state.status == DONE
         lost = np.flatnonzero(state.status == NO_POINT)
         sure = _no_point(across, lower[lost], upper[lost], _some(state, lost))
@@ -122,16 +122,21 @@ def _begin(members: Members, rows: np.ndarray, corners: list[Corner], start: np.
     return State(basic, inverse, value, low, high, side, w, d, np.where(lost, STUCK, RUNNING))
 
 
-def _run(matrix: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State) -> State:
+def _run(across: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State) -> State:
     """Steps until no member runs; those that are done step aside."""
     whole = State(*(part.copy() for part in state))
-    across = np.concatenate([-matrix, np.eye(len(matrix))], axis=1)
     running = np.flatnonzero(state.status == RUNNING)
     with np.errstate(invalid="ignore"):
         for first in range(0, len(running), _CHUNK):
             mine = running[first : first + _CHUNK]
             _run_chunk(across, mine, lower[mine], upper[mine], _some(state, mine), whole)
     return whole
+
+
+def _run_compiled(across: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State) -> State:
+    from opengames.solvers.clearing.jitted import run_jitted
+
+    return run_jitted(across, lower, upper, state, _STEPS)
 
 
 def _run_chunk(across: np.ndarray, running: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State, whole: State) -> None:

@@ -19,6 +19,7 @@ from opengames.solvers.clearing.certificate import Certificate, residuals
 from opengames.solvers.clearing.highs import Highs, solve
 from opengames.solvers.clearing.infeasible import conflict, growing
 from opengames.solvers.clearing.kinks import are_unique, intervals
+from opengames.solvers.clearing.lazy_rows import Lazily
 from opengames.solvers.clearing.program import Block, Moving, Program, still
 from opengames.solvers.clearing.reduce import reduce
 
@@ -361,6 +362,26 @@ def test_free_columns_of_quadratic_programs_leave_too(program):
     assert small.objective == pytest.approx(found.objective, abs=1e-7)
 
 
+@settings(max_examples=40)
+@given(programs(size=6), st.integers(0, 50))
+def test_rows_that_come_in_late_change_nothing(program, seed):
+    lazy = Lazily(program)
+    found, peer = lazy.solve(), solve(program)
+    assert found.status == peer.status and found.objective == pytest.approx(peer.objective, abs=1e-8)
+    assert residuals(program, found.x, found.y, found.z).largest <= 1e-9 >= found.residuals.largest
+    assert len(lazy.rows) <= len(program.row_lower)
+    cost = np.random.default_rng(seed).integers(-4, 5, len(program.cost)).astype(float)
+    lazy.change(cost=cost)
+    assert lazy.solve().objective == pytest.approx(solve(replace(program, cost=cost)).objective, abs=1e-8)
+
+
+def test_rows_may_be_what_stops_a_program_or_what_it_cannot_meet():
+    endless = Program(np.array([-1.0]), sparse.csr_array([[1.0]]), np.array([-INF]), np.array([7.0]), np.zeros(1), np.full(1, INF))
+    assert Lazily(endless).solve().objective == -7.0
+    nothing = replace(endless, row_lower=np.array([3.0]), upper=np.ones(1))
+    assert Lazily(nothing).solve().status == INFEASIBLE
+
+
 # many at once
 
 
@@ -396,6 +417,24 @@ def test_many_with_free_columns_are_what_they_are_one_by_one(case):
 @given(movings(quadratic=True))
 def test_many_quadratic_programs_are_what_they_are_one_by_one(case):
     agrees(*case)
+
+
+@pytest.mark.slow
+def test_pivots_compiled_by_jax_end_where_the_others_do():
+    rng = np.random.default_rng(3)
+    matrix = np.vstack([np.ones(6), rng.normal(size=(12, 6))])
+    program = Program(
+        rng.uniform(10, 40, 6), sparse.csr_array(matrix), np.concatenate([[0.0], np.full(12, -6.0)]), np.concatenate([[0.0], np.full(12, 6.0)]),
+        np.zeros(6), np.full(6, 10.0),
+    )  # fmt: skip
+    none = sparse.csr_array((6, 2))
+    moving = Moving(program, none, sparse.csr_array(np.hstack([np.r_[1.0, np.zeros(12)][:, None], rng.normal(size=(13, 1)) * 0.3])), none, none, np.zeros(2))
+    data = np.column_stack([rng.uniform(0, 25, 40), rng.normal(size=40)])
+    plain, compiled = Batch(moving).solve(data), Batch(moving).solve(data, compiled=True)
+    assert (plain.status == compiled.status).all() and {SOLVED, INFEASIBLE} >= set(plain.status)
+    assert compiled.engines().get("pivots", 0) > 5
+    good = plain.solved
+    np.testing.assert_allclose(plain.objective[good], compiled.objective[good], atol=1e-7)
 
 
 def agrees(moving, data):

@@ -1,6 +1,6 @@
 """The dual simplex steps of `kernels` compiled by JAX: the same function in one loop, for large batches and for accelerators.
 
-Shapes are rounded up (rows to eights, members to powers of two) so that few programs are compiled; members and rows that fill up
+Shapes are rounded up (rows to sixteens, members to powers of two) so that few programs are compiled; members and rows that fill up
 have nothing to do. Not for use inside a callback of a JAX program.
 """
 
@@ -14,14 +14,14 @@ import numpy as np
 from opengames.solvers.clearing import kernels
 from opengames.solvers.clearing.kernels import DONE, RUNNING, STUCK, State
 
-_ROWS = 8
+_ROWS = 16
 
 
 def run_jitted(across: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State, steps: int) -> State:
     """Steps until no member runs, or so many; those that still run then are STUCK. Shapes as in `kernels`."""
     k, m = state.basic.shape
     n = across.shape[1] - m
-    more_rows, more = -m % _ROWS, (1 << max(3, (k - 1).bit_length())) - k
+    more_rows, more = -m % _ROWS, (1 << max(6, (k - 1).bit_length())) - k
     whole = _compiled()(
         _wide_across(across, more_rows), *(_filled(b, more, more_rows, e) for b, e in ((lower, -np.inf), (upper, np.inf))),
         _padded(state, n, more, more_rows), steps,

@@ -233,7 +233,7 @@ class Recognised:
         from opengames.game_handle import Drawing
 
         name = self.wires[0] if wire is None else wire
-        spaces = self.index[name] if name in self.index else ()
+        spaces = self.index.get(name, ())
         self._numeric(name, "mean")
         if len(spaces) != 1:
             raise refuse("bad-argument", f"`{name}` has {len(spaces) or 'no'} indices: a band is drawn along one", help="draw a family of one index")

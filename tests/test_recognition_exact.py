@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 
 import numpy as np
 import pytest
@@ -32,7 +32,7 @@ def priors_and_channels(draw, length: int = 1):
     """A prior and channels that follow each other."""
     along = [draw(spaces()) for _ in range(length + 1)]
     start = prior(along[0], draw(weighted(along[0])))
-    return start, [draw(channels(a, b, f"f{i}")) for i, (a, b) in enumerate(zip(along, along[1:], strict=False))]
+    return start, [draw(channels(a, b, f"f{i}")) for i, (a, b) in enumerate(pairwise(along))]
 
 
 def rows(made: Inverse) -> dict:

@@ -8,7 +8,18 @@ from __future__ import annotations
 
 import argparse
 
-from opengames.commands.common import FAILS, FINE, files_of, param_options, print_json, read, reason, say, settings, shared_options
+from opengames.commands.common import (
+    FAILS,
+    FINE,
+    files_of,
+    param_options,
+    print_json,
+    read,
+    reason,
+    say,
+    settings,
+    shared_options,
+)
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

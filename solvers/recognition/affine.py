@@ -110,7 +110,7 @@ class _Linear:
                 self._draw(a, state, at)
                 self._draw(b, state, at)
             case Select(keys=keys, cells=cells):
-                if any([self.term(k, state) for k in keys]):
+                if self._any(keys, state):
                     raise self._bent("has noise that is chosen by the state", kernel.at or at)
                 for cell in cells:
                     self._draw(cell, state, at)
@@ -135,12 +135,12 @@ class _Linear:
                     raise self._bent("is chosen by what depends on the state", test.at or term.at)
                 return self.term(then, state) | self.term(other, state)
             case Select(keys=keys) | At(keys=keys):
-                if any([self.term(k, state) for k in keys]):
+                if self._any(keys, state):
                     raise self._bent("is looked up by what depends on the state", term.at)
                 rest = term.cells if isinstance(term, Select) else (term.family,)
-                return any([self.term(t, state) for t in rest])
+                return self._any(rest, state)
             case Pack() | Get() | Tabulate():
-                return any([self.term(t, state) for t in children(term)])
+                return self._any(children(term), state)
             case Fold(op=op, body=body, where=where):
                 if where is not None and self.term(where, state):
                     raise self._bent("adds up what is chosen by the state", where.at or term.at)
@@ -158,6 +158,11 @@ class _Linear:
                     raise self._bent(f"must lie in {show_space(bounded)}, and a normal distribution has no bounds", term.at)
                 return linear
         raise TypeError(f"not a value: {term!r}")
+
+    def _any(self, terms: Iterable[Term], state: frozenset[str]) -> bool:
+        """Whether one of the terms depends on the state; all are looked at."""
+        found = [self.term(t, state) for t in terms]
+        return any(found)
 
     def _prim(self, term: Prim, op: str, flags: list[bool]) -> bool:
         if not any(flags):

@@ -12,7 +12,19 @@ from typing import Any
 import numpy as np
 
 from opengames.sampled.backend import jnp
-from opengames.sampled.values import Cells, Num, Pick, Rec, Stack, Value, conform, declared, is_short, solid, width
+from opengames.sampled.values import (
+    Cells,
+    Num,
+    Pick,
+    Rec,
+    Stack,
+    Value,
+    conform,
+    declared,
+    is_short,
+    solid,
+    width,
+)
 from opengames.spaces import Enum, Family, Grid, Reals, Record, Space, family, size
 
 

@@ -21,8 +21,6 @@ from opengames.solvers.recognition.shape import alias, binder, unsuited
 from opengames.spaces import BOOL, REAL, Reals, Space, family, size
 from opengames.terms import (
     FALSE,
-    ONE,
-    TRUE,
     ZERO,
     At,
     Const,
@@ -299,5 +297,5 @@ def noiseless(diagram: Diagram) -> tuple[Diagram, tuple[Port, ...]]:
 
 
 __all__ = [
-    "DEVIATION", "LOG", "MEAN", "ONE", "POSSIBLE", "SEEN", "TRUE", "conditioned", "described", "log_chance", "named", "noiseless",
+    "DEVIATION", "LOG", "MEAN", "POSSIBLE", "SEEN", "conditioned", "described", "log_chance", "named", "noiseless",
 ]  # fmt: skip

@@ -80,7 +80,7 @@ def filtered(
 ) -> dict[str, Any]:  # fmt: skip
     """One run of the filter. evidence: by wire of the body, rounds first. See `recognise.Found` for what comes out."""
     space = cloud.space
-    before, pairs = cloud.keys(seed, run)
+    before, pairs, _ = cloud.keys(seed, run)
     state, same, up = cloud.start(before, inputs, params)
     fixed = [c.name for c in space.loop.carry if c.next not in space.latent]
     shapes: dict[str, Port] = {s.wire: Port(s.wire, s.space) for s in space.sought if s.every}

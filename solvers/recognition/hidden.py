@@ -69,7 +69,7 @@ class Hidden:
             logs[i] = np.log(total)
             ahead.append({s: p / total for s, p in after.items()})
             steps.append(step)
-        back = {s: 1.0 for s in ahead[-1]}
+        back = dict.fromkeys(ahead[-1], 1.0)
         found: list[dict[tuple[Any, ...], float]] = [{} for _ in keys]
         for k in reversed(range(len(keys))):
             before: dict[Any, float] = {}

@@ -27,7 +27,7 @@ from opengames.solvers.recognition.affine import check_linear
 from opengames.solvers.recognition.beliefs import Belief, Normals
 from opengames.solvers.recognition.densities import noiseless
 from opengames.solvers.recognition.members import unlagged
-from opengames.solvers.recognition.recognise import Found, by_round, round_name
+from opengames.solvers.recognition.recognise import Found, by_index, by_round, round_name
 from opengames.solvers.recognition.rounds import Runner, params_of, positions
 from opengames.solvers.recognition.shape import Sought, StateSpace, unsuited
 
@@ -69,7 +69,9 @@ class _Kalman:
         seen = {s.wire: [by_round(a, self.space, 1) for a in evidence[s.name]] for s in self.space.seen}
         out = jax.tree.map(np.asarray, self.compiled(inputs, seen, params_of(self.program)))
         self._tell(out["up"])
-        return Found(self._beliefs(out), out["degrees"].shape[-1], out["log"], out["surprise"])
+        return Found(
+            self._beliefs(out), out["degrees"].shape[-1], by_index(out["log"], self.space), by_index(out["surprise"], self.space)
+        )
 
     # ------------------------------------------------------------------ the channel as a function
 

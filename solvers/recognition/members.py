@@ -19,8 +19,7 @@ from opengames.diagram import Diagram, Port, wires
 from opengames.program import Program
 from opengames.sampled import faults
 from opengames.sampled.backend import jax, jnp
-from opengames.solvers.recognition import dense
-from opengames.solvers.recognition.rounds import Runner, at_position, member_keys, positions
+from opengames.solvers.recognition.rounds import Runner, member_keys, positions
 from opengames.solvers.recognition.shape import Sought, StateSpace
 
 #: Arrays by wire: the leaves of its space, members first.
@@ -63,17 +62,20 @@ class Cloud:
         every = [s.wire for s in self.sought]
         self.wanted = tuple(Port(n, spaces[n]) for n in dict.fromkeys([*carried, *every, *self.further]))
         self.start_with = Runner(self.program, self.space.before, self.label, self.lanes)
-        self.move_with = Runner(self.program, self.body, self.label, self.lanes)
+        self.move_with = Runner(self.program, self.body, self.label, self.lanes, self.space.rounds)
 
     @property
     def sought(self) -> tuple[Sought, ...]:
         """What is inferred in every round."""
         return tuple(s for s in self.space.sought if s.every)
 
-    def keys(self, seed: Any, run: Any) -> tuple[Any, Any]:
-        """Keys of the members' draws before the loop and in its rounds."""
+    def keys(self, seed: Any, run: Any, further: tuple[str, ...] = ()) -> tuple[Any, Any, Any]:
+        """Keys of the members' draws before the loop, in its rounds, and of further ones by name: `uint32[members, draws, 2]`."""
         ids = run * np.uint32(self.members) + jnp.arange(self.members, dtype=jnp.uint32)
-        return member_keys(seed, self.start_with.table(), ids), member_keys(seed, self.move_with.table(), ids)
+        before, rounds = self.start_with.paths(), self.move_with.paths()
+        found = member_keys(seed, (*before, *rounds, *(f"{self.label}: {n}" for n in further)), ids)
+        a, b = len(before), len(before) + len(rounds)
+        return found[:, :a], found[:, a:b], found[:, b:]
 
     def start(self, pairs: Any, inputs: Leaves, params: Any) -> tuple[Leaves, Leaves, Any]:
         """The first state, what stays the same in every member, and the faults on the way.
@@ -109,7 +111,7 @@ class Cloud:
             raised = faults.Faults(self.diagnose)
             inputs = {n: a for n, a in same.items() if n in loop.captured} | seen
             inputs |= {n.removeprefix("kept "): a for n, a in mine.items()}
-            found, bounds = self.move_with(at_position(own, position), inputs, params, self.wanted, raised, points)
+            found, bounds = self.move_with(own, inputs, params, self.wanted, raised, points, position)
             noted.append(bounds)
             if self.diagnose:
                 self.flags["round"] = raised.flags

@@ -39,11 +39,10 @@ def opened(space: StateSpace) -> tuple[Diagram, tuple[Port, ...], tuple[str, ...
 def filtered(cloud: Cloud, lag: int, seed: Any, run: Any, inputs: Leaves, evidence: Leaves, params: Any) -> dict[str, Any]:
     """One run of the filter. evidence: by input of the body, rounds first. See `recognise.Found` for what comes out."""
     space, n = cloud.space, cloud.members
-    before, pairs = cloud.keys(seed, run)
+    before, pairs, further = cloud.keys(seed, run, ("drawn anew",))
     state, same, up = cloud.start(before, inputs, params)
     sought = [s.wire for s in space.sought if s.every]
-    table = keys.path_table((f"{cloud.label}: drawn anew",))
-    anew = keys.run_keys(seed, table, jnp.asarray(run, jnp.uint32)[None])[0, :, 0]
+    anew = further[0, 0]
 
     def step(carry: Any, position: Any) -> tuple[Any, Any]:
         state, buffer, weights = carry

@@ -18,8 +18,8 @@ from opengames.methods import METHODS
 from opengames.program import Program, Recognition
 from opengames.show import show
 from opengames.solvers.recognition.beliefs import Belief, Chances, Members
-from opengames.solvers.recognition.shape import StateSpace, family_of, state_space, unsuited
-from opengames.spaces import Enum, Family, Grid, Record, Space, points
+from opengames.solvers.recognition.shape import StateSpace, state_space
+from opengames.spaces import points
 
 #: Bytes of members that are computed side by side; runs beyond come in turn.
 BUDGET = 1 << 30
@@ -31,7 +31,8 @@ class Found:
 
     beliefs: by scalar wire (`price`, or `quote.bid` of a record). log_evidence, surprise, size: by round, the log chance or
     density of the evidence given what came before, how far it was from what was predicted ($\\nu^T S^{-1} \\nu$, of mean `degrees`
-    for a filter that is right), and the effective sample size; `None` where a method has none. impossible: the first round that no particle explains, -1 for none.
+    for a filter that is right), and the effective sample size; `None` where a method has none. impossible: which round, as they happen, is the first that no particle
+    explains, -1 for none.
     """
 
     beliefs: Mapping[str, Belief]
@@ -218,12 +219,12 @@ class _Ensemble:
     def _found(self, out: dict[str, Any], runs: int) -> Found:
         beliefs = self._beliefs(out)
         news = {n: np.asarray(a) for n, a in out["news"].items()}
+        log = by_index(news["log"], self.space)
         if self.method == "enkf":
-            degrees = news["gap"].shape[-1]
-            return Found(beliefs, degrees, news["log"], news["surprise"])
+            return Found(beliefs, news["gap"].shape[-1], log, by_index(news["surprise"], self.space))
         alive = news["alive"]
         impossible = np.where(alive.all(1), -1, (~alive).argmax(1))
-        return Found(beliefs, 0, news["log"], None, news["size"], impossible)
+        return Found(beliefs, 0, log, None, by_index(news["size"], self.space), impossible)
 
     def _beliefs(self, out: dict[str, Any]) -> dict[str, Belief]:
         """Members by scalar wire: `[runs, members, *rounds, *sizes]`."""
@@ -269,6 +270,11 @@ def _rounds_out(a: np.ndarray, space: StateSpace) -> np.ndarray:
     sizes = tuple(size(s) or 0 for s in space.index)
     moved = np.moveaxis(a, 1, 2)
     return moved.reshape(*moved.shape[:2], *sizes, *moved.shape[3:])
+
+
+def by_index(a: np.ndarray, space: StateSpace) -> np.ndarray:
+    """What was found round after round, `[runs, rounds]`, in the order of the index."""
+    return a[:, ::-1] if space.loop.reversed else a
 
 
 def by_round(a: Any, space: StateSpace, axis: int) -> np.ndarray:
@@ -317,6 +323,5 @@ def joined(parts: list[Found]) -> Found:
 
 
 __all__ = [
-    "Arrays", "Enum", "Family", "Filter", "Found", "Grid", "Record", "Space", "by_round", "family_of", "joined", "options_of",
-    "prepared", "round_name", "unsuited",
+    "Arrays", "Filter", "Found", "by_index", "by_round", "joined", "options_of", "prepared", "round_name",
 ]  # fmt: skip

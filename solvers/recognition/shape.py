@@ -17,7 +17,7 @@ from opengames.diagram import Branch, Compute, Decide, Diagram, Draw, Loop, Port
 from opengames.flatten import flatten
 from opengames.plain import replace
 from opengames.program import Program, Recognition
-from opengames.spaces import Family, Space, size
+from opengames.spaces import Space, size
 from opengames.spans import Span
 from opengames.terms import Check, Var
 
@@ -103,6 +103,18 @@ def generative(program: Program, declared: Recognition) -> Diagram:
         if isinstance(box, Decide):
             name = ".".join((*path, box.outs[0].name))
             raise refuse("needs-strategy", f"`{name}` is decided by {box.seat.name}: only a channel has an inverse", span=box.at)
+    inputs = {p.name for p in channel.inputs}
+    for port in declared.outputs:
+        if port.name in inputs:
+            raise unsuited(
+                f"`{port.name}` is an input of `{channel.name}`: nothing says how likely its values are", declared.at,
+                help="draw it inside the channel, which is its prior",
+            )  # fmt: skip
+    for name in inputs - set(declared.given):
+        raise unsuited(
+            f"`{name}` is an input of `{channel.name}` and not one of `{declared.name}`", declared.at,
+            "what the channel takes in must be given", f"add it: `{declared.name}({name}: ..., ...)`",
+        )  # fmt: skip
     return channel
 
 
@@ -217,11 +229,3 @@ def depends(diagram: Diagram, wire: str, on: frozenset[str]) -> bool:
         if needs(box) & reached:
             reached.update(p.name for p in binds(box))
     return wire in reached
-
-
-def family_of(space: StateSpace, sought: Sought) -> Space:
-    """The space of the whole of what is inferred."""
-    if not sought.every or not space.index:
-        return sought.space
-    inner = sought.space
-    return Family(space.index + inner.index, inner.item) if isinstance(inner, Family) else Family(space.index, inner)

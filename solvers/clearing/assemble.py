@@ -14,7 +14,7 @@ import numpy as np
 from scipy import sparse
 
 from opengames.diagnostics import refuse
-from opengames.diagram import Rule
+from opengames.diagram import Decide, Rule
 from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.affine_terms import not_convex
 from opengames.solvers.clearing.affine_values import Affine
@@ -24,6 +24,8 @@ from opengames.solvers.clearing.rules_rows import Part, labels
 from opengames.solvers.clearing.unknowns import Unknowns
 from opengames.spans import Span
 from opengames.terms import Term
+
+_LARGEST = 1e15
 
 
 @dataclass(frozen=True)
@@ -309,6 +311,19 @@ def rounded(pieces: Pieces) -> Pieces:
     return Pieces(**{**made, "matrix_by": (row, column, datum, factor.astype(float)), "offset": float(pieces.offset)})
 
 
+def in_reach(pieces: Pieces, box: Decide) -> None:
+    """Refuse (`no-certificate`) numbers that no engine computes with: not finite, or so large that others vanish beside them."""
+    sizes = [pieces.cost, pieces.matrix.value, pieces.matrix_by[3], pieces.quadratic.value]
+    largest = max((float(abs(s).max()) for s in sizes if len(s)), default=0.0)
+    held = np.isnan(np.concatenate((pieces.lower, pieces.upper, pieces.lower_row, pieces.upper_row))).any()
+    if not largest < _LARGEST or held:
+        raise refuse(
+            "no-certificate", f"the clearing of {box.seat.name} has numbers too large to compute with", span=box.at,
+            label="decided here", notes=(f"its largest coefficient is {largest:.1e}; engines take less than {_LARGEST:.0e}",),
+            help="write the model in units that make its numbers smaller",
+        )  # fmt: skip
+
+
 def _csr(entries: Entries, rows: int, columns: int) -> sparse.csr_array:
     return sparse.coo_array((entries.value.astype(float), (entries.row, entries.column)), shape=(rows, columns)).tocsr()
 
@@ -332,4 +347,4 @@ def concave(quadratic: Entries, n: int, at: Span | None) -> None:
         raise not_convex("the earning is not concave: it grows faster and faster along some move", at)
 
 
-__all__ = ["Entries", "Pieces", "assemble", "concave", "moving", "rounded"]
+__all__ = ["Entries", "Pieces", "assemble", "concave", "in_reach", "moving", "rounded"]

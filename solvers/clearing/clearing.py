@@ -16,7 +16,7 @@ import numpy as np
 from opengames.clearings import SOLVED, Tally
 from opengames.diagram import Decide, Diagram
 from opengames.program import Program
-from opengames.solvers.clearing.assemble import moving, rounded
+from opengames.solvers.clearing.assemble import in_reach, moving, rounded
 from opengames.solvers.clearing.program import Moving
 from opengames.solvers.clearing.recognise import Recognised, recognise
 from opengames.solvers.clearing.ties import Ties
@@ -30,6 +30,7 @@ class Cleared:
         self.made_of = (program, diagram, box, params)
         self.box = box
         self.read: Recognised = recognise(program, diagram, box, params)
+        in_reach(self.read.pieces, box)
         self.moving: Moving = moving(self.read.pieces)
         self.data: tuple[Term, ...] = self.read.pieces.data
         self.moves: int = self.read.columns.moves
@@ -69,7 +70,8 @@ class Cleared:
         """See `Clearing`."""
         from opengames.solvers.clearing.explain import explain
 
-        return explain(self, np.asarray(data, float))
+        # a simulation without data hands over one number all the same
+        return explain(self, np.asarray(data, float)[: len(self.data)])
 
     @cached_property
     def ties(self) -> Ties:

@@ -67,10 +67,10 @@ def _infeasible(clearing: Cleared, data: np.ndarray) -> Refusal:
     notes = list(_witness(clearing, data, _taking_part(clearing, pieces, found.rows, found.columns)))
     if cures:
         notes.append(f"without {' or '.join(cures[:_TOLD])} the others can")
-    windows = tuple(Window(at, f"`{name}`") for name, at in list(where.items())[:_MOST] if at is not None)
+    windows = tuple(Window(at, "one of them") for at in list(where.values())[:_MOST] if at is not None)
     return refuse(
         "infeasible", f"these rules cannot hold together: {', '.join(names)}", span=box.at, label=f"{box.seat.name} decides here",
-        windows=windows, notes=tuple(notes), help="",
+        windows=windows, notes=tuple(notes),
     )  # fmt: skip
 
 
@@ -158,15 +158,23 @@ def _unbounded(clearing: Cleared, data: np.ndarray) -> Refusal:
     box = clearing.box
     columns = [(j, step) for j, step in growing(program) if j < clearing.moves]
     columns.sort(key=lambda c: -abs(c[1]))
-    names = [f"`{label(program.columns, j)}` {'grows' if step > 0 else 'falls'}" for j, step in columns]
-    told = names[:_MOST] + ([f"{len(names) - _MOST} more wires move"] if len(names) > _MOST else [])
+    ways = {
+        verb: [f"`{label(program.columns, j)}`" for j, step in columns if step * sign > 0] for verb, sign in (("grow", 1), ("fall", -1))
+    }
     notes = [*_witness(clearing, data)]
-    if told:
-        notes.append(f"{', '.join(told)} without end, and the earning with them")
+    moving_ones = [f"{_listed(names)} {verb if len(names) > 1 else verb + 's'} without end" for verb, names in ways.items() if names]
+    if moving_ones:
+        notes.append(f"{' and '.join(moving_ones)}, and the earning with {'them' if len(columns) > 1 else 'it'}")
     return refuse(
         "unbounded", f"nothing stops what {box.seat.name} earns from growing", span=box.at, label=f"{box.seat.name} decides here",
         notes=tuple(notes), help="bound the wires that grow by a rule or by their types",
     )  # fmt: skip
+
+
+def _listed(names: list[str]) -> str:
+    if len(names) > _MOST:
+        names = [*names[: _MOST - 1], f"{len(names) - _MOST + 1} more wires"]
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 # --------------------------------------------------------------------------------- witness

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from math import floor, isfinite, log10
 
-from opengames.drawn.ink import INK, QUIET, RULE, Point, Rect, Text
+from opengames.drawn.ink import QUIET, RULE, Point, Rect, Text
 from opengames.drawn.svg import FONTS, escape
 
 #: Price from low to high: lighter to darker throughout, so that order survives print and colour blindness.
@@ -39,8 +39,8 @@ def luminance(colour: str) -> float:
 
 
 def readable_on(colour: str) -> str:
-    """Dark or light ink, whichever contrasts more."""
-    return INK if luminance(colour) > 0.19 else "#FFFFFF"
+    """Black or white, whichever contrasts more: at least 4.5 to 1 on any colour."""
+    return "#000000" if (luminance(colour) + 0.05) ** 2 > 1.05 * 0.05 else "#FFFFFF"
 
 
 @dataclass
@@ -155,7 +155,7 @@ def round_numbers(low: float, high: float, steps: int) -> list[float]:
     >>> round_numbers(0, 97, 5)
     [0.0, 20.0, 40.0, 60.0, 80.0]
     """
-    if not (isfinite(low) and isfinite(high)) or high <= low:
+    if not (isfinite(low) and isfinite(high)) or high - low <= 1e-9 * max(abs(low), abs(high), 1e-9):
         return [low] if isfinite(low) else []
     rough = (high - low) / max(steps, 1)
     power = 10.0 ** floor(log10(rough))

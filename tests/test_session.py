@@ -137,12 +137,14 @@ def test_finite_channels_are_compared_input_by_input():
     assert model.verify("twice")[0].method == "exact, 2 inputs"
 
 
-def test_a_clearing_is_refused_in_the_same_words_by_every_question():
+def test_a_clearing_is_at_its_optimum_in_questions_and_runs_and_a_diamond_in_pictures():
     day = og.load(EXAMPLES / "06_ercot.game", demand=[700 + i for i in range(24)])
-    for ask in (lambda: day.query("tail"), lambda: day.query("spread"), lambda: day.run("Day", "lazy")):
-        with pytest.raises(og.Refusal, match="solver of clearings is missing") as refused:
-            ask()
-        assert [d.code for d in refused.value.diagnostics] == ["not-yet"]
+    spread = day.query("spread")
+    assert spread.interval is not None
+    assert spread.because[-1].startswith("`lmp.p` cleared: ")
+    runs = day.run("Day", "lazy", runs=20)
+    assert runs["lmp"].shape == (20, 24, 5)
+    assert runs.certificate[0].startswith("`lmp.p` cleared: ")
     assert day["Day"].draw(under="lazy").svg.startswith("<svg")
 
 

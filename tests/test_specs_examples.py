@@ -118,8 +118,64 @@ def _bills(people: int, random: np.random.Generator, units: int = 96, leads: int
     return paid
 
 
-def test_what_the_clearing_needs_is_said() -> None:
-    model = og.load(EXAMPLES / "06_ercot.game", demand=[900] * 24)
-    with pytest.raises(og.Refusal) as refused:
-        model.query("tail")
-    assert {d.code for d in refused.value.diagnostics} == {"not-yet"}
+@pytest.fixture(scope="module")
+def trading_day():
+    return og.load(EXAMPLES / "06_ercot.game", demand=[600 + 15 * i for i in range(24)])
+
+
+def test_every_hour_of_the_trading_day_is_cleared_at_the_least_cost(trading_day) -> None:
+    """Oracle: the interval written out by hand, solved by scipy at the loads and charges of the runs."""
+    keep = ["load", "soc", "lmp.p", "lmp.kept", "lmp.out", "lmp.into"]
+    runs = trading_day.run("Day", "lazy", runs=3, keep=keep)
+    earned = runs["lmp.kept"] @ [500, 50, 5] - runs["lmp.p"] @ [14, 15, 30, 40, 10] - 35 * runs["lmp.out"] + 10 * runs["lmp.into"]
+    for run, hour in np.ndindex(3, 24):
+        best = _interval(runs["load"][run, hour], runs["soc"][run, hour], bid=10, offer=35)
+        assert earned[run, hour] == pytest.approx(best, abs=1e-5)
+
+
+def _interval(load, soc, bid, offer):
+    """What the operator can earn at most: columns p, r (5 each), kept (3), angles (5), out, into, spin."""
+    from scipy.optimize import linprog
+
+    bus, cap, ramp = [0, 0, 2, 3, 4], [40, 170, 520, 200, 600], [40, 40, 60, 80, 30]
+    lines = [(0, 1, 0.0281, 400), (0, 3, 0.0304, 999), (0, 4, 0.0064, 999), (1, 2, 0.0108, 999), (2, 3, 0.0297, 999), (3, 4, 0.0297, 240)]
+    out, into, spin = 18, 19, 20
+    cost = np.zeros(21)
+    cost[:5], cost[10:13], cost[out], cost[into] = [14, 15, 30, 40, 10], [-500, -50, -5], offer, -bid
+    flows = np.zeros((6, 21))
+    for row, (tail, head, x, _) in zip(flows, lines, strict=True):
+        row[13 + tail], row[13 + head] = 100 / x, -100 / x
+    balance = np.zeros((6, 21))
+    for unit, at in enumerate(bus):
+        balance[at, unit] = 1
+    for row, (tail, head, *_) in zip(flows, lines, strict=True):
+        balance[tail] -= row
+        balance[head] += row
+    balance[3, out], balance[3, into] = 1, -1
+    balance[5, 13] = 1
+    limits = np.array([each[3] for each in lines])
+    shared = np.zeros((9, 21))
+    for unit in range(5):
+        shared[unit, unit] = shared[unit, 5 + unit] = 1
+    shared[5, 10:13], shared[5, 5:10], shared[5, spin] = 1, -1, -1
+    shared[6, out] = shared[6, spin] = 1
+    shared[7, out] = shared[7, spin] = 1
+    shared[8, into] = 0.9
+    found = linprog(
+        cost, A_ub=np.vstack([flows, -flows, shared]), b_ub=np.concatenate([limits, limits, cap, [0, 100, soc, 400 - soc]]),
+        A_eq=balance, b_eq=[*(load * np.array([0, 0.3, 0.3, 0.4, 0])), 0],
+        bounds=[(0, None)] * 5 + [(0, r) for r in ramp] + [(0, 60), (0, 60), (0, 80)] + [(None, None)] * 5 + [(0, None), (0, 100), (0, None)],
+    )  # fmt: skip
+    assert found.status == 0
+    return -found.fun
+
+
+def test_the_trading_day_answers_its_questions(trading_day) -> None:
+    spread = trading_day.query("spread")
+    assert spread.because[0].startswith("estimated from runs")
+    low, high = spread.interval
+    assert 0 < low < float(spread.value) < high < 40
+    tail = trading_day.query("tail")
+    assert tail.runs == 2_000
+    assert tail.interval[0] <= tail.value <= tail.interval[1]
+    assert "largest KKT residual" in tail.because[-1]

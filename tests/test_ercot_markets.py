@@ -420,6 +420,47 @@ def test_a_day_of_real_time_carries_outputs_and_stores():
         list(roll(Interval(slow, load[0], {}), load, [{}]))
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_where_a_clearing_begins_does_not_change_it(seed):
+    made, interval = random_market(seed)
+    interval = replace(interval, limits=GridLimits(made, 4500))
+    first = sced(interval)
+    later = replace(interval, load=1.04 * interval.load)
+    cold, warm = sced(later), sced(later, near=first)
+    assert warm.objective == pytest.approx(cold.objective, rel=1e-12)
+    assert warm.residuals.largest < 1e-9
+    if cold.unique:
+        assert warm.lmp == pytest.approx(cold.lmp, abs=1e-7)
+
+
+def test_hours_that_nothing_joins_are_the_same_together_and_apart():
+    made, interval = random_market(3)
+    load = interval.load * np.array([[0.8], [1.0], [1.1]])
+    services = (AsOnlyOffer("paper", "ECRS", ((20, 2),), (0, 2)),)
+    bid = EnergyOffer("bid", "b3", "buy", ((10, 90), (30, 20)), (1, 2))
+    hedge = Obligation("hedge", "b1", "b9", 15, 12, (0, 1, 2))
+    apart = DayAhead(interval.fleet, load, interval.curves, GridLimits(made, 4500), (bid,), (hedge,), services)
+    # ramps without a bound join the hours in one program and change nothing
+    one, all_three = day_ahead(apart), day_ahead(replace(apart, ramps=True))
+    assert one.market.objective == pytest.approx(all_three.market.objective, rel=1e-10)
+    for t in range(3):
+        if one.market[t].unique and all_three.market[t].unique:
+            assert one.market[t].lmp == pytest.approx(all_three.market[t].lmp, abs=1e-6)
+    assert one.energy["bid"].shape == one.obligations["hedge"].shape == one.as_only["paper"].shape == (3,)
+    assert one.as_only["paper"][1] == one.energy["bid"][0] == 0
+    difference = one.obligation_price(hedge)
+    for mw, price in zip(one.obligations["hedge"], difference, strict=True):
+        assert (mw > 1e-6) <= (price <= 12 + 1e-6) and (mw < 15 - 1e-6) <= (price >= 12 - 1e-6)
+
+
+def test_a_clearing_says_what_it_did():
+    made, interval = random_market(1)
+    said = sced(replace(interval, limits=GridLimits(made, 4500))).summary()
+    assert said.startswith("lambda ") and "ECRS: " in said and "shadow price" in said and "residual of optimality" in said
+    short = sced(Interval(fleet([unit("steam", "A", 300, 10)], ["A"]), np.array([310.0]), {})).summary()
+    assert "10.0 MW of load are not served" in short
+
+
 def test_what_nobody_looked_at_is_not_called_unique():
     slow = fleet([unit("steam", "A", 300, 10)], ["A"])
     assert sced(Interval(slow, np.array([100.0]), {}), kinks=False).unique is None

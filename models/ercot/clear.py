@@ -20,10 +20,11 @@ from opengames.models.ercot.limits import Limits
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
 from opengames.solvers.clearing.program import Block, Program
-from opengames.solvers.clearing.solution import BAR, BASIC, Solution
+from opengames.solvers.clearing.solution import BAR, BASIC, Basis, Solution
 
-#: Presolve takes longer on a thousand steps of demand curves than the simplex method without it.
-_OPTIONS = {"presolve": "off"}
+#: Presolve takes longer on thousands of steps of demand curves than the simplex method without it, and exact edge weights (of which Devex
+#: weights, 1, are an estimate) longer than the few pivots after limits have entered.
+_OPTIONS = {"presolve": "off", "simplex_dual_edge_weight_strategy": 1}
 _SPARE = 200
 _ROUNDS = 60
 _AT_ONCE = 40
@@ -34,9 +35,18 @@ _NUDGES = (1e-4, 1e-6)
 
 
 @dataclass(frozen=True)
+class Start:
+    """Where a clearing may begin: the limits that entered another one like it (k, 2), and its basis, if it has one."""
+
+    limits: np.ndarray
+    basis: Basis | None
+
+
+@dataclass(frozen=True)
 class Optimum:
     """program: with the limits that entered, whole numbers held. limits: of each, its interval and its position (k, 2); rows, violations: its row and
-    its column (k,). factors: of each relative to its interval's reference (k, B). flows: (T, C) at the optimum. engine: holds the program."""
+    its column (k,). factors: of each relative to its interval's reference (k, B). flows: (T, C) at the optimum. engine: holds the program.
+    start: for the next clearing like this one."""
 
     program: Program
     solution: Solution
@@ -47,6 +57,7 @@ class Optimum:
     flows: np.ndarray
     rounds: int
     engine: Highs
+    start: Start
 
     def lmp_ends(self, t: int, spot: Spots, bus: int) -> tuple[float, float]:
         """Between which numbers the price of a bus lies, uncapped, $/MWh: what a little less load there saves, and a little more costs.
@@ -77,9 +88,11 @@ class Optimum:
 
 
 def clear(
-    to: Assembly, spots: Sequence[Spots], limits: Limits | None, load: np.ndarray, weights: np.ndarray, integer: np.ndarray | None = None
-) -> Optimum:
+    to: Assembly, spots: Sequence[Spots], limits: Limits | None, load: np.ndarray, weights: np.ndarray, integer: np.ndarray | None = None,
+    start: Start | None = None,
+) -> Optimum:  # fmt: skip
     """The optimum of what `to` holds. load, weights: (T, B) load in MW and reference weights. integer: columns that are whole.
+    start: of a clearing like this one; the optimum is the same, the way to it is shorter.
 
     Raises `Refusal` (`infeasible`) where rules without a penalty cannot hold together (ramps, state of charge), naming them;
     `uncertain-optimum` where no engine reaches the bar.
@@ -99,6 +112,20 @@ def clear(
     known: set[tuple[int, int]] = set()
     flows = np.zeros((len(spots), 0))
     rounds = 0
+
+    def enter(more: list[tuple[int, int]]) -> None:
+        nonlocal spare, factors, entered
+        assert limits is not None
+        if len(entered) + len(more) > len(spare):
+            spare = engine.widen(spare, max(len(spare), len(more)))
+        factors = np.vstack([factors, engine.enter(more, spots, limits, load, weights, spare[len(entered) :])])
+        entered += more
+        known.update(more)
+
+    if start is not None and limits is not None and len(start.limits) and start.limits.max(axis=0)[0] < len(spots):
+        enter([(int(t), int(c)) for t, c in start.limits])
+    if start is not None and start.basis is not None:
+        engine.begin(start.basis)
     while True:
         rounds += 1
         found = engine.solve()
@@ -112,17 +139,15 @@ def clear(
             break
         if rounds > _ROUNDS:
             raise refuse("over-budget", f"after {_ROUNDS} rounds {len(broken)} network limits are still broken")
-        if len(entered) + len(broken) > len(spare):
-            spare = engine.widen(spare, max(len(spare), len(broken)))
-        factors = np.vstack([factors, engine.enter(broken, spots, limits, load, weights, spare[len(entered) :])])
-        entered += broken
-        known.update(broken)
+        enter(broken)
+    basis = found.basis
     final = engine.named(entered, limits, len(spare))
     found = engine.upper(found, spots)
     first = final.matrix.shape[0] - len(entered)
     rows = np.arange(first, first + len(entered))
+    which = np.array(entered, int).reshape(-1, 2)
     return Optimum(
-        final, found, np.array(entered, int).reshape(-1, 2), rows, spare[: len(entered)], factors, flows, rounds, engine.highs
+        final, found, which, rows, spare[: len(entered)], factors, flows, rounds, engine.highs, Start(which, basis)
     )
 
 
@@ -140,6 +165,11 @@ class _Engine:
         from opengames.solvers.clearing.highs import solve
 
         return solve(self.program)
+
+    def begin(self, basis: Basis) -> None:
+        """Start the first solve at this basis, if it is of a program of this size."""
+        if self.highs is not None and (len(basis.rows), len(basis.columns)) == self.program.matrix.shape:
+            self.highs.start(basis)
 
     def upper(self, found: Solution, spots: Sequence[Spots]) -> Solution:
         """The same optimum with the prices of one more megawatt: at a kink, of the prices that it admits, those of more load.
@@ -289,4 +319,4 @@ def infeasible(program: Program) -> Exception:
     return refuse("infeasible", f"these rules cannot hold together: {names}", notes=tuple(cures))
 
 
-__all__ = ["NEAR", "Optimum", "clear"]
+__all__ = ["NEAR", "Optimum", "Start", "clear"]

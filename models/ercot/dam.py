@@ -18,7 +18,7 @@ from scipy import sparse
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.ercot.assembly import Assembly
-from opengames.models.ercot.clear import clear
+from opengames.models.ercot.clear import Start, clear
 from opengames.models.ercot.demand_curves import DemandCurve
 from opengames.models.ercot.horizon import Horizon, Terms, check_horizon, read_all
 from opengames.models.ercot.interval import Before, Spots, lay_interval
@@ -127,8 +127,12 @@ def day_ahead(day: DayAhead, kinks: bool = True) -> DayAheadCleared:
         if not hours or not all(0 <= t < many for t in hours):
             raise _bad(name, f"is for the hours {list(hours)}", f"hours are positions from 0 to {many - 1}")
     joined = day.ramps or any(o.block for o in day.energy)
-    parts = [_clear(day, terms, which, kinks) for which in ([list(range(many))] if joined else [[t] for t in range(many)])]
-    return parts[0] if len(parts) == 1 else _together(parts)
+    if joined or many == 1:
+        return _clear(day, terms, range(many), kinks)
+    parts: list[DayAheadCleared] = []
+    for t in range(many):
+        parts.append(_clear(day, terms, [t], kinks, parts[-1].market[0].start if parts else None))
+    return _together(parts)
 
 
 def _together(parts: Sequence[DayAheadCleared]) -> DayAheadCleared:
@@ -149,8 +153,8 @@ def _together(parts: Sequence[DayAheadCleared]) -> DayAheadCleared:
 _Columns = dict[int, list[tuple[int, float]]]
 
 
-def _clear(day: DayAhead, terms: Terms, which: Sequence[int], kinks: bool) -> DayAheadCleared:
-    """Some hours of a day in one program."""
+def _clear(day: DayAhead, terms: Terms, which: Sequence[int], kinks: bool, start: Start | None = None) -> DayAheadCleared:
+    """Some hours of a day in one program. start: of an hour like this one."""
     to = Assembly()
     spots: dict[int, Spots] = {}
     for t in which:
@@ -171,7 +175,7 @@ def _clear(day: DayAhead, terms: Terms, which: Sequence[int], kinks: bool) -> Da
         terms.weights[list(which)],
     )  # fmt: skip
     laid = list(spots.values())
-    found = clear(to, laid, day.limits, here.load, here.weights, np.array(integer, int) if integer else None)
+    found = clear(to, laid, day.limits, here.load, here.weights, np.array(integer, int) if integer else None, start)
     x = found.solution.x
 
     def traded(some: Mapping[str, _Columns]) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 
 from opengames.diagnostics import refuse
+from opengames.models.ercot.clear import Start
 from opengames.models.ercot.products import KINDS, NUMBER
 from opengames.models.ercot.resources import Esr, Fleet, Generator
 from opengames.solvers.clearing.program import Program
@@ -49,7 +50,7 @@ class Cleared:
     says otherwise in `notes`; empty where nobody looked. shadow_intervals: the same of limits, where few entered. lmp: (B,), from the
     capped lambda; limits, factors, shadow_price, flow, violated: of each limit that entered; factors (k, B) relative to `reference` (B,). unserved, surplus: MW. stored: (S,) MWh at the end of the interval. burning:
     MW that storage charges and discharges at once, by name. objective: $ of the whole clearing. residuals: of its optimality.
-    program: what was solved, with the limits that entered (of all intervals, where they were cleared together).
+    start: where a clearing like this one may begin. program: what was solved, with the limits that entered (of all intervals, where they were cleared together).
     """
 
     fleet: Fleet
@@ -78,6 +79,7 @@ class Cleared:
     objective: float
     residuals: Residuals
     program: Program = field(repr=False, compare=False)
+    start: Start = field(repr=False, compare=False)
     notes: tuple[str, ...] = ()
     lmp_ends: Callable[[int], tuple[float, float]] = field(repr=False, compare=False, default=lambda _: (-np.inf, np.inf))
 
@@ -109,6 +111,22 @@ class Cleared:
 
     def lmp_at(self, bus: str) -> float:
         return float(self.lmp[self._bus(bus)])
+
+    def summary(self) -> str:
+        """The clearing in a few lines: prices, where they are not unique, what binds, what is short, and the certificate."""
+        lo, hi = float(self.lmp.min()), float(self.lmp.max())
+        lines = [f"lambda {self.system_lambda:,.2f} $/MWh, LMPs from {lo:,.2f} to {hi:,.2f} $/MWh"]
+        lines += [f"{k}: {self.bought[k]:,.1f} MW at {price:,.2f} $/MW-h" for k, price in self.mcpc.items() if self.bought[k] or price]
+        lines += [
+            f"{name}: {flow:,.1f} MW, shadow price {price:,.2f} $/MW" + (f", {over:,.1f} MW beyond its limit" if over > 1e-6 else "")
+            for name, flow, price, over in zip(self.limits, self.flow, self.shadow_price, self.violated, strict=True)
+            if price > 1e-9
+        ]
+        if self.unserved > 1e-6:
+            lines.append(f"{self.unserved:,.1f} MW of load are not served")
+        if self.surplus > 1e-6:
+            lines.append(f"{self.surplus:,.1f} MW are too much")
+        return "\n".join([*lines, *self.notes, f"largest residual of optimality {self.residuals.largest:.0e}"])
 
     def lmp_interval(self, bus: str) -> tuple[float, float]:
         """The least and the greatest price of a bus that the optimum admits, uncapped, $/MWh."""

@@ -26,12 +26,12 @@ def roll(
     load = np.atleast_2d(np.asarray(load, float))
     if curves is not None and len(curves) != len(load):
         raise refuse("data-shape", f"{len(curves)} sets of demand curves came with load of {len(load)} intervals", help="give one for each")
-    fleet = first.fleet
+    fleet, found = first.fleet, None
     for t, mw in enumerate(load):
         here = replace(first, fleet=fleet, load=mw, curves=first.curves if curves is None else curves[t])
         if telemetry is not None:
             here = telemetry(t, here)
-        found = sced(here, kinks)
+        found = sced(here, kinks, found)
         yield found
         fleet = here.fleet.after(found.output, found.stored)
 

@@ -87,9 +87,12 @@ def test_of_two_files_without_a_time_of_publication_the_same_one_is_in_force_in_
 def test_the_same_contents_count_as_published_when_they_first_were(tmp_path):
     names = [posted("A", "20260104.123100"), "plain.csv", posted("B", "20260104.123059")]
     for order in (names, names[::-1], names[1:] + names[:1]):
-        with open_store(":memory:") as store:
-            for name in order:
-                store.load(write(tmp_path / name, FIRST))
+        files = [write(tmp_path / name, FIRST) for name in order]
+        with open_store(":memory:") as store, open_store(":memory:") as at_once:
+            assert [x.there for x in at_once.load(*files)] == [False, True, True]
+            for file in files:
+                store.load(file)
+            assert content(at_once) == content(store)
             assert {r[0] for r in store.rows("lmp", ("known_utc",))} == {datetime(2026, 1, 4, 18, 30, 59)}, order
             assert len(store.rows("documents")) == 1
 

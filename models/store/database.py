@@ -7,12 +7,13 @@ already changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
+from itertools import count
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -58,12 +59,12 @@ class _Waiting:
 
     feed: Feed
     at: list[int]
-    documents: list[tuple[int, Document]]
+    documents: dict[int, Document]
     size: int = 0
 
     def add(self, at: int, number: int, document: Document) -> None:
         self.at.append(at)
-        self.documents.append((number, document))
+        self.documents[number] = document
         self.size += document.size
 
 
@@ -100,54 +101,76 @@ class Store:
         found: list[Loaded] = []
         waiting: dict[tuple[str, tuple[str, ...]], _Waiting] = {}
         with self._transaction():
+            rows = self.connection.execute("SELECT digest, id, published_utc FROM documents").fetchall()
+            known: dict[str, tuple[int, datetime | None]] = {digest: (number, at) for digest, number, at in rows}
+            numbers = count(1 + max((number for _, number, _ in rows), default=0))
             for file in files:
                 for document, feed in read(file):
                     if published is not None:
                         document = replace(document, published=None if isinstance(published, str) else published)
-                    found.append(Loaded(document.name, feed.name if feed else "", False, _NOTHING))
+                    there = feed is not None and document.digest in known
+                    found.append(Loaded(document.name, feed.name if feed else "", there, _NOTHING))
                     if feed is None:
                         continue
-                    number = self._number(document, feed)
-                    if number is None:
-                        found[-1] = replace(found[-1], there=True)
+                    key = (feed.name, document.header)
+                    if there:
+                        self._again(document, feed, known, waiting.get(key))
                         continue
-                    together = waiting.setdefault((feed.name, document.header), _Waiting(feed, [], []))
+                    number = next(numbers)
+                    known[document.digest] = (number, document.published)
+                    together = waiting.setdefault(key, _Waiting(feed, [], {}))
                     together.add(len(found) - 1, number, document)
                     if together.size > _TOGETHER:
-                        self._put(waiting.pop((feed.name, document.header)), found, strict)
+                        self._put(waiting.pop(key), found, strict)
             for together in waiting.values():
                 self._put(together, found, strict)
         return tuple(found)
-
-    def _number(self, document: Document, feed: Feed) -> int | None:
-        """The number of a document that is new; `None` for contents that are there."""
-        con = self.connection
-        known = con.execute("SELECT id, published_utc FROM documents WHERE digest = ?", [document.digest]).fetchone()
-        if known is not None:
-            if document.published is not None and (known[1] is None or document.published < known[1]):
-                self._publish(known[0], feed, document.published)
-            return None
-        number = int(con.execute("SELECT nextval('document_ids')").fetchone()[0])
-        now = datetime.now(UTC).replace(tzinfo=None)
-        con.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, 0, 0, 0)",
-            [number, document.file, document.member, document.digest, feed.name, document.published, now,
-             "line" if document.lined else "row"],
-        )  # fmt: skip
-        return number
+    def _again(self, document: Document, feed: Feed, known: dict[str, tuple[int, datetime | None]], waiting: _Waiting | None) -> None:
+        """Contents that are there, or wait to be loaded, turn up again: the earliest time of publication counts."""
+        number, before = known[document.digest]
+        if document.published is None or (before is not None and before <= document.published):
+            return
+        known[document.digest] = (number, document.published)
+        if waiting is not None and number in waiting.documents:
+            waiting.documents[number] = replace(waiting.documents[number], published=document.published)
+        else:
+            self._publish(number, feed, document.published)
 
     def _put(self, together: _Waiting, found: list[Loaded], strict: bool) -> None:
         """Load documents that waited for each other, and note what became of them."""
-        counts = loading.load(self.connection, together.documents, together.feed)
-        for at, (number, document) in zip(together.at, together.documents, strict=True):
-            c = counts[number]
-            self.connection.execute(
-                "UPDATE documents SET rows = ?, kept = ?, blank = ?, again = ?, rejected = ? WHERE id = ?",
-                [c.rows, c.kept, c.blank, c.again, c.rejected, number],
+        import pyarrow as pa
+
+        con, now = self.connection, datetime.now(UTC).replace(tzinfo=None)
+        listed = [
+            {"id": number, "file": d.file, "member": d.member, "digest": d.digest, "published_utc": d.published,
+             "unit": "line" if d.lined else "row"}
+            for number, d in together.documents.items()
+        ]  # fmt: skip
+        kinds = [("id", pa.int32()), ("file", pa.string()), ("member", pa.string()), ("digest", pa.string()),
+                 ("published_utc", pa.timestamp("us")), ("unit", pa.string())]  # fmt: skip
+        with self._lent(pa.Table.from_pylist(listed, schema=pa.schema(kinds))):
+            con.execute(
+                "INSERT INTO documents SELECT id, file, member, digest, ?, published_utc, ?, unit, 0, 0, 0, 0, 0 FROM batch",
+                [together.feed.name, now],
             )
-            found[at] = replace(found[at], counts=c)
-            if strict and c.rejected:
+        counts = loading.load(con, list(together.documents.items()), together.feed)
+        for at, number in zip(together.at, together.documents, strict=True):
+            found[at] = replace(found[at], counts=counts[number])
+        became = [{"number": n, "r": c.rows, "k": c.kept, "b": c.blank, "a": c.again, "x": c.rejected} for n, c in counts.items()]
+        with self._lent(pa.Table.from_pylist(became)):
+            con.execute("UPDATE documents SET rows = r, kept = k, blank = b, again = a, rejected = x FROM batch WHERE id = number")
+        for number, document in together.documents.items():
+            if strict and counts[number].rejected:
                 raise self._bad_cells(document)
+
+    @contextmanager
+    def _lent(self, table: Any) -> Iterator[None]:
+        """A `pyarrow.Table` under the name `batch`."""
+        self.connection.register("batch", table)
+        try:
+            yield
+        finally:
+            self.connection.unregister("batch")
 
     def _publish(self, number: int, feed: Feed, published: datetime) -> None:
         """The same contents turn up with an earlier time of publication: it is that time that counts."""
@@ -333,9 +356,8 @@ def _create(store: Store) -> None:
     with store._transaction():
         for statement in creation():
             store.connection.execute(statement)
-        store.connection.register("batch", _days())
-        store.connection.execute("INSERT INTO delivery_days SELECT * FROM batch")
-        store.connection.unregister("batch")
+        with store._lent(_days()):
+            store.connection.execute("INSERT INTO delivery_days SELECT * FROM batch")
         store.connection.execute(features_view())
 
 

@@ -174,16 +174,15 @@ def _incoming(con: Any, documents: Sequence[tuple[int, Document]], wide: int) ->
         con.unregister("batch")
 
     waiting: list[Any] = []
+    rows = 0
     for number, document in documents:
         for batch in document.batches():
             here = batch.add_column(0, "document", pa.array([number] * batch.num_rows, pa.int32()))
-            if waiting and here.schema != waiting[0].schema:
+            if waiting and (rows > _AT_ONCE or here.schema != waiting[0].schema):
                 put(waiting)
-                waiting = []
+                waiting, rows = [], 0
             waiting.append(here)
-            if sum(b.num_rows for b in waiting) > _AT_ONCE:
-                put(waiting)
-                waiting = []
+            rows += here.num_rows
     if waiting:
         put(waiting)
 

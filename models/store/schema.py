@@ -153,7 +153,7 @@ CREATE TABLE delivery_days (
 def creation() -> list[str]:
     """The statements that make an empty store, save for the rows of `delivery_days`."""
     made = ["CREATE SCHEMA kept", _DOCUMENTS, _REJECTED, _DAYS, "CREATE TABLE about (version INTEGER NOT NULL)",
-            f"INSERT INTO about VALUES ({VERSION})", "CREATE SEQUENCE document_ids"]  # fmt: skip
+            f"INSERT INTO about VALUES ({VERSION})"]  # fmt: skip
     for table in TABLES:
         made += [_kept(table), _view(table)]
     return [*made, _REJECTED_VIEW, _conflicts()]

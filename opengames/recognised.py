@@ -281,9 +281,8 @@ def recognise(model: Model, name: str, values: Mapping[str, Any], seed: int) -> 
     given = fitted(declared, values)
     ports = {p.name: p for p in declared.inputs}
     arrays = {n: [a[None] for a in plain_value(v, ports[n].space)] for n, v in given.items()}
-    found = ready.run(
-        seed, np.arange(1), {n: arrays[n] for n in declared.given}, {n: arrays[n] for n in declared.observed}
-    )
+    evidence = {n: arrays.pop(n) for n in declared.observed}
+    found = ready.run(seed, np.arange(1), arrays, evidence)
     if found.impossible is not None and found.impossible[0] >= 0:
         space = state_space(program, declared)
         where = f" at {round_name(space, int(found.impossible[0]))}" if space.loop.iters else ""

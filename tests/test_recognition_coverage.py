@@ -123,8 +123,10 @@ def test_a_written_out_recognition_does_not_say_whose_inverse_it_is() -> None:
         recognition r(y: bool) -> (x: bool) { x = y }
         verify v: coverage(r, 90%) > 1/2
     """
-    claim = og.loads(text).verify("v")[0]
+    model = og.loads(text)
+    claim = model.verify("v")[0]
     assert claim.verdict == "unknown" and "does not say of which channel" in claim.because[0]
+    assert model.recognise("r", y=True).chances("x") == {True: 1.0}
 
 
 # ---------------------------------------------------------------------------- beliefs

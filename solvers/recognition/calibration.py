@@ -68,8 +68,8 @@ def coverage(program: Program, declared: Recognition, level: float, runs: int, s
     """Try a recognition on `runs` plays. Raises `Refusal` where it cannot be run, `needs-inputs` for an input without bounds."""
     from opengames.sampled import simulate
 
-    ready = prepared(program, declared)
     channel = closed(generative(program, declared))
+    ready = prepared(program, declared)
     spaces = wires(channel)
     inferred = {p.name: spaces[p.name] for p in declared.outputs}
     keep = tuple(dict.fromkeys((*declared.given, *declared.observed, *inferred)))

@@ -23,6 +23,8 @@ from opengames.spaces import points
 
 #: Bytes of members that are computed side by side; runs beyond come in turn.
 BUDGET = 1 << 30
+#: Draws from a recognition that is written out.
+DRAWS = 256
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,8 @@ def options_of(declared: Recognition) -> dict[str, Any]:
 
 
 def _made(program: Program, declared: Recognition) -> Filter:
-    if declared.method is None:
-        from opengames.solvers.recognition.shape import generative
-
-        generative(program, declared)
+    if declared.diagram is not None:
+        return Filter(declared, program, _written_out(program, declared), f"as written, {DRAWS} draws")
     assert declared.method is not None
     name, options = declared.method.name, options_of(declared)
     if name == "exact":
@@ -99,6 +99,30 @@ def _made(program: Program, declared: Recognition) -> Filter:
         return Filter(declared, program, kalman(program, space, declared, lag), f"kalman, {told}")
     made = _Ensemble(program, declared, space, lag)
     return Filter(declared, program, made, f"{name}, {made.members:,} {'members' if name == 'enkf' else 'particles'}, {told}")
+
+
+def _written_out(program: Program, declared: Recognition) -> Callable[..., Found]:
+    """A recognition given by a block: drawn from, for every set of evidence."""
+    from opengames.sampled import simulate
+    from opengames.solvers.recognition import dense
+    from opengames.solvers.recognition.exactly import theory_value
+
+    diagram = declared.diagram
+    assert diagram is not None
+
+    def run(seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays) -> Found:
+        every = []
+        for k, number in enumerate(runs):
+            at = {p.name: theory_value([a[k] for a in (inputs | evidence)[p.name]], p.space) for p in diagram.inputs}
+            every.append(simulate(program, diagram, runs=DRAWS, seed=seed, first=int(number) * DRAWS, inputs=at).columns)
+        beliefs: dict[str, Belief] = {}
+        for port in diagram.outputs:
+            for leaf in dense.leaves_of(port.space):
+                name = port.name + leaf.path
+                beliefs[name] = Members(leaf.space, np.stack([e[name].data for e in every]), None, len(leaf.sizes))
+        return Found(beliefs)
+
+    return run
 
 
 def _told(space: StateSpace, lag: int) -> str:

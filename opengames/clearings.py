@@ -80,7 +80,7 @@ class Tally:
         if self.engines:
             said += f", largest KKT residual {self.residual:.1e}"
         if self.kinks:
-            said += f"; prices that may not be unique in {self.kinks:,} of them"
+            said += f"; prices not known to be unique in {self.kinks:,} of them: those of a market a hair tighter are shown"
         return said
 
 

@@ -1,4 +1,4 @@
-"""A market whose clearing is known in closed form: units in order of cost, the price that of the last one needed.
+"""A market whose clearing is known in closed form: units in order of cost, the price that of the one that serves a hair more load.
 
 `MeritOrder` is a clearing made of nothing but that rule, to try readings with; it shares nothing with the solver of programs.
 """
@@ -47,7 +47,7 @@ class MeritOrder:
         loads = np.asarray(data, float)[:, 0]
         below = np.concatenate([[0.0], np.cumsum(np.array(self.cap, float))])
         moves = np.clip(loads[:, None] - below[None, :-1], 0.0, np.array(self.cap, float))
-        last = np.clip(np.searchsorted(below[1:], loads), 0, len(self.cap) - 1)
+        last = np.clip(np.searchsorted(below[1:], loads, side="right"), 0, len(self.cap) - 1)
         good = (loads >= 0) & (loads <= below[-1])
         found = np.concatenate([moves, np.array(self.cost, float)[last][:, None]], axis=1)
         found[~good] = np.nan
@@ -61,10 +61,11 @@ class MeritOrder:
         moves, left, price = [], load, None
         for cap, cost in zip(self.cap, self.cost, strict=True):
             taken = min(left, Fraction(cap))
-            price = Fraction(cost) if price is None or taken > 0 else price
+            if price is None and taken < cap:
+                price = Fraction(cost)
             moves.append(taken)
             left -= taken
-        return (*moves, price)
+        return (*moves, Fraction(self.cost[-1]) if price is None else price)
 
     def explain(self, data):
         return refuse("infeasible", "the rules of `p` cannot hold together", notes=(f"with load = {float(data[0]):g}",))

@@ -105,14 +105,22 @@ class ActiveSet:
         self.matrix, self.quadratic = matrix, quadratic
         self.free, self.held = np.flatnonzero(codes[:n] == BASIC), np.flatnonzero(codes[:n] != BASIC)
         self.rows = np.flatnonzero(codes[n:] != BASIC)
-        if len(self.rows) > len(self.free):
-            raise np.linalg.LinAlgError("more rows than columns to meet them")
-        some = matrix[np.ix_(self.rows, self.free)]
-        curved = quadratic[np.ix_(self.free, self.free)]
-        kkt = np.block([[curved, -some.T], [some, np.zeros((len(self.rows), len(self.rows)))]])
+        kkt = self._kkt()
+        if not _sound(kkt):
+            # rows that others imply (two lines side by side) have no price of their own: they go, as if not met
+            kept = _independent(matrix[np.ix_(self.rows, self.free)])
+            self.codes = codes.copy()
+            self.codes[n + np.delete(self.rows, kept)] = BASIC
+            self.rows = self.rows[kept]
+            kkt = self._kkt()
+            if not _sound(kkt):
+                raise np.linalg.LinAlgError("the active set does not decide the point and its prices")
         self.inverse = np.linalg.inv(kkt)
-        if len(kkt) and np.linalg.norm(self.inverse, 1) * np.linalg.norm(kkt, 1) > 1e13:
-            raise np.linalg.LinAlgError("the active set does not decide the point and its prices")
+
+    def _kkt(self) -> np.ndarray:
+        some = self.matrix[np.ix_(self.rows, self.free)]
+        curved = self.quadratic[np.ix_(self.free, self.free)]
+        return np.block([[curved, -some.T], [some, np.zeros((len(self.rows), len(self.rows)))]])
 
     def at(self, members: Members) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Points (members, n), prices (members, m), and what is left of the costs at them (members, n)."""
@@ -136,6 +144,27 @@ class ActiveSet:
         x[:, self.free] += more[:, : len(self.free)]
         y[:, self.rows] += more[:, len(self.free) :]
         return x, y, members.cost + x @ self.quadratic - y @ self.matrix
+
+
+def _sound(kkt: np.ndarray) -> bool:
+    """Whether a system can be solved to the precision that prices need."""
+    if not len(kkt):
+        return True
+    try:
+        return bool(np.linalg.cond(kkt, 1) < 1e13)
+    except np.linalg.LinAlgError:
+        return False
+
+
+def _independent(some: np.ndarray) -> np.ndarray:
+    """Places of rows that are independent, as many as there are."""
+    from scipy.linalg import qr
+
+    if not some.size:
+        return np.zeros(0, int)
+    triangle, order = qr(some.T, mode="r", pivoting=True)
+    sizes = abs(np.diagonal(triangle))
+    return np.sort(order[: int((sizes > 1e-9 * max(sizes[0], 1e-300)).sum())])
 
 
 def corrected(

@@ -30,6 +30,9 @@ _NEAR = 1e-3
 _LESS = 0.05
 _MET = 1e-9
 _DENSE = 300
+_FEW = 8
+_LARGE = 1_000_000
+"""Programs with more entries than this, zeros counted, are not prepared for a few members."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,7 @@ class Ties:
         self.straight = not whole and not bent and program.matrix.shape[1] > 0
         self.tilts = (_tilted(moving, priced, 1), _tilted(moving, priced, -1)) if self.straight else ()
         self._certificate: Certificate | None = None
+        self._engine: Any = None
 
     def solve(self, data: np.ndarray) -> Settled:
         """The members (members, d)."""
@@ -79,6 +83,8 @@ class Ties:
             np.full((k, n), np.nan), np.full((k, m), np.nan), np.full(k, -1), np.full(k, np.inf), np.zeros(k, bool), {}
         )
         left = np.arange(k)
+        if self.straight and self.moving.fixed_matrix and k <= _FEW and m * n > _LARGE:
+            left = np.array([i for i in left if not self._alone(data[i : i + 1], int(i), out)], int)
         for tilt in self.tilts:
             if not len(left):
                 break
@@ -97,6 +103,32 @@ class Ties:
             out.residual[left], out.unique[left] = plain.residual, plain.unique
             out.count(plain.engines())
         return out
+
+    def _alone(self, data: np.ndarray, i: int, out: Settled) -> bool:
+        """One member of a large program by a warm engine, written into `out`; whether it has an optimum there.
+
+        The first time the true program is solved first: ties make it easier, and its basis is near the tilted one.
+        """
+        from opengames.solvers.clearing.highs import Highs
+
+        tilt = self.tilts[0]
+        if self._engine is None:
+            self._engine = Highs(self.moving.at(data[0]))
+            if not self._engine.solve().solved:
+                self._engine = None
+                return False
+        here = tilt.moving.at(data[0])
+        self._engine.change(
+            cost=here.cost, row_lower=here.row_lower, row_upper=here.row_upper, lower=here.lower, upper=here.upper
+        )
+        found = self._engine.solve()
+        if not found.solved:
+            return False
+        good, x, y, residual, unique = self.at_vertices(data, self.codes(tilt, data, found.x[None]))
+        if good[0]:
+            out.x[i], out.y[i], out.residual[i], out.unique[i], out.status[i] = x[0], y[0], residual[0], unique[0], SOLVED
+            out.count({"HiGHS": 1})
+        return bool(good[0])
 
     def basis(self, data: np.ndarray) -> Basis | None:
         """Which bounds are met at the answer for one member (d,), where ties had to be decided by tilting."""

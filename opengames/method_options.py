@@ -15,6 +15,7 @@ from opengames.methods import (
     MARKET,
     METHODS,
     NORMAL_FORM,
+    RECOGNITION,
     WIRES,
     asked,
     unsuited,
@@ -24,7 +25,7 @@ from opengames.program import Method, Question
 
 #: What each option has an effect on. Options of methods that are not here have one wherever the method has.
 EFFECTS: dict[tuple[str, str], frozenset[str]] = {
-    ("exact", "nodes"): WIRES | CHANGES | NORMAL_FORM | {"reach"},
+    ("exact", "nodes"): WIRES | CHANGES | NORMAL_FORM | {"reach", RECOGNITION},
     ("exact", "strategies"): CHANGES,
     ("enumeration", "profiles"): NORMAL_FORM,
     ("enumeration", "systems"): frozenset({"equilibria"}),
@@ -34,6 +35,7 @@ EFFECTS: dict[tuple[str, str], frozenset[str]] = {
     ("induction", "nodes"): CHANGES,
     ("invariant", "seconds"): METHODS["invariant"].answers,
     ("junction_tree", "cells"): METHODS["junction_tree"].answers,
+    **{(m.name, o.name): frozenset({RECOGNITION}) for m in METHODS.values() if m.answers == {RECOGNITION} for o in m.options},
     ("lmsr", "depth"): MARKET,
     ("lmsr", "budget"): MARKET,
     ("lmsr", "cash"): MARKET,

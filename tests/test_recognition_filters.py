@@ -305,6 +305,21 @@ def test_what_an_input_of_the_channel_was_cannot_be_inferred_without_a_prior() -
         og.loads(text).recognise("r", y=5)
 
 
+@pytest.mark.parametrize(
+    ("method", "said"),
+    [
+        ("enkf[members = 1]", "`members` is a whole number of at least 2"),
+        ("kalman[members = 9]", "`kalman` has no option `members`; it has `lag`"),
+        ("exact[strategies = 9]", "the option `strategies` of `exact` has no effect on a recognition"),
+    ],
+)
+def test_an_option_that_does_nothing_is_refused(method: str, said: str) -> None:
+    text = f"channel c() -> (x: real, y: real) {{ x ~ normal(0, 1)  y ~ normal(x, 1) }} recognition r(y: real) -> (x: real) of c by {method}"
+    with pytest.raises(og.Refusal) as refused:
+        og.loads(text).recognise("r", y=5)
+    assert refused.value.diagnostics[0].code == "method-option" and said in refused.value.diagnostics[0].headline
+
+
 # -------------------------------------------------------------------------- a single round
 
 

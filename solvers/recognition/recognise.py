@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
-from opengames.methods import METHODS
+from opengames.methods import METHODS, wrong_option
 from opengames.program import Program, Recognition
 from opengames.show import show
 from opengames.solvers.recognition.beliefs import Belief, Chances, Members
@@ -85,6 +85,7 @@ def _made(program: Program, declared: Recognition) -> Filter:
     if declared.diagram is not None:
         return Filter(declared, program, _written_out(program, declared), f"as written, {DRAWS} draws")
     assert declared.method is not None
+    _check_options(declared)
     name, options = declared.method.name, options_of(declared)
     if name == "exact":
         from opengames.solvers.recognition.exactly import posterior_of
@@ -99,6 +100,18 @@ def _made(program: Program, declared: Recognition) -> Filter:
         return Filter(declared, program, kalman(program, space, declared, lag), f"kalman, {told}")
     made = _Ensemble(program, declared, space, lag)
     return Filter(declared, program, made, f"{name}, {made.members:,} {'members' if name == 'enkf' else 'particles'}, {told}")
+
+
+def _check_options(declared: Recognition) -> None:
+    """Refuse (`method-option`) an option that the method does not have, or that has no effect on a recognition."""
+    method = declared.method
+    assert method is not None
+    for name, given in method.options:
+        wrong = wrong_option(method.name, name, given)
+        if wrong is None and method.name == "exact" and name != "nodes":
+            wrong = f"the option `{name}` of `exact` has no effect on a recognition"
+        if wrong is not None:
+            raise refuse("method-option", wrong, span=method.at)
 
 
 def _written_out(program: Program, declared: Recognition) -> Callable[..., Found]:

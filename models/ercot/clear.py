@@ -130,7 +130,7 @@ def clear(
         rounds += 1
         found = engine.solve()
         if not found.solved:
-            raise _refusal(engine.named(entered, limits, len(spare)), found)
+            raise refusal(engine.named(entered, limits, len(spare)), found)
         if limits is None or not len(spare):
             break
         flows = np.array([limits.flows(_injection(s, found.x, load[t], weights[t])) for t, s in enumerate(spots)])
@@ -298,7 +298,8 @@ def _broken(flows: np.ndarray, limit: np.ndarray, known: set[tuple[int, int]]) -
     return found
 
 
-def _refusal(program: Program, found: Solution) -> Exception:
+def refusal(program: Program, found: Solution) -> Exception:
+    """Why a program has no optimum that can be shown."""
     from opengames.clearings import INFEASIBLE, UNBOUNDED
 
     if found.status == INFEASIBLE:
@@ -319,4 +320,4 @@ def infeasible(program: Program) -> Exception:
     return refuse("infeasible", f"these rules cannot hold together: {names}", notes=tuple(cures))
 
 
-__all__ = ["NEAR", "Optimum", "Start", "clear"]
+__all__ = ["NEAR", "Optimum", "Start", "clear", "refusal"]

@@ -371,30 +371,32 @@ def test_gridstatus_places_the_same_rows_at_the_same_instants(tmp_path):
 # ----------------------------------------------------------------------------------- data of the project
 
 
-@pytest.fixture(scope="module")
-def real():
+def real(name):
+    """A store with one file of the project's data."""
     if not DATA.exists():
         pytest.skip(f"the project's data is not at {DATA}")
-    with open_store(":memory:") as store:
-        names = ("dam_as_and_genmix_hourly_2024_2026.parquet", "esr_fleet_5min_20251108_09.csv")
-        store.load(*(DATA / name for name in names))
-        yield store
+    store = open_store(":memory:")
+    store.load(DATA / name)
+    return store
 
 
-def test_real_ancillary_prices_have_their_published_means(real):
+@pytest.mark.slow
+def test_real_ancillary_prices_have_their_published_means():
     """The means that the note beside the data gives, of local days, cents."""
     mean = "SELECT round(avg(price), 2) FROM mcpc WHERE product = ? AND delivery_date BETWEEN ? AND ?"
     told = {"REGUP": (3.53, 2.02), "REGDN": (2.01, 1.51), "RRS": (3.18, 1.57), "ECRS": (2.59, 1.52), "NSPIN": (3.60, 3.58)}
-    for product, (before, after) in told.items():
-        assert real.connection.execute(mean, [product, date(2025, 11, 5), date(2025, 12, 4)]).fetchone()[0] == before
-        assert real.connection.execute(mean, [product, date(2025, 12, 5), date(2026, 1, 20)]).fetchone()[0] == after
+    with real("dam_as_and_genmix_hourly_2024_2026.parquet") as store:
+        for product, (before, after) in told.items():
+            assert store.connection.execute(mean, [product, date(2025, 11, 5), date(2025, 12, 4)]).fetchone()[0] == before
+            assert store.connection.execute(mean, [product, date(2025, 12, 5), date(2026, 1, 20)]).fetchone()[0] == after
 
 
-def test_the_real_battery_fleet_adds_up(real):
-    rows = real.rows("storage", ("charging_mw", "discharging_mw", "net_mw"))
-    assert len(rows) == 475
-    assert max(abs(c + d - n) for c, d, n in rows) < 2e-3
-    assert real.rows("storage", ("start_utc", "hour_ending"))[0] == (datetime(2025, 11, 8, 6), 1)
+def test_the_real_battery_fleet_adds_up():
+    with real("esr_fleet_5min_20251108_09.csv") as store:
+        rows = store.rows("storage", ("charging_mw", "discharging_mw", "net_mw"))
+        assert len(rows) == 475
+        assert max(abs(c + d - n) for c, d, n in rows) < 2e-3
+        assert store.rows("storage", ("start_utc", "hour_ending"))[0] == (datetime(2025, 11, 8, 6), 1)
 
 
 @pytest.mark.slow

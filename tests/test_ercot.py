@@ -389,6 +389,44 @@ def test_whatever_clears_keeps_its_rules(interval):
         assert parts.lmp == pytest.approx(parts.energy + sum(p[3] for p in parts.parts), abs=1e-9)
 
 
+def market_of_ties(seed):
+    """A small market in round numbers, where most optima have more than one price."""
+    rng = np.random.default_rng(seed)
+    tens = lambda lo, hi, *shape: 10.0 * rng.integers(lo, hi + 1, *shape)  # noqa: E731
+    buses, made = ["x", "y", "z"], []
+    for i in range(rng.integers(2, 5)):
+        low, high = tens(0, 2), tens(3, 10)
+        points = list(zip(np.linspace(low, high, 3)[1:], np.sort(tens(0, 5, 2)), strict=True))
+        services = {s: AsOffer(tens(0, 2), tens(1, 6)) for s in ("REGUP", "REGDN", "RRS-PFR", "ECRS", "NSPIN") if rng.random() < 0.6}
+        made.append(Generator(f"g{i}", buses[i % 3], low, high, offer_curve(f"g{i}", low, points), services, before=low, ramp_up=10, ramp_down=10))
+    if rng.random() < 0.7:
+        points = list(zip(np.linspace(-40, 40, 5)[1:], np.sort(tens(-1, 5, 4)), strict=True))
+        services = {s: AsOffer(tens(0, 2), 40) for s in ("REGUP", "REGDN", "RRS-FFR", "ECRS", "NSPIN") if rng.random() < 0.7}
+        made.append(Esr("e", "y", -40, 40, offer_curve("e", -40, points), tens(0, 4), 0, 40, services, charging=rng.choice([0.9, 1.0])))
+    curves = {k: steps(tens(1, 4, 3), np.sort(100 * rng.integers(0, 20, 3))[::-1], k) for k in ("REGUP", "REGDN", "RRS", "ECRS", "NSPIN")
+              if rng.random() < 0.8}  # fmt: skip
+    limits = Factors(("one", "two", "three"), 0.25 * rng.integers(-2, 3, (3, 3)), tens(1, 9, 3), 3500)
+    return Interval(fleet(made, buses), tens(0, 12, 3), curves, limits, hours=1.0)
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**32 - 1).map(market_of_ties))
+def test_where_prices_are_many_all_of_them_are_known_and_lambda_is_the_upper_end(interval):
+    cost, energy, prices, lmp = by_loops(interval)
+    found = sced(interval)
+    assert found.residuals.largest <= BAR
+    assert found.objective == pytest.approx(cost, rel=1e-9, abs=1e-7)
+    lo, hi = found.intervals["lambda"]
+    assert found.uncapped_lambda == pytest.approx(hi, abs=1e-6)
+    assert lo - 1e-6 <= energy <= hi + 1e-6
+    for product, price in prices.items():
+        lo, hi = found.intervals.get(product, (price, price))
+        assert lo - 1e-6 <= price <= hi + 1e-6
+    for bus, price in zip(interval.fleet.buses, lmp, strict=True):
+        lo, hi = found.lmp_interval(bus)
+        assert lo - 1e-5 <= price <= hi + 1e-5
+
+
 # ------------------------------------------------------------------------------------------------------- refusals
 
 

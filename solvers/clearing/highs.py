@@ -133,7 +133,9 @@ class Highs:
 
             near = interior(program)
             if near is not None:
-                better = self._polished(replace(found, x=near[0], y=near[1], z=near[2]), "interior point, polished")
+                better = self._judged(*near, "interior point")
+                if not better.solved:
+                    better = self._polished(better, "interior point, polished")
                 found = better if better.solved else found
         if found.solved:
             self._last = found

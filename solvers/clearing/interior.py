@@ -45,20 +45,24 @@ def _followed(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray] | N
     full = np.zeros((n + m, n + m))
     full[:n, :n] = quadratic
     cost = np.concatenate([program.cost, np.zeros(m)])
+    best: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
     for _ in range(_STEPS):
         below, above = np.where(low, w - lower, 1.0), np.where(high, upper - w, 1.0)
         mu = (under[low] @ below[low] + over[high] @ above[high]) / count
         owed = cost + full @ w - h.T @ y - under + over
         short = h @ w
         worst = max(abs(owed[moves]).max(initial=0.0) / scale, abs(short).max(initial=0.0) / (1.0 + abs(w).max(initial=0.0)))
-        if worst < 1e-9 and mu < 1e-10 * (1.0 + abs(cost @ w)):
-            return w[:n], y, program.cost + quadratic @ w[:n] - matrix.T @ y
+        if worst < 1e-8:
+            # products of price and distance go on shrinking until rounding stops them: polishing needs to tell which of the two is 0
+            best = w[:n], y, program.cost + quadratic @ w[:n] - matrix.T @ y
+            if mu < 1e-20 * (1.0 + abs(cost @ w)):
+                return best
         bend = np.where(low, under / below, 0.0) + np.where(high, over / above, 0.0)
         kkt = np.block([[(full + np.diag(bend + 1e-12))[np.ix_(moves, moves)], -h[:, moves].T], [h[:, moves], 1e-13 * np.eye(m)]])
         try:
             inverse = np.linalg.inv(kkt)
         except np.linalg.LinAlgError:
-            return None
+            return best
         step = _direction(inverse, moves, owed, short, below, above, under, over, low, high, -under * below, -over * above)
         far = _room(step, below, above, under, over, low, high)
         aimed = (
@@ -72,9 +76,9 @@ def _followed(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray] | N
         far = min(1.0, 0.995 * _room(step, below, above, under, over, low, high))
         w, y = w + far * step[0], y + far * step[1]
         under, over = np.where(low, under + far * step[2], 0.0), np.where(high, over + far * step[3], 0.0)
-        if not np.isfinite(w).all():
-            return None
-    return None
+        if not np.isfinite(w).all() or far < 1e-10:
+            return best
+    return best
 
 
 def _direction(

@@ -57,7 +57,7 @@ class Cleared:
         mine = y[:, self._row]
         prices = np.zeros((len(x), self.prices))
         # a place may have several rows; unbuffered, so that all of them count
-        np.add.at(prices, (slice(None), self._price), np.where(two != 0, two * np.abs(mine), -mine))
+        np.add.at(prices.T, self._price, np.where(two != 0, two * np.abs(mine), -mine).T)
         return np.concatenate((moves, prices), axis=1)
 
     def exactly(self, data: Sequence[Fraction]) -> tuple[Fraction, ...]:

@@ -167,7 +167,7 @@ def _active(program: Exact, found: Solution) -> Point | None:
         x[j] = _on(float(found.x[j]), program.lower[j], program.upper[j])
     free = [j for j in range(n) if x[j] is None]
     value = [sum(float(v) * found.x[j] for j, v in row.items()) for row in program.rows]
-    ends = [_on(value[i], program.row_lower[i], program.row_upper[i]) for i in range(m)]
+    ends: list[Any] = [_on(value[i], program.row_lower[i], program.row_upper[i]) for i in range(m)]
     tight = [i for i in range(m) if ends[i] is not None]
     column, dual = {j: k for k, j in enumerate(free)}, {i: len(free) + k for k, i in enumerate(tight)}
     equations: list[Row] = []

@@ -180,12 +180,12 @@ def _met(reader: Reader, iters: Iters, mine: Term, outside: Term, scope: Scope, 
     alone, names = spread(reader, iters, Scope({}), reader.root)
     left: Any = lift(reader.read(mine, names, alone), alone)
     right: Any = lift(reader.read(outside, scope, frame), frame)
+    a: Any = None
+    b: Any = None
     if isinstance(left, Code) and isinstance(right, Code):
         a, b = left.codes, coded(right, left.points)
     elif isinstance(left, Code | Num) and isinstance(right, Code | Num):
         a, b = reader.number(left).form.constant, reader.number(right).form.constant
-    else:
-        a = b = None
     if a is None or a.dtype == object:
         new, inside = spread(reader, iters, scope, frame)
         keep = np.flatnonzero(reader.test(Prim("==", (mine, outside)), inside, new))

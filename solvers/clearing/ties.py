@@ -69,7 +69,7 @@ class Ties:
         whole = program.integer is not None and bool(program.integer.any())
         bent = program.quadratic is not None and program.quadratic.nnz > 0
         self.straight = not whole and not bent and program.matrix.shape[1] > 0
-        self.tilts = (_tilted(moving, priced, 1), _tilted(moving, priced, -1)) if self.straight else ()
+        self.tilts: tuple[Tilted, ...] = (_tilted(moving, priced, 1), _tilted(moving, priced, -1)) if self.straight else ()
         self._certificate: Certificate | None = None
         self._engine: Any = None
 
@@ -204,8 +204,8 @@ class Ties:
         if self._certificate is None:
             self._certificate = Certificate(self.moving.program)
         # rows come first here
-        turned = [np.concatenate((b[:, n:], b[:, :n]), axis=1) for b in (lower, upper)]
-        found = self._certificate.measure(cost, *turned, 0.0, x, y)
+        low, high = (np.concatenate((b[:, n:], b[:, :n]), axis=1) for b in (lower, upper))
+        found = self._certificate.measure(cost, low, high, 0.0, x, y)
         return np.max([found[k] for k in ("primal", "dual", "complementarity", "gap")], axis=0)
 
 

@@ -7,7 +7,7 @@ its data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -87,7 +87,7 @@ def scope_of(scope: Scope, name: str) -> Binding:
     return _through(lambda: {name: scope.find(name)}, name)
 
 
-def _through(inside, name: str) -> Binding:  # type: ignore[no-untyped-def]
+def _through(inside: Callable[[], Mapping[str, Binding]], name: str) -> Binding:
     return Binding(
         lambda: inside()[name].depends, lambda: inside()[name].value, lambda: inside()[name].term,
         lambda: inside()[name].written,

@@ -160,7 +160,7 @@ def _rename_branch(box: Branch, wire: Callable[[str], str]) -> Branch:
     arms = []
     for arm in box.arms:
         body = _with_inputs(arm.body, {**inner, **outs})
-        arms.append(Arm(arm.label, arm.values, replace(body, outputs=tuple(replace(p, name=outs[p.name]) for p in body.outputs))))
+        arms.append(Arm(arm.label, arm.values, body))
     return replace(
         box,
         subject=wire(box.subject),

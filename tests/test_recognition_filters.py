@@ -218,6 +218,49 @@ def test_no_particle_explains_the_impossible_and_the_round_is_named(particles) -
     assert refused.value.diagnostics[0].code == "impossible-evidence"
 
 
+SENSORS = """
+type T = 1..4
+type Sensor = North | South | East
+type State = (x: real, v: real)
+
+channel sensor(true_x: real, noise: real) -> (y: real) {
+    if noise > 1 {
+        y ~ normal(true_x, noise)
+    } else {
+        y ~ normal(2 * true_x, 1)
+    }
+}
+
+channel day() -> (state: State[T], seen: real[T, Sensor], heat: real) {
+    heat ~ normal(0, 1)
+    for t in T reversed carrying s = (x: heat, v: 1) {
+        e ~ normal(0, 1)
+        for k in Sensor { w ~ normal(s.v, 1/2) }
+        state = (x: s.x + s.v + e, v: sum(w[k] for k in Sensor) / 3)
+        for k in Sensor {
+            seen ~ sensor(state.x, if k == North then 2 else 1/2)
+        }
+        next s = state
+    }
+}
+"""
+
+
+def test_filters_agree_on_records_sensors_branches_and_rounds_that_run_backward() -> None:
+    wires = "(seen: real[T, Sensor]) -> (state: State[T], heat: real) of day by"
+    methods = {"k": "kalman", "e": "enkf[members = 4_000]", "p": "particle[particles = 20_000]"}
+    text = SENSORS + "".join(f"recognition {n}{wires} {by}\n" for n, by in methods.items())
+    model = og.loads(text, "sensors.game")
+    seen = np.random.default_rng(0).normal(size=(4, 3)) * 2
+    right, *others = (model.recognise(n, seen=seen) for n in methods)
+    for near in others:
+        for wire in ("state.x", "state.v", "heat"):
+            slack = 6 * right.deviation(wire) / math.sqrt(1000)  # of 20,000 particles, where evidence is sharp, some 1,000 count
+            assert (np.abs(near.mean(wire) - right.mean(wire)) < slack).all()
+            assert (np.abs(near.deviation(wire) - right.deviation(wire)) < slack).all()
+        assert near.log_evidence == pytest.approx(right.log_evidence, abs=0.2)
+
+
 # --------------------------------------------------------------------------- densities
 
 

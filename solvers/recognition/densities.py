@@ -42,8 +42,8 @@ AtDraw = Callable[[Draw], tuple[tuple[Box, ...], tuple[Port, ...]]]
 
 
 def named(wire: str, what: str) -> str:
-    """The wire that says `what` of a wire: `reading log chance`."""
-    return f"{wire} {what}"
+    """The wire that says `what` of a wire: `reading: log chance`, which no text and no elaboration names."""
+    return f"{wire}: {what}"
 
 
 def conditioned(body: Diagram, wire: str) -> Diagram:
@@ -185,7 +185,7 @@ def _opened(diagram: Diagram, wire: str, at_draw: AtDraw, given: bool, said: str
 
 def _renamed(diagram: Diagram, old: str, new: str, given: bool) -> Diagram:
     """What is said of `old`, said of `new`."""
-    extra = [p for p in diagram.outputs if p.name.startswith(f"{old} ") and p.name[len(old) + 1 :] in (LOG, POSSIBLE, MEAN, DEVIATION)]
+    extra = [p for p in diagram.outputs if p.name.startswith(f"{old}: ") and p.name[len(old) + 2 :] in (LOG, POSSIBLE, MEAN, DEVIATION)]
     names = {p.name: f"{new}{p.name[len(old) :]}" for p in extra}
     boxes: tuple[Box, ...] = tuple(Compute(Port(names[p.name], p.space), Var(p.name), hidden=True) for p in extra)
     inputs, before = diagram.inputs, ()

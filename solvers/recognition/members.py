@@ -94,7 +94,7 @@ class Cloud:
         found, up = jax.vmap(one)(pairs) if outs else ({}, () if self.diagnose else jnp.asarray([False]))
         kept = {p.name for p in self.space.kept}
         same = dict(inputs) | {n: [a[0] for a in arrays] for n, arrays in found.items() if n not in kept}
-        state = {f"kept {n}": found[n] for n in found if n in kept}
+        state = {f"kept: {n}": found[n] for n in found if n in kept}
         for c in self.space.loop.carry:
             init = found[c.init] if c.init in found else [_repeated(a, self.members) for a in inputs[c.init]]
             state[c.name] = init
@@ -110,7 +110,7 @@ class Cloud:
         def one(own: Any, mine: Leaves) -> tuple[Leaves, Any]:
             raised = faults.Faults(self.diagnose)
             inputs = {n: a for n, a in same.items() if n in loop.captured} | seen
-            inputs |= {n.removeprefix("kept "): a for n, a in mine.items()}
+            inputs |= {n.removeprefix("kept: "): a for n, a in mine.items()}
             found, bounds = self.move_with(own, inputs, params, self.wanted, raised, points, position)
             noted.append(bounds)
             if self.diagnose:

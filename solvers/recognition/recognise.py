@@ -293,7 +293,7 @@ class _Ensemble:
                     x = _rounds_out(x, self.space)
                     found[name] = Members(leaf.space, x, w, len(self.space.index) + len(leaf.sizes))
                 else:
-                    wire = sought.wire if sought.last else f"kept {sought.wire}"
+                    wire = sought.wire if sought.last else f"kept: {sought.wire}"
                     x = np.asarray(out["state"][wire][i])
                     w = None if last is None else np.broadcast_to(last.reshape(*last.shape, *([1] * len(leaf.sizes))), x.shape)
                     found[name] = Members(leaf.space, x, w, len(leaf.sizes))

@@ -139,6 +139,25 @@ def test_a_study_of_unequal_lengths_is_refused(change, said):
         look_ahead(replace(LookAhead(market_of([1, 2]), np.zeros((2, 1)), {}), **change))
 
 
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")
+def test_a_day_of_a_battery_costs_the_same_in_pypsa():
+    pytest.importorskip("pypsa", reason="PyPSA is not installed")
+    from benchmarks.ercot import HOURS, TAU, our_day, pypsa_day
+
+    rng = np.random.default_rng(11)
+    price, service = rng.uniform(-20, 80, HOURS).clip(0), {k: rng.uniform(0, 9, HOURS) for k in TAU}
+    assert our_day(price, service) == pytest.approx(pypsa_day(price, service), rel=1e-6)
+
+
+def test_a_small_system_of_the_benchmark_clears_with_limits_that_bind():
+    from benchmarks.ercot import bare, dispatch, system
+
+    found = dispatch(*system(80, 60, hot=6))
+    assert found.unserved == 0 and (found.shadow_price > 0).any()
+    assert bare(found.program, "choose") == pytest.approx(found.objective, rel=1e-9)
+
+
 # ------------------------------------------------------------------------------------------------------- day ahead
 
 

@@ -6,7 +6,7 @@ is bought back at the real-time price: `DAM award * DAM MCPC + (RT award - DAM a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -54,7 +54,7 @@ class Wedge:
         return np.maximum(self.day_ahead - self.real_time, 0.0)
 
 
-def wedge(resource: str, kind: str, day: Horizon, real: Horizon | Sequence[Cleared]) -> Wedge:
+def wedge(resource: str, kind: str, day: Horizon, real: Horizon | Iterable[Cleared]) -> Wedge:
     """The wedge of a resource's awards in a kind. day: the day-ahead market; real: as many real-time intervals as it has hours."""
     after = real.intervals if isinstance(real, Horizon) else tuple(real)
     if len(after) != len(day):

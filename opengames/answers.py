@@ -25,7 +25,7 @@ from opengames import (
     wire_questions,
 )
 from opengames.cases import Undecided, assignments, bounded, count, parts, search
-from opengames.desk import Desk, Work, cannot, estimate_name
+from opengames.desk import Desk, Work, cannot, estimate_name, uncleared
 from opengames.diagnostics import Diagnostic, Refusal
 from opengames.diagram import Decide, walk
 from opengames.program import Question
@@ -53,7 +53,7 @@ def claim(desk: Desk, question: Question) -> Claim:
     except Undecided as open_:
         said, work.because = "unknown", [*work.because, str(open_)]
     except Refusal as refused:
-        if not cannot(refused):
+        if not cannot(refused) and not uncleared(refused):
             raise
         advised = method_options.advised(question, refused)
         said, work.because = "unknown", [*work.because, *_sentences(advised)]
@@ -182,6 +182,8 @@ def _of_plays(work: Work, term: Term) -> str:
     try:
         chance = wire_questions.exactly(work, Ask("P", (term,), at=work.question.at), diagram)
     except Refusal as refused:
+        if uncleared(refused):
+            raise
         proof = proof_questions.instead(work, refused)
         if proof is not None:
             return proof

@@ -25,6 +25,9 @@ from opengames.terms import Ask, Ref, Term
 #: Codes that say that a method cannot answer, not that something is wrong.
 CANNOT = frozenset({"not-yet", "not-convex", "over-budget", "needs-sampling", "needs-strategy", "needs-inputs"})
 
+#: Codes that say that a clearing has no optimum: a claim about such plays stays open, a query is refused.
+UNCLEARED = frozenset({"infeasible", "unbounded", "no-certificate"})
+
 #: What a method is called that is exact but for rounding.
 ROUNDED = "floating point"
 
@@ -160,6 +163,11 @@ def cannot(refused: Refusal) -> bool:
 def simulated(runs: int, seed: int) -> str:
     """What a method is called that rests on drawn plays."""
     return f"simulate, {runs:,} runs, seed {seed}"
+
+
+def uncleared(refused: Refusal) -> bool:
+    """Whether the refusal says that a clearing has no optimum."""
+    return all(d.code in UNCLEARED for d in refused.diagnostics)
 
 
 def estimate_name(i: int) -> str:

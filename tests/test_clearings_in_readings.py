@@ -224,6 +224,25 @@ def test_a_claim_is_proved_in_rationals_and_only_supported_in_floats(loads):
     assert [loads.verify(n)[0].verdict for n in ("bounded", "cheap")] == ["proved", "refuted"]
 
 
+def test_a_claim_about_plays_that_cannot_be_cleared_stays_open_and_names_the_rules():
+    text = """
+    type Load = {50, 500}
+    game Drawn { load ~ uniform(Load)
+        price, p ~ Cleared(load) }
+    verify low:  price <= 70 of Drawn
+    query  mean = E(price) of Drawn
+    query  fine = E(price | load < 100) of Drawn
+    """
+    model = og.loads(MARKET + text)
+    claim = model.verify("low")[0]
+    assert claim.verdict == "unknown"
+    assert claim.because[0].startswith("these rules cannot hold together: balance")
+    with pytest.raises(og.Refusal) as refused:
+        model.query("mean")
+    assert [d.code for d in refused.value.diagnostics] == ["infeasible"]
+    assert model.query("fine").value == 10
+
+
 def test_what_was_solved_is_printed_with_the_answer():
     model = og.loads(MARKET + LOADS)
     (line,) = model.query("mean").because

@@ -273,7 +273,8 @@ def test_rules_that_nobody_can_obey_prove_nothing():
     verify it: a == 7 of G
     """
     found_ = og.loads(text).verify("it")[0]
-    assert found_.verdict == "unknown" and "no play obeys all the rules" in found_.because[0]
+    assert found_.verdict == "unknown"
+    assert found_.because[0] == "these rules cannot hold together: more, the type of `a`"
 
 
 def test_duals_have_their_signs():

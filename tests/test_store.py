@@ -4,11 +4,12 @@ import csv
 import io
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import pytest
 from builders_store import PRODUCTS, dam_mcpc, dam_spp, hours_of, loaded, rt_spp, write, zipped
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from opengames.diagnostics import Refusal
@@ -182,6 +183,25 @@ def test_quarters_and_runs_agree_with_another_librarys_clock(tmp_path):
     assert [r[0] for r in found] == list(grid.tz_convert(None).to_pydatetime())
     assert {r[1:3] for r in found} == {(None, -0.01)}
     assert sum(r[3] for r in found) == sum(fold)
+
+
+@given(st.lists(st.tuples(days, st.integers(1, 24), st.integers(1, 4), st.booleans()), min_size=1, max_size=300, unique=True))
+@settings(max_examples=3)
+@example([(day, hour, 1, again) for day in (SPRING, AUTUMN, PLAIN) for hour in range(1, 25) for again in (False, True)])
+def test_rows_are_placed_where_the_clock_says_or_rejected(rows):
+    text = "DeliveryDate,DeliveryHour,DeliveryInterval,RepeatedHourFlag,ASType,MCPC\n"
+    text += "".join(f"{day:%m/%d/%Y},{hour},{quarter},{'Y' if again else 'N'},RRS,{n}\n" for n, (day, hour, quarter, again) in enumerate(rows))
+    wanted, odd = {}, set()
+    for n, (day, hour, quarter, again) in enumerate(rows):
+        try:
+            wanted[n] = to_utc(day, hour, again, timedelta(minutes=15 * (quarter - 1)))
+        except ValueError:
+            odd.add(n + 2)
+    with TemporaryDirectory() as folder, loaded(folder, text) as store:
+        found = store.rows("mcpc", ("price", "start_utc", "delivery_date", "hour_ending", "interval", "repeated"))
+        assert {int(r[0]): r[1] for r in found} == wanted
+        assert {r[4] for r in store.rows("rejected")} == odd
+        assert all(r[2:] == rows[int(r[0])][:3] + rows[int(r[0])][3:] for r in found)
 
 
 def test_without_a_flag_the_second_row_of_an_hour_is_its_second_pass(tmp_path):

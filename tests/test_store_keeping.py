@@ -333,6 +333,22 @@ def test_features_are_what_a_slow_look_at_all_rows_gives(tmp_path):
     assert looked > 20
 
 
+def test_the_forecast_of_load_is_the_last_one_known_of_the_model_in_use(tmp_path):
+    head = "DeliveryDate,HourEnding,Coast,East,FarWest,North,NorthCentral,SouthCentral,Southern,West,SystemTotal,Model,InUseFlag,DSTFlag\n"
+
+    def forecast(total):
+        rows = [(hour, model, total + hour + 1000 * (model == "A3")) for hour in (1, 12, 24) for model in ("A3", "E1")]
+        return head + "".join(f"01/05/2026,{h}:00,1,1,1,1,1,1,1,1,{mw},{m},{'Y' if m == 'E1' else 'N'},N\n" for h, m, mw in rows)
+
+    with featured(tmp_path, [
+        ("prices.csv", FIRST), (posted("A", "20260104.060000"), forecast(50_000)), (posted("B", "20260105.113001"), forecast(60_000)),
+    ]) as store:  # fmt: skip
+        found = {r[0]: r[1:] for r in store.rows("features", ("hour_ending", "load_forecast", "load_forecast_known_utc"))}
+        first, second = datetime(2026, 1, 4, 12), datetime(2026, 1, 5, 17, 30, 1)
+        assert (found[1], found[12], found[24]) == ((50_001.0, first), (50_012.0, first), (60_024.0, second))
+        assert found[2] == (None, None)
+
+
 def test_what_was_known_at_a_time_can_be_asked_for(tmp_path):
     files = [write(tmp_path / posted("A", "20260104.123100"), FIRST), write(tmp_path / posted("B", "20260104.140000"), LATER)]
     with open_store(":memory:") as store:

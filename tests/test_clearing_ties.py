@@ -84,6 +84,25 @@ def test_the_price_printed_lies_in_its_interval_at_the_upper_end_where_one_rule_
         assert ends.most[0] - ends.least[0] > 5
 
 
+def test_every_price_lies_between_its_ends():
+    """Differences of the least cost on both sides of each asked rule are the ends."""
+    program, _, cleared = clearing_of(STACK)
+    for demand, reserve in ((50, 0), (80, 5), (95, 5), (60, 10)):
+        values = [float(v) for v in data_of(program, cleared, {"demand": demand, "reserve": reserve})]
+        answers, _ = cleared.solve(np.array([values]))
+        ends = cleared.ends(values)
+        assert (ends[:, 0] - 1e-7 <= answers[0, -2:]).all() and (answers[0, -2:] <= ends[:, 1] + 1e-7).all()
+
+        def cost(d, r):
+            data = [float(v) for v in data_of(program, cleared, {"demand": d, "reserve": r})]
+            return solve(cleared.moving.at(np.array(data))).objective
+
+        here, h = cost(demand, reserve), 0.01
+        assert ends[0, 0] == pytest.approx((here - cost(demand - h, reserve)) / h, abs=1e-5)
+        if demand + reserve < 100:
+            assert ends[0, 1] == pytest.approx((cost(demand + h, reserve) - here) / h, abs=1e-5)
+
+
 def _many():
     program = load(ERCOT).program
     diagram = program.diagrams["Sced"]

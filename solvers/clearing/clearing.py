@@ -7,6 +7,7 @@ Of a chain, or of `abs`, it is the sum over the comparisons that it is made of.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cached_property
 from typing import Any
@@ -66,6 +67,35 @@ class Cleared:
 
         return exactly(self, data)
 
+    def ends(self, data: Sequence[float]) -> np.ndarray:
+        """Between which numbers each price lies at some data: (prices, 2), least and most, equal where it is unique.
+
+        Where a price adds up several rows, their ends are added, which may reach further than the price does. Raises `Refusal` where
+        there is no optimum.
+        """
+        from opengames.solvers.clearing.highs import solve
+        from opengames.solvers.clearing.kinks import intervals
+
+        here = self.moving.at(np.asarray(data, float))
+        found = solve(here)
+        if not found.solved:
+            raise self.explain(data)
+        if found.whole:
+            assert here.integer is not None
+            held = np.round(found.x[here.integer])
+            lower, upper = here.lower.copy(), here.upper.copy()
+            lower[here.integer] = upper[here.integer] = held
+            here = replace(here, lower=lower, upper=upper, integer=None)
+        between = intervals(here, found, self._row.tolist())
+        two = self.read.pieces.two_sided[self._row]
+        sizes = np.sort(np.abs(np.stack((between.least, between.most))), axis=0)
+        # a row with two bounds has a price of one sign, unless both meet
+        sizes[0] = np.where((between.least < 0) & (between.most > 0), 0.0, sizes[0])
+        ends = np.zeros((self.prices, 2))
+        np.add.at(ends[:, 0], self._price, np.where(two == 0, -between.most, np.where(two > 0, sizes[0], -sizes[1])))
+        np.add.at(ends[:, 1], self._price, np.where(two == 0, -between.least, np.where(two > 0, sizes[1], -sizes[0])))
+        return ends
+
     def explain(self, data: Sequence[float]) -> Exception:
         """See `Clearing`."""
         from opengames.solvers.clearing.explain import explain
@@ -92,6 +122,11 @@ class Cleared:
     def rough(self) -> Moving:
         """The program in rationals, rounded: row for row the same."""
         return moving(rounded(self.fractions.pieces))
+
+    @cached_property
+    def rough_ties(self) -> Ties:
+        """As `ties`, of the program in rationals."""
+        return Ties(self.rough, self.asked(self.fractions))
 
     @cached_property
     def in_rows(self) -> Recognised:

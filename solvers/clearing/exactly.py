@@ -19,7 +19,6 @@ from opengames.diagnostics import Refusal, refuse
 from opengames.solvers.clearing.assemble import Entries, Pieces
 from opengames.solvers.clearing.rational import Row, solve
 from opengames.solvers.clearing.solution import AT_UPPER, BASIC, Basis
-from opengames.solvers.clearing.ties import Ties
 
 if TYPE_CHECKING:
     from opengames.solvers.clearing.clearing import Cleared
@@ -53,7 +52,7 @@ def exactly(clearing: Cleared, data: Sequence[Fraction]) -> tuple[Fraction, ...]
     program = at(pieces, [Fraction(v) for v in data])
     near = np.array([float(v) for v in data])
     # where ties had to be decided, by the same rule as in floats
-    decided = Ties(clearing.rough, clearing.asked(read)).basis(near)
+    decided = clearing.rough_ties.basis(near)
     point = None if decided is None else _basic(program, decided)
     if point is not None and _proved(program, *point):
         return _answers(clearing, *point)

@@ -32,6 +32,7 @@ from opengames.models.ercot import (
     roll,
     run_mean,
     sced,
+    sced_many,
     set_point_deviation,
     steps,
     sustainable,
@@ -470,6 +471,32 @@ def test_hours_that_nothing_joins_are_the_same_together_and_apart():
     difference = one.obligation_price(hedge)
     for mw, price in zip(one.obligations["hedge"], difference, strict=True):
         assert (mw > 1e-6) <= (price <= 12 + 1e-6) and (mw < 15 - 1e-6) <= (price >= 12 - 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_scenarios_side_by_side_are_clearings_one_by_one(seed):
+    made, interval = random_market(seed)
+    rng = np.random.default_rng(seed)
+    store = battery(50, {"ECRS": AsOffer(1, 60)}, pays=10, asks=30, bus="b5")
+    limits = AfterOutages(made, np.array([[0, 45]])) if seed else GridLimits(made, 4500)
+    plant = fleet([*interval.fleet.resources, store], made.buses.names)
+    interval = replace(interval, fleet=plant, limits=limits, reference="b0", hours=0.5)
+    load = interval.load * rng.uniform(0.7, 1.2, (12, 1)) * rng.uniform(0.9, 1.1, (12, 40))
+    stores = rng.uniform(0, 400, (12, 1))
+    many = sced_many(interval, load, stores)
+    assert many.residual.max() < 1e-9
+    assert sum(many.engines.values()) == 12
+    for i in range(12):
+        alone = sced(replace(interval, load=load[i], fleet=replace(plant, stored=stores[i])))
+        assert many.objective[i] == pytest.approx(alone.objective, rel=1e-9)
+        if alone.unique:
+            assert many.lmp[i] == pytest.approx(alone.lmp, abs=1e-6)
+            assert many.mcpc["ECRS"][i] == pytest.approx(alone.mcpc["ECRS"], abs=1e-6)
+            assert many.stored[i] == pytest.approx(alone.stored, abs=1e-5)
+    with pytest.raises(Refusal, match="900 MWh in store in scenario 2"):
+        sced_many(interval, load[:2], np.array([[3.0], [900.0]]))
+    with pytest.raises(Refusal, match="stores of shape"):
+        sced_many(interval, load, stores[:3])
 
 
 def test_a_clearing_says_what_it_did():

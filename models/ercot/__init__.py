@@ -24,6 +24,7 @@ from opengames.models.ercot.resources import AsOffer, Esr, Fleet, Generator, Loa
 from opengames.models.ercot.results import Cleared, Decomposition
 from opengames.models.ercot.rolling import roll
 from opengames.models.ercot.sced import Interval, sced
+from opengames.models.ercot.scenarios import Scenarios, sced_many
 from opengames.models.ercot.settlement import (
     AsPosition,
     DeviationRules,
@@ -37,7 +38,7 @@ from opengames.models.ercot.wedge import Wedge, sustainable, wedge
 __all__ = [
     "KINDS", "PRODUCTS", "AfterOutages", "AsOffer", "AsOnlyOffer", "AsPosition", "Cleared", "DayAhead", "DayAheadCleared", "Decomposition",
     "DemandCurve", "DeviationRules", "EnergyOffer", "Esr", "Factors", "Fleet", "Generator", "GridLimits", "Horizon", "Interval",
-    "Kind", "LoadResource", "LookAhead", "Obligation", "OfferCurve", "Penalties", "Plan", "Wedge", "aggregate", "as_imbalance",
-    "as_only", "day_ahead", "demand_curves", "fleet", "look_ahead", "offer_curve", "roll", "run_mean", "sced", "set_point_deviation",
+    "Kind", "LoadResource", "LookAhead", "Obligation", "OfferCurve", "Penalties", "Plan", "Scenarios", "Wedge", "aggregate", "as_imbalance",
+    "as_only", "day_ahead", "demand_curves", "fleet", "look_ahead", "offer_curve", "roll", "run_mean", "sced", "sced_many", "set_point_deviation",
     "shadow_price_cap", "steps", "sustainable", "wedge",
 ]  # fmt: skip

@@ -28,7 +28,7 @@ class Limits(Protocol):
     constant: np.ndarray
 
     def flows(self, injection: np.ndarray) -> np.ndarray:
-        """Flows (C,) in MW of an injection (B,) that balances."""
+        """Flows (C,) in MW of an injection (B,) that balances, or (C, k) of several side by side (B, k)."""
 
     def rows(self, which: np.ndarray) -> np.ndarray:
         """Shift factors (k, B) of some limits, relative to any one reference."""
@@ -132,7 +132,7 @@ class AfterOutages:
     def flows(self, injection: np.ndarray) -> np.ndarray:
         every = self._factors.flows(injection)
         watched, out = self._pairs.T
-        after = every[watched] + self._share * every[out]
+        after = every[watched] + (self._share * every[out].T).T
         return np.r_[self._base.flows(injection), after, -after]
 
     def rows(self, which: np.ndarray) -> np.ndarray:

@@ -154,14 +154,14 @@ def test_a_reference_that_changes_moves_only_the_level():
 
 def test_no_change_is_found_where_there_is_none_whatever_the_seed():
     false = 0
-    for seed in range(60):
+    for seed in range(40):
         rng = np.random.default_rng(seed)
         shadow = np.where(rng.random((90, 2)) < (0.2, 0.6), rng.gamma(2, 10, (90, 2)), 0.0)
         common = rng.normal(0, 0.05, (90, 1))  # buses whose errors move together
         y = shadow @ rng.normal(0, 0.3, (2, 8)) + common + rng.normal(0, 0.02, (90, 8))
         false += bool(fit(observed(30 - y, shadow, np.full(90, 30.0)), Options(alpha=0.05)).changes)
-    # At most five in a hundred; eight or more of 60 would have a chance of one in a hundred at that rate.
-    assert false < 8
+    # At most five in a hundred; seven or more of 40 would have a chance of less than one in a hundred at that rate.
+    assert false < 7
 
 
 # --------------------------------------------------------------------------------------- laws
@@ -355,6 +355,7 @@ def test_a_constraint_that_has_not_bound_since_the_change_is_refused():
     assert predict(found, {"c": 10.0}, 30.0, at=5).prices[0] == pytest.approx(30 - 10 * first[2], abs=0.02)
 
 
+@pytest.mark.slow
 def test_the_score_is_of_intervals_that_were_not_fitted():
     seen, _ = grid()
     forward, blocks = score(seen, forward=True, folds=3), score(seen, folds=3)
@@ -462,6 +463,7 @@ def test_ten_days_of_2000_buses_fit_to_their_rounding():
 
 
 @needs_data
+@pytest.mark.slow
 def test_the_fit_recovers_the_true_factors_of_the_2000_bus_grid():
     """Against shift factors solved from the case's reactances, up to the reference."""
     from importlib.util import find_spec

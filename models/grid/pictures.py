@@ -41,11 +41,10 @@ def one_line(
         if found is not None and np.shape(found) != (wanted,):
             raise refuse("data-shape", f"`{network.name}` takes {wanted:,} {what}, and {np.size(found):,} were given")
     detailed = len(buses) <= DETAILED
-    w = 900.0 if detailed else 1200.0
-    h = 640.0 if detailed else 980.0
+    w, h = (900.0, 640.0) if len(buses) <= 12 else (1200.0, 860.0) if detailed else (1200.0, 980.0)
     full = _loading(network, flow) >= FULL
     name = title or f"{network.name}: prices and flows"
-    told = subtitle or f"{len(buses):,} buses, {len(branches):,} branches, {int(full.sum()):,} at their limit; LMP {lmp.min():,.2f} to {lmp.max():,.2f} $/MWh"
+    told = subtitle or f"{len(buses):,} buses, {len(branches):,} branches, {int(full.sum()):,} at {'its' if full.sum() == 1 else 'their'} limit; LMP {lmp.min():,.2f} to {lmp.max():,.2f} $/MWh"
     canvas = Canvas(w, h, name, f"One-line diagram. {told}. Buses are darker where the price is higher; branches at their limit are black.")
     canvas.heading(name, told)
     low, high = _range(lmp)
@@ -211,7 +210,7 @@ def _scale(canvas: Canvas, lmp: np.ndarray, low: float, high: float, y: float) -
 
 def _key(canvas: Canvas, w: float, y: float) -> None:
     x = 380.0
-    for colour, thick, said in ((_CALM, 1.8, "below 80 % of its limit"), (_BUSY, 3.0, "80 % and more"), (_AT_LIMIT, 4.0, "at its limit")):
+    for colour, thick, said in ((_CALM, 1.8, "below 80 % of its limit"), (_BUSY, 3.0, "80 % and more"), (_AT_LIMIT, 4.0, "at its limit or beyond")):
         canvas.line([(x, y + 6), (x + 30, y + 6)], colour, thick)
         canvas.text(Text(x + 36, y + 10, said, 10.5, fill=QUIET))
         x += 36 + width(said, 10.5) + 22

@@ -256,4 +256,25 @@ def _pooled(design: Design, shadow: np.ndarray, y: _Narrow, floor: float, alpha:
         design = design.pooled(c, row)
 
 
-__all__ = ["MOST", "Design", "find_changes"]
+def aligned(design: Design, to: tuple[int, ...], shadow: np.ndarray, y: np.ndarray, floor: float, alpha: float) -> Design:
+    """The design with cuts moved to rows of `to` wherever the data fit about as well: small changes are placed only roughly, and
+    what changes at once should be said to change at once. Arguments as of `find_changes`."""
+    shadow = shadow / np.where((norm := np.linalg.norm(shadow, axis=0)) > 0, norm, 1.0)
+    narrow = _narrow(y)
+    left = _left(design, shadow, narrow)
+    free = max(left.free, 1)
+    noise = max(left.square / (free * narrow.buses), floor**2)
+    bar = _critical(1, free, alpha / max(1, sum(map(len, design.cuts))) / e)
+    for c, own in enumerate(design.cuts):
+        for row in own:
+            if row in to:
+                continue
+            for other in sorted(to, key=lambda r, row=row: abs(r - row))[:3]:
+                moved = design.pooled(c, row).split((c,), other)
+                if len(moved.cuts[c]) == len(design.cuts[c]) and (_left(moved, shadow, narrow).square - left.square) / narrow.buses / noise <= bar:
+                    design = moved
+                    break
+    return design
+
+
+__all__ = ["MOST", "Design", "aligned", "find_changes"]

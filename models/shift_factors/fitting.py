@@ -27,7 +27,7 @@ from typing import Literal
 import numpy as np
 
 from opengames.diagnostics import refuse
-from opengames.models.shift_factors.changes import Design, find_changes
+from opengames.models.shift_factors.changes import Design, aligned, find_changes
 from opengames.models.shift_factors.observations import Observed
 from opengames.models.shift_factors.span import Span, span_of
 
@@ -207,9 +207,13 @@ def fit(seen: Observed, options: Options | None = None) -> Fit:
         shadow = np.where(asked[1][:, None], 0.0, seen.shadow)
         filled = _filled(shadow, both, y, asked[0])
         level = filled.mean(axis=1)
-        shapes = find_changes(shadow, np.where(asked[1][:, None], 0.0, filled - level[:, None]), shape_floor, options.alpha / 2)
-        levels = find_changes(shadow, np.where(asked[1], 0.0, level)[:, None], level_floor, options.alpha / 2)
-        levels = _together(levels, shapes, shadow)
+        each = np.where(asked[1][:, None], 0.0, filled - level[:, None])
+        mean = np.where(asked[1], 0.0, level)[:, None]
+        shapes = find_changes(shadow, each, shape_floor, options.alpha / 2)
+        for most in _by_size(shapes):
+            shapes = aligned(shapes, most, shadow, each, shape_floor, options.alpha / 2)
+        levels = find_changes(shadow, mean, level_floor, options.alpha / 2)
+        levels = aligned(levels, shapes.rows, shadow, mean, level_floor, options.alpha / 2)
         both = Design(tuple(tuple(sorted({*a, *b})) for a, b in zip(shapes.cuts, levels.cuts, strict=True)))
         if not options.robust or not both.rows:
             break
@@ -317,16 +321,10 @@ def _hat(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return u[:, keep], (vt[keep].T / s[keep]) @ u[:, keep].T / norm[:, None]
 
 
-def _together(levels: Design, shapes: Design, shadow: np.ndarray) -> Design:
-    """Where both parts change and no interval in which the constraint binds lies between, they change at the same row."""
-    cuts = []
-    for c, own in enumerate(levels.cuts):
-        binds = shadow[:, c] != 0
-        same = lambda row, c=c, binds=binds: next(  # noqa: E731
-            (s for s in shapes.rows if not binds[min(s, row) : max(s, row)].any()), row
-        )
-        cuts.append(tuple(sorted({same(row) for row in own})))
-    return Design(tuple(cuts))
+def _by_size(design: Design) -> list[tuple[int, ...]]:
+    """The rows at which most constraints change, then those and the next, so that small changes are moved to large ones."""
+    rows = sorted(design.rows, key=lambda r: (-sum(r in own for own in design.cuts), r))
+    return [tuple(rows[:n]) for n in range(1, len(rows))]
 
 
 def _part(

@@ -103,7 +103,9 @@ def observed(
             "data-shape", f"times must increase, and row {i + 1} ({when[i]}) does not come after row {i} ({when[i - 1]})",
             help="sort the rows by time; where an hour is repeated in autumn, use UTC",
         )  # fmt: skip
-    return Observed(when, bus, limits, p, lam, s, grid_of(p), grid_of(lam), grid_of(s[s != 0]))
+    # Few numbers may all be round by chance, or one bus's: none is taken to be rounded more coarsely than the prices are.
+    grid = grid_of(p)
+    return Observed(when, bus, limits, p, lam, s, grid, min(grid, grid_of(lam)), min(grid, grid_of(s[s != 0])))
 
 
 def grid_of(values: np.ndarray) -> float:

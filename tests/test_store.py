@@ -355,6 +355,7 @@ def test_a_history_workbook_is_read_sheet_by_sheet(tmp_path):
         ("twice.csv", b"LMP,LMP\n1,2\n", "data-unreadable"),
         ("half.zip", zipped(a__csv="x")[:40], "data-unreadable"),
         ("half.parquet", b"PAR1xxxx", "data-unreadable"),
+        ("odd.xlsx", zipped(**{"xl/workbook__xml": "<x"}), "data-unreadable"),
         ("none.zip", zipped(readme__md="x"), "data-unreadable"),
         ("open.csv", b'LMP,"x\n1,2\n', "unknown-feed"),
     ],

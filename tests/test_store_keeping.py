@@ -164,6 +164,25 @@ def test_a_process_that_is_killed_leaves_a_load_undone_or_done(tmp_path, when, r
         assert len(store.rows("documents")) == rows // 24
 
 
+HOLDS = """
+import sys
+from opengames.models.store import open_store
+store = open_store(sys.argv[1])
+print("open", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_store_that_another_process_has_open_is_refused(tmp_path):
+    db = tmp_path / "s.duckdb"
+    other = subprocess.Popen([sys.executable, "-c", HOLDS, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with other:
+        assert other.stdout.readline() == "open\n"
+        found = refused(open_store, db)
+        assert (found.code, found.notes) == ("bad-store", ("another process has it open",))
+    open_store(db).close()
+
+
 def test_what_is_no_store_is_refused(tmp_path):
     import duckdb
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from difflib import get_close_matches
@@ -221,10 +221,17 @@ class Store:
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
+        import duckdb
+
         self.connection.execute("BEGIN TRANSACTION")
         try:
             yield
             self.connection.execute("COMMIT")
+        except duckdb.IOException as error:
+            with suppress(duckdb.Error):  # the transaction may be gone with the file
+                self.connection.execute("ROLLBACK")
+            raise refuse("bad-store", f"`{self.path}` cannot be written", notes=(str(error).split("\n", 1)[0],),
+                         help="is there room on the disk?") from error  # fmt: skip
         except BaseException:
             self.connection.execute("ROLLBACK")
             raise

@@ -21,7 +21,7 @@ from typing import Any
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.store.clock import local_stamp
 
-LARGEST = 4 << 30
+LARGEST = 1 << 30
 """Bytes, unpacked, of one document beyond which it is not read."""
 
 _DEEPEST = 3
@@ -191,7 +191,10 @@ def _workbook(file: str, member: str, contents: bytes) -> Iterator[Document]:
     except ImportError as error:
         raise refuse("data-unreadable", f"`{name}` is an Excel workbook, and `openpyxl` is not installed to read it",
                      help="install it with `pip install openpyxl`, or save the sheets as CSV") from error  # fmt: skip
-    book = load_workbook(io.BytesIO(contents), read_only=True, data_only=True)
+    try:
+        book = load_workbook(io.BytesIO(contents), read_only=True, data_only=True)
+    except (KeyError, ValueError, OSError, SyntaxError) as error:
+        raise refuse("data-unreadable", f"`{name}` is a workbook that cannot be read", notes=(str(error),)) from error
     for sheet in book.worksheets:
         rows = [[_cell(c) for c in row] for row in sheet.iter_rows(values_only=True)]
         if not rows or not any(rows[0]):

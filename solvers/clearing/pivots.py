@@ -20,6 +20,7 @@ _STEPS = 80
 _MISSED = 1e-9
 _MOST_ROWS = 160
 _CHUNK = 256
+_APART = 1e-7
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,9 @@ def _begin(members: Members, rows: np.ndarray, corners: list[Corner], start: np.
     w = np.where(side < 0, upper, lower)
     lost = (np.isinf(w) & (codes != BASIC)).any(1)
     w = np.where(codes == BASIC, 0.0, w)
+    # offers at one price tie, and ties go round in circles: reduced costs part a little, and count as they are at the end
+    apart = np.random.default_rng(0).uniform(0.5, 1.0, n + m) * _APART * (1.0 + abs(members.cost).max(initial=0.0))
+    d += side * apart
     np.put_along_axis(d, basic, 0.0, 1)
     w[lost] = 0.0
     value = kernels.values(np, -full, inverse, basic, w)

@@ -121,6 +121,10 @@ def demand_curves(plan: Plan, voll: float = VOLL, floor: float = FLOOR) -> dict[
     """
     _check(plan)
     split = contingency_split(plan)
+    for product, mw in split.items():
+        if mw < 0:
+            raise refuse("bad-curve", f"the plan leaves {mw:,} MW of the contingency level of {CONTINGENCY:,} MW to {product}",
+                         help="the plan of REGUP or ECRS is larger than the recipe foresees")  # fmt: skip
     level, value = aggregate(voll)
     wanted = {"REGUP": round(plan.regup), "RRS": round(plan.rrs), "ECRS": round(plan.ecrs), "NSPIN": round(plan.nspin)}
     free = np.ones(len(level), bool)

@@ -128,6 +128,16 @@ def _columns(arrays: list[Any]) -> Any:
     return jnp.concatenate([jnp.reshape(a.astype(jnp.float64), (a.shape[0], -1)) for a in arrays], 1)
 
 
+def _apart(flat: Any, shapes: list[tuple[int, ...]]) -> list[Any]:
+    """The arrays whose columns these are."""
+    found, at = [], 0
+    for shape in shapes:
+        width = int(np.prod(shape[1:], dtype=int))
+        found.append(flat[:, at : at + width].reshape(shape))
+        at += width
+    return found
+
+
 def _inside(arrays: list[Any], bounds: list[tuple[float, float]]) -> list[Any]:
     return [jnp.clip(a, lo, hi) for a, (lo, hi) in zip(arrays, bounds, strict=True)]
 
@@ -147,16 +157,16 @@ def _analysed(
     gap = y - mean
     pulls, surprise, log_size = _solved(spread, jnp.concatenate([gap[None], y - drawn]), d)
 
-    def moved(a: Any) -> Any:
-        """Regressed on the evidence: `[..., members, *shape]` with the members on axis 0 of the leaf."""
-        flat = jnp.reshape(a, (n, -1))
-        centre = flat.mean(0)
-        own = (flat - centre) * inflation
-        slope = off.T @ own / (n - 1)
-        return jnp.reshape(centre + own + pulls @ slope, a.shape)
-
-    state = {k: [moved(a) for a in arrays] for k, arrays in state.items()}
-    buffer = [b if jnp.issubdtype(b.dtype, jnp.bool_) or jnp.issubdtype(b.dtype, jnp.integer) else jax.vmap(moved)(b) for b in buffer]
+    moving = [a for arrays in state.values() for a in arrays]
+    late = [jnp.moveaxis(b, 1, 0) for b in buffer if jnp.issubdtype(b.dtype, jnp.floating)]
+    flat = _columns([*moving, *late])
+    centre = flat.mean(0)
+    own = (flat - centre) * inflation
+    flat = centre + own + pulls @ (off.T @ own / (n - 1))
+    shapes = [a.shape for a in (*moving, *late)]
+    parts = iter(_apart(flat, shapes))
+    state = {k: [next(parts) for _ in arrays] for k, arrays in state.items()}
+    buffer = [jnp.moveaxis(next(parts), 0, 1) if jnp.issubdtype(b.dtype, jnp.floating) else b for b in buffer]
     log = -(surprise + log_size + d * np.log(2 * np.pi)) / 2
     return state, buffer, {"surprise": surprise, "gap": gap, "spread": spread, "log": log}
 

@@ -104,7 +104,7 @@ def test_regulation_and_responsive_reserve_take_levels_worth_enough():
     assert curves["REGUP"].price[-1] == pytest.approx(value[value >= 250][-1])
 
 
-@pytest.mark.parametrize("plan", [Plan(-1, 0, 0, 0, 0), Plan(float("nan"), 0, 0, 0, 0), Plan(20000, 0, 0, 0, 0), Plan(3300, 0, 0, 0, 0)])
+@pytest.mark.parametrize("plan", [Plan(-1, 0, 0, 0, 0), Plan(float("nan"), 0, 0, 0, 0), Plan(20000, 0, 0, 0, 0), Plan(3300, 0, 1000, 0, 0)])
 def test_a_plan_without_a_curve_is_refused(plan):
     with pytest.raises(Refusal) as refused:
         demand_curves(plan)

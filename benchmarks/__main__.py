@@ -10,6 +10,7 @@
     market        trades a second, live and from the ledger
     clearing      118 buses: a warm solve, and a thousand load scenarios with prices, against bare HiGHS
     ercot         a real-time dispatch on 2,000 buses beside bare HiGHS, a battery's day beside PyPSA
+    grids         a grid of 2,000 buses cleared, and cleared again, beside PyPSA and bare HiGHS
     claims        every claim of every shipped text: the slowest
     fuzz          broken texts (only when named): --seconds N
 
@@ -31,7 +32,7 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from benchmarks.measure import Outcome
 from benchmarks.report import line, renew
 
-NAMES = ("reservation", "check_speed", "compile", "exact", "trees", "repeated", "market", "coherence", "clearing", "ercot", "claims")
+NAMES = ("reservation", "check_speed", "compile", "exact", "trees", "repeated", "market", "coherence", "clearing", "ercot", "grids", "claims")
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 

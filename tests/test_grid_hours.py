@@ -135,6 +135,7 @@ def test_the_command_prints_hours_and_writes_tables(here, capsys):
     assert (summary["most_lmp"] == np.maximum(lmp["1"], lmp["2"])).all()
     output = read_series("day/output.csv")
     assert output["G1"] + output["G2"] + output["D2"] == pytest.approx([150, 120, 160])
+    assert Path("day/one_line.svg").read_text().startswith("<svg")
     assert main(["grid", "tiny.m", "--out", "day"]) == 2
     assert "[file-exists]" in capsys.readouterr().err
 

@@ -66,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
         hours = clear_hours(
             network, loads, available, args.reference, shedding=args.shedding, overloading=args.overloading, at=at, names=names
         )
-    written = [] if folder is None else [*_tables(hours, names, folder, args.format), *_pictures(hours, folder)]
+    written = [] if folder is None else [*_tables(hours, names, folder, args.format), *_pictures(hours, names, args.reference, folder)]
     if args.json:
         print_json(
             "grid", network=network.name, buses=len(network.buses), branches=len(network.branches), units=len(network.units),
@@ -223,9 +223,26 @@ def _table(path: Path, columns: dict[str, Any]) -> Path:
     return path
 
 
-def _pictures(hours: Hours, folder: Path) -> Iterator[Path]:
-    """The one-line diagram of the hour whose prices differ the most."""
-    return iter(())
+def _pictures(hours: Hours, names: list[str], reference: str | None, folder: Path) -> Iterator[Path]:
+    """The hour whose prices differ the most: its one-line diagram, and what the price of its dearest bus is made of."""
+    import numpy as np
+
+    from opengames.drawn.svg import save
+    from opengames.models.grid.pictures import one_line, waterfall
+    from opengames.models.grid.shift_factors import ShiftFactors
+
+    network = hours.network
+    widest = int(np.argmax(hours.lmp.max(axis=1) - hours.lmp.min(axis=1)))
+    lmp, shadow = hours.lmp[widest], hours.shadow[widest]
+    said = f"{network.name}, hour {names[widest]}"
+    drawn = one_line(network, lmp, hours.flow[widest], shadow=shadow, output=hours.output[widest], load=hours.load[widest], title=said)
+    yield save(drawn, folder / "one_line.svg")
+    binding = np.flatnonzero(np.abs(shadow) > 1e-6)
+    if len(binding):
+        dearest = int(np.argmax(lmp))
+        factor = ShiftFactors(network, reference).rows(binding)[:, dearest]
+        parts = [(network.branches.names[b], float(f), float(shadow[b])) for b, f in zip(binding, factor, strict=True)]
+        yield save(waterfall(network.buses.names[dearest], float(hours.energy[widest]), parts, title=said), folder / "dearest_bus.svg")
 
 
 __all__ = ["configure", "run"]

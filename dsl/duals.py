@@ -21,6 +21,9 @@ def dual_type(scope: Scope, decision: s.DecideStmt, rule: s.RuleStmt) -> t.Type:
         return t.WRONG
     inner, iters, _ = found
     condition = rule.condition
+    # a rule for some places only has a price there, and 0 elsewhere
+    while isinstance(condition, s.Binary) and condition.op == "implies":
+        condition = condition.right
     side = condition.operands[0] if isinstance(condition, s.Compare) else None
     if side is None:
         scope.context.report(

@@ -7,12 +7,12 @@ from fractions import Fraction
 import numpy as np
 
 from opengames.clearings import SOLVED
-from opengames.diagram import Decide
+from opengames.diagram import Compute, Decide, Loop
 from opengames.evaluate import evaluate
 from opengames.session import loads
 from opengames.solvers.clearing.highs import solve
 from opengames.solvers.clearing.recognise import clear_for
-from opengames.spaces import leaves
+from opengames.spaces import index_points, leaves
 
 
 def clearing_of(text, game="Market", params=None):
@@ -29,7 +29,27 @@ def data_of(program, cleared, given):
     """The clearing's data at the inputs `given`, in rationals."""
     env = {k: _value(v) for k, v in given.items()}
     values = {n: d.value for n, d in program.params.items()}
+    _, diagram, decision, _ = cleared.made_of
+    for box in diagram.boxes:
+        if box is decision:
+            break
+        env.update(_computed(box, env, program, values))
     return [Fraction(evaluate(t, env, program.funs, values)) for t in cleared.data]
+
+
+def _computed(box, env, program, params):
+    """The wires that a box of computed wires binds, loops round by round."""
+    if isinstance(box, Compute):
+        return {box.out.name: evaluate(box.term, env, program.funs, params)}
+    if not isinstance(box, Loop) or box.carry:
+        return {}
+    rounds = []
+    for point in index_points(tuple(s for _, s in box.iters)):
+        here = {**env, **dict(zip((n for n, _ in box.iters), point, strict=True))}
+        for inner in box.body.boxes:
+            here.update(_computed(inner, here, program, params))
+        rounds.append(here)
+    return {wire: tuple(r[name] for r in rounds) for wire, name in box.outs}
 
 
 def _value(value):

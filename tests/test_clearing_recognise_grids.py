@@ -131,3 +131,104 @@ def test_reading_a_large_grid_costs_less_than_a_fifth_of_checking_its_text():
         times.append(time.process_time() - begin)
     assert cleared.moving.program.matrix.shape == (2000 + 3200, 500 + 2000 + 2000)
     assert min(times) < checked / 5
+
+
+# --------------------------------------------------------------------------- several hours at once
+
+HOURS = """
+type Hour = 1..5
+type Gen  = Coal | Gas
+type Bat  = X | Y
+player op
+param cost: real[Gen] = [Coal: 10, Gas: 31]
+param cap:  real[Gen] = [Coal: 53, Gas: 100]
+param ramp: real[Gen] = [Coal: 7, Gas: 40]
+param eff:  real[Bat] = [X: 0.9, Y: 0.8]
+game Market(load: real[Hour], start: real[Bat]) {
+    for t in Hour {
+        total = sum(p[t, g] for g in Gen)
+        for b in Bat { net = dis[t, b] - ch[t, b] }
+        stored = sum(net[b] for b in Bat)
+        spent  = sum(cost[g] * p[t, g] for g in Gen)
+    }
+    for b in Bat {
+        for t in Hour carrying e = start[b] {
+            level = e + ch[t, b] * eff[b] - dis[t, b]
+            next e = level
+        }
+        final = level[5]
+    }
+    decide p: real[Hour, Gen], ch: [0, 10][Hour, Bat], dis: [0, 10][Hour, Bat], short: real[Hour]
+        by op seeing load, start
+        earning -sum(spent[t] + 500 * short[t] for t in Hour) + 5 * sum(final[b] for b in Bat)
+        subject to {
+            balance[t in Hour]:           load[t] == total[t] + stored[t] + short[t]
+            range[t in Hour, g in Gen]:   0 <= p[t, g] <= cap[g]
+            up[t in Hour, g in Gen]:      t > 1 implies p[t, g] - p[t - 1, g] <= ramp[g]
+            store[b in Bat, t in Hour]:   0 <= level[b, t] <= 20
+            some[t in Hour]:              0 <= short[t]
+        }
+    price = [dual(balance[t]) for t in Hour]
+    climb = [dual(up[t, g]) for t in Hour, g in Gen]
+}
+"""
+
+
+def over_hours(load, start, looser=None):
+    """The least cost of the same hours, written out; looser: (hour, unit, amount) on a ramp."""
+    hours, cost, cap, ramp, eff = 5, (10, 31), (53, 100), (7, 40), (0.9, 0.8)
+    names = [("p", t, g) for t in range(hours) for g in range(2)]
+    names += [(k, t, b) for k in ("ch", "dis") for t in range(hours) for b in range(2)]
+    names += [("short", t, 0) for t in range(hours)]
+    at = {name: i for i, name in enumerate(names)}
+    c, bounds = np.zeros(len(names)), []
+    for kind, t, k in names:
+        c[at[kind, t, k]] = {"p": cost[k], "ch": -5 * eff[k], "dis": 5, "short": 500}[kind]
+        bounds.append({"p": (0, cap[k]), "short": (0, None)}.get(kind, (0, 10)))
+    equal, upper, right = [], [], []
+    for t in range(hours):
+        row = np.zeros(len(names))
+        for g in range(2):
+            row[at["p", t, g]] = 1
+            row[at["dis", t, g]], row[at["ch", t, g]] = 1, -1
+        row[at["short", t, 0]] = 1
+        equal.append(row)
+    for t in range(1, hours):
+        for g in range(2):
+            row = np.zeros(len(names))
+            row[at["p", t, g]], row[at["p", t - 1, g]] = 1, -1
+            upper.append(row)
+            right.append(ramp[g] + (looser[2] if looser is not None and looser[:2] == (t, g) else 0))
+    for b in range(2):
+        for t in range(hours):
+            row = np.zeros(len(names))
+            for s in range(t + 1):
+                row[at["ch", s, b]], row[at["dis", s, b]] = eff[b], -1
+            upper += [row, -row]
+            right += [20 - start[b], start[b]]
+    found = linprog(c, np.array(upper), np.array(right, float), np.array(equal), np.array(load, float), bounds, method="highs")
+    return found.fun - 5 * sum(start), found.eqlin.marginals
+
+
+@pytest.mark.parametrize(("load", "start"), [((31, 60, 91, 44, 120), (5, 0)), ((20, 35, 48, 99, 62), (3, 11))])
+def test_hours_with_ramps_and_batteries_clear_as_when_written_out(load, start):
+    program, _, cleared = clearing_of(HOURS)
+    values = data_of(program, cleared, {"load": load, "start": start})
+    answers, status = cleared.solve(np.array([[float(v) for v in values]]))
+    assert status[0] == SOLVED
+    here = cleared.moving.at(np.array([float(v) for v in values]))
+    least, _ = over_hours(load, start)
+    assert solve(here).objective == pytest.approx(least)
+    found = named(cleared, answers[0])
+    h = 1e-3
+    for t in range(5):
+        prices = [(least - over_hours([v - h * s * (k == t) for k, v in enumerate(load)], start)[0]) / (h * s) for s in (1, -1)]
+        assert min(prices) - 1e-5 <= found["dual balance"][t] <= max(prices) + 1e-5
+        for g in range(2):
+            climb = found["dual up"][2 * t + g]
+            if t == 0:
+                assert climb == 0
+                continue
+            worth = [(least - over_hours(load, start, (t, g, s * h))[0]) / (s * h) for s in (1, -1)]
+            assert min(worth) - 1e-5 <= climb <= max(worth) + 1e-5
+    assert any(v > 1 for v in found["dual up"])

@@ -269,6 +269,26 @@ def test_day_ahead_looks_away_from_state_of_charge_and_real_time_does_not():
     assert found.missing == pytest.approx([75])
 
 
+def test_a_day_of_wedges_follows_what_is_in_store():
+    # the battery sells energy in the dear hours, so that less and less of its day-ahead award can be sustained
+    curves = {"ECRS": steps([60, 100], [200, 2])}
+    esr = battery(150, {"ECRS": AsOffer(0, 60)}, pays=1, asks=35)
+    steam = [unit("steam", "A", 90, 20, {"ECRS": AsOffer(4, 30)}), unit("gas", "A", 60, 50, {"ECRS": AsOffer(9, 60)})]
+    system, load = fleet([esr, *steam], ["A"]), np.array([[100.0], [120], [130], [140]])
+    before = day_ahead(DayAhead(system, load, curves))
+    after = list(roll(Interval(system, load[0], curves, hours=1.0), load))
+    found = wedge("battery", "ECRS", before.market, after)
+    stored = np.array([a.state_of_charge("battery") for a in after])
+    # one hour of ECRS must still be in store after the hour's energy
+    assert (found.real_time <= stored + 1e-9).all()
+    assert found.missing[-1] > 0
+    by_hand = [d * p + (r - d) * q for d, p, r, q in
+               zip(found.day_ahead, found.day_ahead_price, found.real_time, found.real_time_price, strict=True)]  # fmt: skip
+    assert found.worth == pytest.approx(by_hand)
+    blind = [d * p for d, p in zip(found.day_ahead, found.day_ahead_price, strict=True)]
+    assert found.worth.sum() < sum(blind)
+
+
 def test_a_wedge_without_a_difference_is_the_revenue_of_the_day_before():
     same = np.array([10.0, 20.0])
     found = Wedge("ECRS", same, same, np.array([3.0, 4.0]), np.array([900.0, 1.0]))

@@ -38,7 +38,8 @@ def inputs_of(model: Model, game: str, texts: Mapping[str, str]) -> dict[str, An
     if checked.program is None:
         raise Refusal(*errors(checked.diagnostics))
     caller = checked.program.diagrams[_CALLER]
-    params, env = checked.program.param_values(), {}
+    params = checked.program.param_values()
+    env: dict[str, Any] = {}
     for box in caller.boxes:
         match box:
             case Compute(out=out, term=term):

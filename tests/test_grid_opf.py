@@ -115,6 +115,44 @@ def test_a_price_is_between_what_one_watt_less_saves_and_one_more_costs(grid):
         assume(False)
 
 
+def test_a_price_at_a_kink_is_an_interval_of_both_its_sides():
+    """The cheap unit makes exactly the load: one megawatt less saves 10 $, one more costs 30 $."""
+    grid = network([0, 100], [(0, 1)], [0.1], [np.inf], [(0, 0, 100, 10), (1, 0, 100, 30)])
+    flow = OptimalFlow(grid)
+    found = flow.solve()
+    least, most = flow.intervals(found)
+    assert least == pytest.approx([10, 10])
+    assert most == pytest.approx([30, 30])
+    assert (least - 1e-9 <= found.lmp).all()
+    assert (found.lmp <= most + 1e-9).all()
+    least, most = flow.intervals(flow.solve(np.array([0.0, 90.0])), ["b1"])
+    assert (least.tolist(), most.tolist()) == (pytest.approx([10]), pytest.approx([10]))
+
+
+@few
+@given(networks(shifts=True))
+def test_intervals_of_prices_are_the_slopes_of_cost(grid):
+    flow = OptimalFlow(grid)
+    try:
+        here = flow.solve()
+    except Refusal:
+        assume(False)
+    least, most = flow.intervals(here)
+    assert (least <= here.lmp + 1e-6).all()
+    assert (here.lmp <= most + 1e-6).all()
+    step = 1e-4
+    for bus in range(len(grid.buses)):
+        for sign, end in ((1, most[bus]), (-1, least[bus])):
+            load = grid.buses.load.copy()
+            load[bus] += sign * step
+            try:
+                slope = sign * (flow.solve(load).cost - here.cost) / step
+            except Refusal:
+                assert not np.isfinite(end)
+                continue
+            assert slope == pytest.approx(end, abs=1e-4, rel=1e-4)
+
+
 @few
 @given(networks(quadratic=True))
 def test_another_load_gives_what_a_fresh_program_gives(grid):

@@ -15,12 +15,13 @@ Source: Schweppe, Caramanis, Tabors, Bohn, Spot Pricing of Electricity (1988), c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
 
-from opengames.clearings import INFEASIBLE, UNBOUNDED
+from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.grid.network import Network
 from opengames.models.grid.quadratic import Separable
@@ -157,6 +158,30 @@ class OptimalFlow:
             Part(self.network.branches.names[b], float(self._rows[known[b], at]), float(dispatch.shadow[b])) for b in dispatch.binding
         ]
         return tuple(sorted(parts, key=lambda p: -abs(p.adds)))
+
+    def intervals(self, dispatch: Dispatch, buses: Sequence[int | str] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Between which numbers the LMP of each bus (all, unless told) lies: least and most (k,), equal where it is unique.
+
+        The most is what one more megawatt there costs, the least what one less saves; ERCOT prints the most. Infinite where a
+        megawatt more (less) cannot be cleared. For dispatches of the network's own units, without priced shedding or overloading:
+        others raise `Refusal` (`not-yet`).
+        """
+        from opengames.solvers.clearing.certificate import Certificate
+        from opengames.solvers.clearing.kinks import intervals
+
+        if self.shedding is not None or self.overloading is not None or (dispatch.output > self.network.units.most + 1e-6).any():
+            raise refuse("not-yet", "intervals of prices with priced shedding or overloading are not worked out", help="leave the prices out")
+        names = self.network.buses.names
+        asked = range(len(names)) if buses is None else [names.index(b) if isinstance(b, str) else b for b in buses]
+        # the program with angles has a row for each bus, whose price is the LMP
+        program = angle_program(self.network, dispatch.load)
+        angle = self.factors.angles(self._units.at_buses(dispatch.output) - dispatch.load) * self.network.base
+        x = np.concatenate((self._units.columns(dispatch.output), angle))
+        y = np.concatenate((dispatch.lmp, -dispatch.shadow[self._limited]))
+        gradient = program.cost if program.quadratic is None else program.cost + program.quadratic @ x
+        residuals, objective = Certificate(program).one(program, x, y, gradient - program.matrix.T @ y)
+        found = intervals(program, Solution(SOLVED, x, y, gradient - program.matrix.T @ y, objective, residuals, dispatch.engine), asked)
+        return found.least, found.most
 
     @property
     def program(self) -> Program:
@@ -358,6 +383,10 @@ class _Outputs:
     def of(self, x: np.ndarray) -> np.ndarray:
         """Outputs (units,) of the columns of a solution."""
         return self.base + np.bincount(self.owner, x[: len(self.owner)], self.count)
+
+    def columns(self, output: np.ndarray) -> np.ndarray:
+        """Columns that make outputs (units,), cheap pieces first."""
+        return np.clip(output[self.owner] - self._from, self.lower, self.upper)
 
     def at_buses(self, output: np.ndarray) -> np.ndarray:
         """What units put in at each bus (buses,)."""

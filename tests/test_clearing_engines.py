@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -464,6 +466,25 @@ def test_a_matrix_that_moves_and_whole_numbers_go_one_by_one():
     assert many.engines() == {"HiGHS": 3}
     whole = solve_many(replace(plain, program=replace(program, integer=np.ones(2, bool))), np.zeros((2, 0)))
     assert whole.whole and (whole.status == SOLVED).all()
+
+
+def test_a_network_of_118_buses_is_cleared_by_pivots_and_its_prices_are_those_of_highs():
+    pytest.importorskip("pypower", reason="the case comes with PYPOWER")
+    sys.path.insert(0, str(Path(__file__).parent.parent))
+    from benchmarks.clearing import case118
+
+    moving, factors, load = case118(4)
+    data = load * (1 + 0.1 * np.random.default_rng(7).uniform(-1, 1, (40, len(load))))
+    many, engine = Batch(moving).solve(data), Highs(moving.at(load))
+    assert many.engines().get("pivots", 0) > 30 and many.solved.all()
+    for i, numbers in enumerate(data):
+        here = moving.at(numbers)
+        engine.change(row_lower=here.row_lower, row_upper=here.row_upper)
+        alone = engine.solve()
+        assert many.objective[i] == pytest.approx(alone.objective, rel=1e-11)
+        if many.unique[i]:
+            mine, theirs = (y[0] + y[1:] @ factors for y in (many.y[i], alone.y))
+            np.testing.assert_allclose(mine, theirs, atol=1e-6)
 
 
 def test_no_members_and_data_of_the_wrong_width():

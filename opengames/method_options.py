@@ -64,6 +64,8 @@ def check(question: Question) -> None:
     other = unsuited(by.name, ops)
     if other is not None:
         raise Refusal(Diagnostic("unsuited-method", other.headline, by.at, help=other.advice))
+    if not METHODS[by.name].available:
+        return
     for name, value in by.options:
         wrong = wrong_option(by.name, name, value)
         if wrong is not None:

@@ -240,7 +240,7 @@ class Recognised:
         lower, upper = self.interval(name, level)
         labels = [show(k[0], spaces[0]) for k in index_points(spaces)]
         title = f"{name}, recognised by {self.name}"
-        svg = band(labels, self.mean(name), lower, upper, title, self.unit(name), f"mean and {level:.4g} intervals; {self.method}")
+        svg = band(labels, self.mean(name).tolist(), lower.tolist(), upper.tolist(), title, self.unit(name), f"mean and {level:.4g} intervals; {self.method}")
         return Drawing(svg, title)
 
 

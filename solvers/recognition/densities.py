@@ -188,7 +188,8 @@ def _renamed(diagram: Diagram, old: str, new: str, given: bool) -> Diagram:
     extra = [p for p in diagram.outputs if p.name.startswith(f"{old}: ") and p.name[len(old) + 2 :] in (LOG, POSSIBLE, MEAN, DEVIATION)]
     names = {p.name: f"{new}{p.name[len(old) :]}" for p in extra}
     boxes: tuple[Box, ...] = tuple(Compute(Port(names[p.name], p.space), Var(p.name), hidden=True) for p in extra)
-    inputs, before = diagram.inputs, ()
+    inputs = diagram.inputs
+    before: tuple[Box, ...] = ()
     if given:
         port = inputs[-1]
         renamed = Port(named(new, SEEN), port.space)

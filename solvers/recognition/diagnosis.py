@@ -26,7 +26,8 @@ def diverged(found: Found) -> np.ndarray:
     """Whether the alarm went off, `bool[runs]`."""
     runs = next(iter(found.beliefs.values())).mean().shape[0]
     if found.surprise is not None:
-        return (windows(found.surprise) > limit(found.degrees, min(WINDOW, found.surprise.shape[1]))).any(1)
+        sums: np.ndarray = windows(found.surprise).max(1)
+        return np.asarray(sums > limit(found.degrees, min(WINDOW, found.surprise.shape[1])))
     if found.size is not None and found.impossible is not None:
         return (found.impossible >= 0) | (found.size < FEWEST).any(1)
     return np.zeros(runs, bool)

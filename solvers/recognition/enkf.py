@@ -34,8 +34,8 @@ def opened(space: StateSpace) -> tuple[Diagram, dict[str, tuple[str, str]]]:
     Raises `Refusal` (`unsuited-filter`) for a state or evidence that is no number.
     """
     loop = space.loop
-    for name, wire, each in _regressed(space):
-        for leaf in dense.leaves_of(each):
+    for name, wire, kind in _regressed(space):
+        for leaf in dense.leaves_of(kind):
             if not leaf.is_real and wire in space.latent | {p.name for p in space.kept}:
                 raise unsuited(
                     f"`{name}{leaf.path}` is {_kind(leaf.space)}, and an ensemble Kalman filter moves real numbers", space.at,

@@ -63,7 +63,7 @@ class Inverse:
         try:
             return distribution(
                 self.program, self.channel, asked, seen, self.params, self.budget, inputs=self._inputs(evidence)
-            )  # type: ignore[return-value]
+            )
         except Refusal as refused:
             raise self._told(refused, evidence) from None
 
@@ -295,8 +295,8 @@ def _theory(left: list[np.ndarray], space: Space) -> Any:
         case Enum(labels=labels):
             return labels[int(left.pop(0))]
         case Grid(points=grid):
-            x = float(left.pop(0))
-            return min(grid, key=lambda p: abs(float(p) - x))
+            near = float(left.pop(0))
+            return min(grid, key=lambda p: abs(float(p) - near))
     x = left.pop(0)
     return bool(x) if x.dtype == bool else Fraction(float(x))
 

@@ -30,7 +30,7 @@ from opengames.diagnostics import Diagnostic, Refusal
 from opengames.diagram import Decide, walk
 from opengames.program import Question
 from opengames.results import Answer, Claim, is_long
-from opengames.rounding import formulas, rounds, within_rounding
+from opengames.rounding import at_an_edge, formulas, rounds, within_rounding
 from opengames.show import show
 from opengames.spaces import Space
 from opengames.terms import Ask, Const, Fold, Prim, Ref, Term, free, rebuild, substitute
@@ -148,6 +148,9 @@ def _found(work: Work, holds: Any, closed: Term | None = None) -> str:
             raise Undecided("two numbers that it compares are equal but for the rounding of floats")
         if closed is not None and within_rounding(closed, work.evaluate):
             raise Undecided("two numbers that it compares are equal but for the rounding of floats")
+        if numbers and at_an_edge(term, work.evaluate, work.program.funs) is not None:
+            work.counterexample = None
+            raise Undecided("it takes the `floor` of a number that is whole but for the rounding of floats")
         return "supported" if holds else "not supported"
     return "proved" if holds else "refuted"
 

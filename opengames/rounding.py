@@ -14,7 +14,7 @@ from typing import Any
 from opengames.cases import assignments
 from opengames.diagram import Compute, Diagram, Draw, walk
 from opengames.program import Fun
-from opengames.terms import Apply, Const, Fold, Optimum, Prim, Term, children, substitute
+from opengames.terms import Apply, Const, Fold, If, Optimum, Prim, Select, Tabulate, Term, children, substitute
 
 #: The share of two numbers within which floats that should differ cannot be told from floats that should not.
 EDGE = 1e-9
@@ -69,6 +69,46 @@ def within_rounding(term: Term, value_of: Callable[[Term], Any]) -> bool:
     return False
 
 
+def at_an_edge(term: Term, value_of: Callable[[Term], Any], funs: Mapping[str, Fun]) -> Term | None:
+    """The first `floor` in a closed term of a float that is whole but for rounding: by one last digit it is another number.
+
+    Only what is evaluated is looked at, and of a fold with more than `CASES` cases the first ones.
+    """
+
+    def look(*parts: Term) -> Term | None:
+        return next((found for each in parts if (found := at_an_edge(each, value_of, funs)) is not None), None)
+
+    match term:
+        case If(test=test, then=then, other=other):
+            return look(test) or look(then if value_of(test) else other)
+        case Prim(op="and" | "or" | "implies" as op, args=(left, right)):
+            decided = value_of(left) == (op == "or")
+            return look(left) or (None if decided else look(right))
+        case Prim(op="floor", args=(x,)):
+            value = value_of(x)
+            close = isinstance(value, float) and abs(value - round(value)) <= EDGE * max(1.0, abs(value))
+            return term if close else look(x)
+        case Fold(iters=iters, body=body, where=where):
+            for case in islice(assignments(iters), CASES):
+                known = () if where is None else (substitute(where, case),)
+                found = look(*known)
+                if found is None and all(value_of(w) for w in known):
+                    found = look(substitute(body, case))
+                if found is not None:
+                    return found
+            return None
+        case Apply(fun=name, args=args) if name in funs:
+            found = look(*args)
+            ports = [p.name for p in funs[name].inputs]
+            given = {n: Const(value_of(a)) for n, a in zip(ports, args, strict=True)}
+            return found or look(substitute(funs[name].body, dict(given)))
+        case Select(keys=keys):
+            return look(*keys)
+        case Tabulate():
+            return None
+    return look(*children(term))
+
+
 def formulas(diagram: Diagram) -> Iterator[Term]:
     """The terms of every box of a diagram, at every depth."""
     for _, box in walk(diagram):
@@ -77,4 +117,4 @@ def formulas(diagram: Diagram) -> Iterator[Term]:
                 yield term
 
 
-__all__ = ["formulas", "rounds", "within_rounding"]
+__all__ = ["at_an_edge", "formulas", "rounds", "within_rounding"]

@@ -54,3 +54,35 @@ def test_a_claim_in_rationals_is_proved(words):
 def test_an_answer_says_whether_it_is_rounded():
     m = og.loads(f"{TEXT}\nquery e = exp(1)\nquery two = sqrt(4)\nquery c = distribution(c) of Coin under s\n")
     assert [m.query(q).method for q in ("e", "two", "c")] == ["floating point", "exact", "floating point"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "floor(log(1000) / log(10)) == 3",  # 2.9999999999999996 in floats
+        "floor(log(8) / log(2)) == 3",
+        "digits(1000) == 3",
+        "forall k in 1..4: floor(log(10 ^ k) / log(10)) == k",
+        "1 < floor(log(1000) / log(10)) and 2 > 1",
+        "sum(floor(log(10 ^ k) / log(10)) for k in 1..3) == 6",
+    ],
+)
+def test_a_floor_at_a_rounding_edge_is_left_open(words):
+    model = og.loads(f"fun digits(x: real) -> real = floor(log(x) / log(10))\nverify it: {words}\n")
+    found = model.verify()["it"]
+    if found.verdict != "proved":  # a proof does not round
+        assert found.verdict == "unknown" and "but for the rounding of floats" in found.because[-1]
+
+
+@pytest.mark.parametrize(
+    ("words", "verdict"),
+    [
+        ("floor(log(999) / log(10)) == 2", "supported"),
+        ("floor(log(999) / log(10)) == 3", "not supported"),
+        ("if 1 > 2 then floor(log(1000) / log(10)) == 3 else floor(exp(1)) == 2", "supported"),
+        ("2 < 1 or floor(exp(1)) == 2", "supported"),
+    ],
+)
+def test_a_floor_away_from_an_edge_is_decided(words, verdict):
+    found = claim(words)
+    assert found.verdict in (verdict, {"supported": "proved", "not supported": "refuted"}[verdict])

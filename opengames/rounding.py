@@ -14,7 +14,19 @@ from typing import Any
 from opengames.cases import assignments
 from opengames.diagram import Compute, Diagram, Draw, walk
 from opengames.program import Fun
-from opengames.terms import Apply, Const, Fold, If, Optimum, Prim, Select, Tabulate, Term, children, substitute
+from opengames.terms import (
+    Apply,
+    Const,
+    Fold,
+    If,
+    Optimum,
+    Prim,
+    Select,
+    Tabulate,
+    Term,
+    children,
+    substitute,
+)
 
 #: The share of two numbers within which floats that should differ cannot be told from floats that should not.
 EDGE = 1e-9

@@ -206,7 +206,39 @@ class Batch:
         x[at], y[at], unique[at], engine[at] = ended.x[good], ended.y[good], ended.inside[good], PIVOTS
         out.status[left[ended.status == NO_POINT]] = INFEASIBLE
         self._remember(ended.codes[good])
+        stuck = left[(ended.status != DONE) & (ended.status != NO_POINT)]
+        self._from_others(members, stuck, x, y, engine, unique, compiled)
         return x, y, engine, unique
+
+    def _from_others(
+        self, members: Members, stuck: np.ndarray, x: np.ndarray, y: np.ndarray, engine: np.ndarray, unique: np.ndarray, compiled: bool
+    ) -> None:
+        """Members that no basis known so far leads to, as where costs moved so far that a price would need a bound that is not
+        there: the basis of one of them is often that of many, or one from which they are some steps away."""
+        idle = 0
+        while len(stuck) > 1 and idle < _IDLE:
+            found = middle(members.some(stuck[[len(stuck) // 2]]))
+            known = len(self.corners)
+            if found is not None and found.basis is not None:
+                self._remember(np.concatenate([found.basis.columns, found.basis.rows])[None])
+            if len(self.corners) <= known:
+                return
+            corner = self.corners[-1]
+            tried = corner.at(members.some(stuck))
+            good, near = tried.missed <= _MISSED, np.isfinite(tried.missed)
+            at = stuck[good]
+            x[at], y[at], unique[at], engine[at] = tried.x[good], tried.y[good], tried.inside[good], SHARED
+            corner.hits += int(good.sum())
+            at = stuck[near & ~good]
+            if len(at):
+                ended = pivot(members.some(at), [corner], np.zeros(len(at), int), self._hot(), compiled)
+                done = ended.status == DONE
+                at = at[done]
+                x[at], y[at], unique[at], engine[at] = ended.x[done], ended.y[done], ended.inside[done], PIVOTS
+                self._remember(ended.codes[done])
+            left = stuck[np.isnan(x[stuck]).any(axis=1)]
+            idle = idle + 1 if len(stuck) - len(left) < 2 else 0
+            stuck = left
 
     def _hot(self) -> np.ndarray:
         """Rows that bind in the bases remembered, the most frequent first."""

@@ -13,7 +13,7 @@ from opengames.cases import Undecided
 from opengames.clearings import clearings
 from opengames.desk import Work, estimate_name, simulated
 from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Diagram, binds, needs, wires
+from opengames.diagram import Decide, Diagram, binds, bodies, needs, walk, wires
 from opengames.plain import replace
 from opengames.results import distribution_lines, is_long
 from opengames.rounding import formulas, rounds
@@ -31,6 +31,7 @@ def distribution(work: Work, ask: Ask) -> Any:
     if not work.sampling():
         try:
             pairs = exactly(work, ask, diagram)
+            _say_unasked(work, ask, diagram)
             work.rounded |= any(isinstance(x, float) for pair in pairs for x in pair)
             work.shortened = any(is_long(chance) for _, chance in pairs)
             work.because += distribution_lines(pairs, space)
@@ -53,7 +54,9 @@ def about_wires(work: Work, ask: Ask) -> Term:
     diagram = work.diagram()
     if not work.sampling():
         try:
-            return Const(exactly(work, ask, diagram))
+            found_exactly = Const(exactly(work, ask, diagram))
+            _say_unasked(work, ask, diagram)
+            return found_exactly
         except Refusal as refused:
             work.fell_back(refused)
     runs, seed = work.runs_and_seed()
@@ -102,6 +105,28 @@ def _by_programs(work: Work, ask: Ask, diagram: Diagram, word: str) -> Any:
     found = answer(work.program, diagram, ask, work.desk.params, number=float)
     work.rounded, work.methods[PROGRAMS[word]] = True, None
     return found
+
+
+def _say_unasked(work: Work, ask: Ask, diagram: Diagram) -> None:
+    """Say of which decisions nobody asked whether their rules can be obeyed: plays that would get stuck there count as well."""
+    name = work.question.of
+    if name is None:
+        return
+    used: set[str] = set(free(ask))
+    for box in reversed(diagram.boxes):
+        if used & {port.name for port in binds(box)}:
+            used |= needs(box)
+    for box in work.program.diagrams[name].boxes:
+        if used & {port.name for port in binds(box)}:
+            continue
+        inside = ((), box), *((path, each) for _, body in bodies(box) for path, each in walk(body))
+        for path, each in inside:
+            if isinstance(each, Decide) and each.rules:
+                wire = ".".join((*path, each.outs[0].name))
+                said = f"whether the moves at `{wire}` obey their rules was not looked at, as what is asked does not depend on them"
+                if said not in work.because:
+                    work.because.append(said)
+                return
 
 
 def _behind(ask: Ask, diagram: Diagram) -> Iterator[Term]:

@@ -80,3 +80,12 @@ def test_what_is_proved_by_rounds_says_where_the_rules_must_have_a_solution():
         verify v: always(level[t] <= 10 + t for t in Hour) of G by invariant""")
     assert found.verdict == "proved"
     assert "where the rules of `flow` can be met" in found.method
+
+
+def test_a_chance_that_leaves_rules_unlooked_at_says_so():
+    game = "game G { x ~ {1: 1/2, 2: 1/2}\n" + STUCK + "}\nstrategy s of G { two.b = 1 }\n"
+    found = claim(game + "verify a: P(x == 1) == 1/2 of G under s")
+    assert found.verdict == "proved"
+    assert found.because == ("whether the moves at `b` obey their rules was not looked at, as what is asked does not depend on them",)
+    with pytest.raises(og.Refusal, match="rule `r` of two does not hold"):
+        claim(game + "verify a: P(b == 1) == 1 of G under s")

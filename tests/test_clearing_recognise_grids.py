@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -112,6 +113,29 @@ def test_a_random_grid_has_the_cost_and_prices_of_a_program_built_bus_by_bus(see
     sold = sum(p * lmp[b] for p, (b, _, _) in zip(exact["p"], unit, strict=True))
     assert bought - sold == sum(s * f for s, (*_, f) in zip(sp, line, strict=True))
     assert any(sp)
+
+
+def test_members_of_a_grid_are_alone_as_they_are_together():
+    """Few members of a large program go to a warm engine, many are solved side by side; equal units and full ones are ties."""
+    buses = 30
+    line, unit = grid(buses, 50, 16, 7)
+    line = [(a, b, x, 9999) for a, b, x, _ in line]
+    unit = [(b, 100 * (cap // 60 + 1), 5.0 * round(cost / 5)) for b, cap, cost in unit]
+    _, _, cleared = clearing_of(written(buses, line, unit))
+    rng = np.random.default_rng(6)
+    data = rng.integers(0, 3, (12, buses)) * 100.0
+    together, status = cleared.solve(data)
+    assert (status == SOLVED).all()
+    kinks = 0
+    for row, found in zip(data, together, strict=True):
+        alone, _ = cleared.solve(row[None])
+        assert alone[0] == pytest.approx(found, abs=1e-6)
+        here = cleared.moving.at(row)
+        kinks += not are_unique(here, solve(here))
+    assert cleared.tally.engines["HiGHS"] >= 12
+    exact = cleared.exactly([Fraction(int(v)) for v in data[0]])
+    assert together[0] == pytest.approx([float(v) for v in exact], abs=1e-6)
+    assert kinks, "choose rounder numbers"
 
 
 @pytest.mark.slow

@@ -22,16 +22,18 @@ from scipy import sparse
 
 from opengames.clearings import SOLVED
 from opengames.solvers.clearing.certificate import Certificate
-from opengames.solvers.clearing.program import Moving
-from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BAR, BASIC, Basis
+from opengames.solvers.clearing.program import Moving, Program
+from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BAR, BASIC, Basis, Solution
 
 _TINY = 1e-6
 _NEAR = 1e-3
 _LESS = 0.05
 _MET = 1e-9
-_DENSE = 300
+_PRICED = 1e-7
+_DENSE = 40
+"""Up to how many equations dense ones are solved: beyond, threads of dense algebra cost more than they save on busy machines."""
 _FEW = 8
-_LARGE = 1_000_000
+_LARGE = 5_000
 """Programs with more entries than this, zeros counted, are not prepared for a few members."""
 
 
@@ -107,28 +109,38 @@ class Ties:
     def _alone(self, data: np.ndarray, i: int, out: Settled) -> bool:
         """One member of a large program by a warm engine, written into `out`; whether it has an optimum there.
 
-        The first time the true program is solved first: ties make it easier, and its basis is near the tilted one.
+        Most have no ties, and the true program's own answer is then the one. Where there are some, its basis is near the tilted one.
         """
         from opengames.solvers.clearing.highs import Highs
 
-        tilt = self.tilts[0]
+        here = self.moving.at(data[0])
         if self._engine is None:
-            self._engine = Highs(self.moving.at(data[0]))
-            if not self._engine.solve().solved:
-                self._engine = None
+            self._engine = Highs(here)
+        found = self._solved(here)
+        if not found.solved:
+            return False
+        if _sole(here, found):
+            out.x[i], out.y[i], out.residual[i], out.unique[i] = found.x, found.y, found.residuals.largest, True
+        else:
+            tilt = self.tilts[0]
+            near = self._solved(tilt.moving.at(data[0]))
+            if not near.solved:
                 return False
-        here = tilt.moving.at(data[0])
+            good, x, y, residual, unique = self.at_vertices(data, self.codes(tilt, data, near.x[None]))
+            if not good[0]:
+                return False
+            out.x[i], out.y[i], out.residual[i], out.unique[i] = x[0], y[0], residual[0], unique[0]
+        out.status[i] = SOLVED
+        out.count({"HiGHS": 1})
+        return True
+
+    def _solved(self, here: Program) -> Solution:
+        """By the engine, from where it stands."""
         self._engine.change(
             cost=here.cost, row_lower=here.row_lower, row_upper=here.row_upper, lower=here.lower, upper=here.upper
         )
-        found = self._engine.solve()
-        if not found.solved:
-            return False
-        good, x, y, residual, unique = self.at_vertices(data, self.codes(tilt, data, found.x[None]))
-        if good[0]:
-            out.x[i], out.y[i], out.residual[i], out.unique[i], out.status[i] = x[0], y[0], residual[0], unique[0], SOLVED
-            out.count({"HiGHS": 1})
-        return bool(good[0])
+        found: Solution = self._engine.solve()
+        return found
 
     def basis(self, data: np.ndarray) -> Basis | None:
         """Which bounds are met at the answer for one member (d,), where ties had to be decided by tilting."""
@@ -207,6 +219,18 @@ class Ties:
         low, high = (np.concatenate((b[:, n:], b[:, :n]), axis=1) for b in (lower, upper))
         found = self._certificate.measure(cost, low, high, 0.0, x, y)
         return np.max([found[k] for k in ("primal", "dual", "complementarity", "gap")], axis=0)
+
+
+def _sole(program: Program, found: Solution) -> bool:
+    """Whether the point is the only best one, and its prices the only ones: as many bounds are met as there are columns, and
+    each that is no equation has a price."""
+    values = np.concatenate((found.x, program.matrix @ found.x))
+    lower, upper = np.concatenate((program.lower, program.row_lower)), np.concatenate((program.upper, program.row_upper))
+    met = np.minimum(values - lower, upper - values) <= _MET * (1.0 + abs(values))
+    if met.sum() != len(found.x):
+        return False
+    prices = abs(np.concatenate((found.z, found.y)))
+    return bool(((prices > _PRICED * _typical(program.cost)) | (lower == upper))[met].all())
 
 
 def _vertex(

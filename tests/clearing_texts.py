@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 
 from opengames.clearings import SOLVED
-from opengames.diagram import Compute, Decide, Loop
+from opengames.diagram import Compute, Decide, Loop, binds, needs
 from opengames.evaluate import evaluate
 from opengames.session import loads
 from opengames.solvers.clearing.highs import solve
@@ -33,7 +33,8 @@ def data_of(program, cleared, given):
     for box in diagram.boxes:
         if box is decision:
             break
-        env.update(_computed(box, env, program, values))
+        if needs(box) <= env.keys() and not {p.name for p in binds(box)} & env.keys():
+            env.update(_computed(box, env, program, values))
     return [Fraction(evaluate(t, env, program.funs, values)) for t in cleared.data]
 
 

@@ -13,7 +13,7 @@ from opengames.diagnostics import Refusal
 from opengames.models.grid.matpower import from_matpower
 from opengames.models.grid.shift_factors import ShiftFactors, islands, lodf, ptdf
 
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=25, deadline=None)
 
 
 def code(refused) -> str:

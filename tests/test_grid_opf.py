@@ -17,7 +17,7 @@ from opengames.models.grid.shift_factors import ShiftFactors
 from opengames.solvers.clearing.highs import solve
 from opengames.solvers.clearing.solution import BAR
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 NONE = np.zeros(0)
 #: Cases of PYPOWER, and the limit of every branch as a share of the largest flow, so that some bind.
 CASES = [("case6ww", 0.85), ("case9", 0.8), ("case14", 0.5), ("case30", 0.9), ("case39", 0.9), ("case118", 0.5)]

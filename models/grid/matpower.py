@@ -166,7 +166,7 @@ def _lines_of(table: str, plain: str, lines: list[int], rows: int) -> tuple[int,
     if not found:
         return ()
     at = plain.count("\n", 0, found.end())
-    kept = []
+    kept: list[int] = []
     for k, line in enumerate(plain[found.end() :].split("\n")):
         code = line.partition("%")[0].replace(";", "").replace("]", "").strip()
         if code and len(kept) < rows:
@@ -303,7 +303,7 @@ def _units(
         notes.append("there are no costs (`gencost`): running costs nothing")
     elif len(cost.cells) not in (len(runs), 2 * len(runs)):
         raise refuse("bad-case", f"`gencost` has {len(cost.cells)} rows for {len(runs)} units", notes=(f"in {cost.file}",) if cost.file else ())
-    for i in np.flatnonzero(runs):
+    for i in np.flatnonzero(runs).tolist():
         if least[i] > most[i]:
             raise refuse("bad-case", f"unit `{own[i]}` has a least output of {least[i]:g} MW, above its most, {most[i]:g} MW", notes=(f"in {gen.where(i)}",))
         curves.append(polynomial((), own[i]) if cost is None else _curve(cost, i, least[i], most[i], own[i]))

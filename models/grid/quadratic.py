@@ -196,7 +196,7 @@ class Separable:
         z[inside & (np.abs(z) <= BAR * (1 + np.abs(here.cost)))] = 0.0
         residuals, objective = self._certificate.one(here, x, y, z)
         status = SOLVED if residuals.largest <= BAR else UNCERTAIN
-        return Solution(status, x, y, z, objective, residuals, engine, None)
+        return Solution(status, x, y, z, objective, residuals, engine)
 
     def _crowded(self) -> Solution | None:
         """The optimum where more binds than there is to decide, so that prices are many: an interior point tells what binds.

@@ -153,9 +153,9 @@ class _Text:
             shift = [_say(np.deg2rad(branches.shift[i]))] if self.shifted else []
             rows.append([label, self.buses[branches.tail[i]], self.buses[branches.head[i]], _say(branches.reactance[i] * branches.tap[i]), *shift, _mw(limit)])
         head = ["tail", "head", "reactance", *(["shift"] if self.shifted else []), "limit"]
-        shift = "shift: real, " if self.shifted else ""
+        field = "shift: real, " if self.shifted else ""
         about = "## Reactances per unit, shifts in radians.\n" if self.shifted else ""
-        return f"{about}param line: (tail: Bus, head: Bus, reactance: real, {shift}limit: real MW)[Line] = {_table('Line', head, rows)}"
+        return f"{about}param line: (tail: Bus, head: Bus, reactance: real, {field}limit: real MW)[Line] = {_table('Line', head, rows)}"
 
     def store(self) -> str:
         s = self.network.storages

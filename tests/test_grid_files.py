@@ -15,7 +15,7 @@ from opengames.diagnostics import Refusal
 from opengames.dsl.check import check
 from opengames.models.grid.costs import cost_at, hull, in_pieces, pieces, points, polynomial
 from opengames.models.grid.matpower import from_matpower, parse_matpower, read_matpower
-from opengames.models.grid.network import Curve
+from opengames.models.grid.network import Curve, Storages
 from opengames.models.grid.opf import clear
 from opengames.models.grid.read import read_network
 from opengames.models.grid.rts_gmlc import read_rts_gmlc
@@ -304,6 +304,40 @@ def test_a_text_in_pieces_checks_and_is_in_the_usual_layout():
     text = text_of(network([0, 80], [(0, 1), (0, 1)], [0.1, 0.2], [50, np.inf], [(0, 10, 100, two), (1, 0, 100, 20)]))
     assert format_text(text, "grid.game").text == text
     assert "type Step" in text
+
+
+def test_batteries_are_in_the_text():
+    grid = network([0, 80], [(0, 1), (0, 1)], [0.1, 0.2], [50, np.inf], [(0, 10, 100, 12), (1, 0, 100, 20)])
+    one = Storages(("bat",), np.array([1]), np.array([20.0]), np.array([60.0]), np.array([0.9]), np.array([0.95]))
+    text = text_of(replace(grid, storages=one))
+    assert "type Store = bat | NoStore" in text
+    assert "out[s] * dt <= soc[s] * store[s].discharge" in text
+    # half full, offered at the dearest unit's price, it does not run while others make the load for less
+    found = og.loads(text, "grid.game").run("Usual", runs=1)
+    assert np.asarray(found["lmp"], float).ravel() == pytest.approx(clear(grid).lmp)
+
+
+@pytest.mark.slow
+def test_files_of_pandapower_and_pypsa_are_read(tmp_path):
+    pandapower = pytest.importorskip("pandapower", reason="pandapower is not installed")
+    pypsa = pytest.importorskip("pypsa", reason="pypsa is not installed")
+    from pandapower.networks import case5
+
+    pandapower.to_json(case5(), str(tmp_path / "five.json"))
+    assert clear(read_network(tmp_path / "five.json")).cost == pytest.approx(17479.9, abs=0.05)
+    net = pypsa.Network()
+    net.add("Bus", ["a", "b"], v_nom=1.0)
+    net.add("Line", "ab", bus0="a", bus1="b", x=0.001, r=1e-6, s_nom=50)
+    net.add("Generator", ["cheap", "dear"], bus=["a", "b"], p_nom=100, marginal_cost=[10, 30])
+    net.add("Load", "town", bus="b", p_set=70)
+    net.export_to_csv_folder(str(tmp_path / "two"))
+    found = clear(read_network(tmp_path / "two"))
+    assert found.lmp == pytest.approx([10, 30])
+    assert found.output == pytest.approx([50, 20])
+    (tmp_path / "no.json").write_text("{}")
+    assert refused(lambda: read_network(tmp_path / "no.json"))[0] == "bad-case"
+    (tmp_path / "no.nc").write_text("?")
+    assert refused(lambda: read_network(tmp_path / "no.nc"))[0] == "bad-case"
 
 
 def test_names_that_a_text_cannot_have_are_made_sayable_and_told():

@@ -23,7 +23,7 @@ class Binding:
 
     def __init__(
         self, depends: Callable[[], int], value: Callable[[], Value], term: Callable[[], Term],
-        rule: Callable[[], tuple[Term, Scope]] | None = None,
+        rule: Callable[[], tuple[Term, Scope] | None] | None = None,
     ) -> None:  # fmt: skip
         self._depends, self._value, self._term, self._rule = depends, value, term, rule
         self._known: dict[str, object] = {}

@@ -16,6 +16,7 @@ from scipy.optimize import linprog
 
 from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED
 from opengames.diagnostics import Refusal
+from opengames.solvers.clearing import batch as batch_module
 from opengames.solvers.clearing.batch import Batch, solve_many
 from opengames.solvers.clearing.certificate import Certificate, residuals
 from opengames.solvers.clearing.highs import Highs, solve
@@ -485,6 +486,17 @@ def test_a_network_of_118_buses_is_cleared_by_pivots_and_its_prices_are_those_of
         if many.unique[i]:
             mine, theirs = (y[0] + y[1:] @ factors for y in (many.y[i], alone.y))
             np.testing.assert_allclose(mine, theirs, atol=1e-6)
+
+
+def test_a_large_batch_is_taken_in_parts_and_comes_back_in_order(monkeypatch):
+    monkeypatch.setattr(batch_module, "_TOGETHER", 3)
+    program = Program(np.array([20.0, 30.0]), sparse.csr_array([[1.0, 1.0]]), np.zeros(1), np.zeros(1), np.zeros(2), np.full(2, 10.0))
+    none = sparse.csr_array((2, 1))
+    moving = Moving(program, none, sparse.csr_array([[1.0]]), none, none, np.zeros(1))
+    loads = np.array([[4.0], [25.0], [13.0], [8.0], [-1.0], [19.0], [2.0]])
+    many = Batch(moving).solve(loads)
+    np.testing.assert_allclose(many.objective[many.solved], [80.0, 290.0, 160.0, 470.0, 40.0])
+    assert many.status.tolist() == [SOLVED, INFEASIBLE, SOLVED, SOLVED, INFEASIBLE, SOLVED, SOLVED]
 
 
 def test_no_members_and_data_of_the_wrong_width():

@@ -127,8 +127,8 @@ class Batch:
             raise ValueError(f"data of shape {data.shape} for a program of {self.moving.size} numbers")
         if len(data) > _TOGETHER:
             parts = [self.solve(data[i : i + _TOGETHER], compiled) for i in range(0, len(data), _TOGETHER)]
-            joined = [np.concatenate([getattr(p, f) for p in parts]) for f in list(Many.__dataclass_fields__)[:-1]]
-            return Many(*joined, whole=self.whole)
+            names = [f for f in Many.__dataclass_fields__ if f != "whole"]
+            return Many(**{f: np.concatenate([getattr(p, f) for p in parts]) for f in names}, whole=self.whole)
         m, n = self.moving.program.matrix.shape
         k = len(data)
         out = Many(
@@ -138,7 +138,7 @@ class Batch:
         if self.together and k:
             self._solve_together(data, out, compiled)
         for i in np.flatnonzero((out.status != SOLVED) & (out.status != INFEASIBLE)):
-            self._alone(data[i], i, out)
+            self._alone(data[i], int(i), out)
         return out
 
     def _solve_together(self, data: np.ndarray, out: Many, compiled: bool) -> None:

@@ -53,7 +53,7 @@ class Highs:
 
         self._highspy = highspy
         self.program = replace(program, integer=None)
-        self.engine = highspy.Highs()
+        self.engine: Any = highspy.Highs()
         for name, value in {**_OPTIONS, **(options or {})}.items():
             self.engine.setOptionValue(name, value)
         self._certificate: Certificate | None = None
@@ -131,9 +131,9 @@ class Highs:
         if found.status == UNCERTAIN:
             from opengames.solvers.clearing.interior import interior
 
-            near = interior(program)
-            if near is not None:
-                better = self._judged(*near, "interior point")
+            inside = interior(program)
+            if inside is not None:
+                better = self._judged(*inside, "interior point")
                 if not better.solved:
                     better = self._polished(better, "interior point, polished")
                 found = better if better.solved else found

@@ -17,7 +17,8 @@ import numpy as np
 from opengames.solvers.clearing.shared import Members, middle
 from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BASIC
 
-_STEPS = 20
+_STEPS = 40
+_BOLD = 3
 _SETS = 1_024
 _TRIED = 8
 _MISSED = 1e-10
@@ -39,7 +40,7 @@ class Newton:
         if codes is None:
             return x, y, unique
         on = np.arange(k)
-        for _ in range(_STEPS):
+        for turn in range(_STEPS):
             packed = codes.view(np.dtype((np.void, n + m))).ravel()
             _, first, group = np.unique(packed, return_index=True, return_inverse=True)
             after = codes.copy()
@@ -52,7 +53,7 @@ class Newton:
                     continue
                 some = members.some(on[mine])
                 point, prices, left = active.at(some)
-                after[mine], good, inside = corrected(active.codes, some, point, prices, left, self.matrix)
+                after[mine], good, inside = corrected(active.codes, some, point, prices, left, self.matrix, turn >= _BOLD)
                 at = on[mine[good]]
                 x[at], y[at], unique[at] = point[good], prices[good], inside[good]
                 active.hits += len(at)
@@ -168,7 +169,7 @@ def _independent(some: np.ndarray) -> np.ndarray:
 
 
 def corrected(
-    codes: np.ndarray, members: Members, x: np.ndarray, y: np.ndarray, z: np.ndarray, matrix: np.ndarray
+    codes: np.ndarray, members: Members, x: np.ndarray, y: np.ndarray, z: np.ndarray, matrix: np.ndarray, careful: bool
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The next guess (members, n + m), whether this one was right (members,), and whether it was with room (members,)."""
     values, prices = np.concatenate([x, x @ matrix.T], axis=1), np.concatenate([z, y], axis=1)
@@ -183,6 +184,15 @@ def corrected(
     after[~met & above] = AT_UPPER
     after[equal & ~met] = AT_LOWER
     good = (after == codes).all(axis=1)
+    if careful:
+        # one row at a time, the one that is missed (or whose price is wrong) most: many at once may be more than can be met together
+        n = x.shape[1]
+        change = (after != codes)[:, n:]
+        far = np.maximum(np.maximum(members.lower - values, values - members.upper), np.where(wrong, abs(prices), 0.0))[:, n:]
+        far = np.where(change, far, -np.inf)
+        if far.shape[1]:
+            only = np.arange(far.shape[1])[None] == far.argmax(axis=1)[:, None]
+            after[:, n:] = np.where(change & ~only, codes[n:], after[:, n:])
     room = np.where(met, np.where(equal, np.inf, abs(prices) / scale), np.minimum(values - members.lower, members.upper - values) / size)
     return after, good, room.min(axis=1, initial=np.inf) > 10.0
 

@@ -116,7 +116,7 @@ class Corner:
         bad[:, members.fixed & self.stands] = False
         basic = self.codes == BASIC
         bad[:, basic] = False
-        return bad.any(1)
+        return np.asarray(bad.any(1))
 
 
 def middle(members: Members, quadratic: np.ndarray | None = None) -> Solution | None:

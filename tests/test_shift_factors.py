@@ -448,6 +448,20 @@ def test_the_grid_of_rounded_numbers_is_seen():
     assert grid_of(x) == 0.0 and grid_of(np.round(x, 2).astype(np.float32).astype(float)) == 0.01
 
 
+def test_a_lambda_in_whole_dollars_is_not_taken_for_coarse_rounding():
+    rng = np.random.default_rng(0)
+    shadow = np.where(rng.random((240, 3)) < (0.1, 0.3, 0.6), np.round(rng.gamma(2, 10, (240, 3)), 2), 0.0)
+    before, after = rng.normal(0, 0.3, (2, 3, 8))
+    after[[0, 2]] = before[[0, 2]]
+    y = np.where((np.arange(240) < 130)[:, None], shadow @ before, shadow @ after)
+    seen = observed(np.round(30 - y, 2), shadow, np.full(240, 30.0))
+    assert seen.energy_grid == 0.01
+    (change,) = fit(seen).changes
+    assert (change.constraints, change.kind) == (("constraint 2",), "topology")
+    binds = np.flatnonzero(shadow[:, 1])
+    assert binds[binds < 130].max() < change.row <= binds[binds >= 130].min()
+
+
 # ------------------------------------------------------------------------------- 2,000 buses
 
 

@@ -160,7 +160,7 @@ def day(
     canvas.heading(title, told)
     top = 92.0
     right = 170.0
-    frame = Frame(canvas, Rect(74, top, w - 74 - right, heights[0]), begins[0], begins[-1], 0.0, 1.06 * max(float(load.max()), float(sum(groups.values()).max()) if groups else 0.0))
+    frame = Frame(canvas, Rect(74, top, w - 74 - right, heights[0]), begins[0], begins[-1], 0.0, 1.06 * max(float(load.max()), float(np.sum(list(groups.values()), axis=0).max()) if groups else 0.0))
     ticks = _ticks(begins)
     frame.axes(up="MW", ticks=ticks)
     below = np.zeros(count)

@@ -72,7 +72,7 @@ def one_line(
         _branches(canvas, network, flow, shadow, xy, detailed)
         radius = max(2.2, min(6.0, 140 / np.sqrt(len(buses))))
         for i in np.argsort(np.asarray(lmp), kind="stable"):
-            canvas.dot(*xy[i], radius, colours[i], "#3E4C59", 0.4, tip=_bus_tip(network, int(i), lmp, notes), kind="bus")
+            canvas.dot(float(xy[i, 0]), float(xy[i, 1]), radius, colours[i], "#3E4C59", 0.4, tip=_bus_tip(network, int(i), lmp, notes), kind="bus")
         if len(buses) <= SMALL:
             canvas.taken += [Rect(x - radius, y - radius, 2 * radius, 2 * radius) for x, y in xy]
         hardest = np.flatnonzero(full) if shadow is None else np.flatnonzero(np.abs(shadow) > 1e-6)
@@ -165,9 +165,9 @@ def _labels(canvas: Canvas, network: Network, flow: np.ndarray, shadow: np.ndarr
         steep = abs(y2 - y1) > 0.5 * abs(x2 - x1)
         falls = (y2 - y1) * (x2 - x1) > 0
         # Beside a steep branch, above or below a flat one, on the side to which it leans away.
-        beside = [(9, -4 if falls else 12, "start"), (-9, 12 if falls else -4, "end"), (9, 4, "start"), (-9, 4, "end")]
+        beside: list[tuple[float, float, str]] = [(9, -4 if falls else 12, "start"), (-9, 12 if falls else -4, "end"), (9, 4, "start"), (-9, 4, "end")]
         rise = min(abs(y2 - y1) / max(abs(x2 - x1), 1.0), 0.6) * width(said, 10.5, bold) / 2
-        over = [(0, -7 - rise, "middle"), (0, 16 + rise, "middle")]
+        over: list[tuple[float, float, str]] = [(0, -7 - rise, "middle"), (0, 16 + rise, "middle")]
         ways = beside + over if steep else over + beside
         tries = [
             Text(x1 + t * (x2 - x1) + dx * far, y1 + t * (y2 - y1) + dy * far, said, 10.5, anchor=anchor, bold=bold, fill=INK if bold else QUIET)

@@ -87,21 +87,23 @@ class Design:
         return tuple(sorted({row for own in self.cuts for row in own}))
 
 
-def find_changes(shadow: np.ndarray, y: np.ndarray, floor: float, alpha: float) -> Design:
+def find_changes(shadow: np.ndarray, y: np.ndarray, floor: float, alpha: float, given: Design | None = None) -> Design:
     """The design that the data ask for.
 
     shadow: (T, C) in $/MW, rows of zeros where an interval is left out. y: congestion (T, B) in $/MWh. floor: the least standard
-    deviation of an error, in $/MWh. alpha: the chance of one false change or more where there is none.
+    deviation of an error, in $/MWh. alpha: the chance of one false change or more where there is none. given: changes known already,
+    which are kept.
     """
     shadow = shadow / np.where((norm := np.linalg.norm(shadow, axis=0)) > 0, norm, 1.0)
-    y = _narrow(y)
-    design = Design(((),) * shadow.shape[1])
+    narrow = _narrow(y)
+    given = given or Design(((),) * shadow.shape[1])
+    design = given
     while len(design.rows) < MOST:
-        best = _best(design, shadow, y, floor, alpha)
+        best = _best(design, shadow, narrow, floor, alpha)
         if best is None:
             break
         design = design.split(*best)
-    return _pooled(design, shadow, y, floor, alpha)
+    return _pooled(design, given, shadow, narrow, floor, alpha)
 
 
 @dataclass(frozen=True)
@@ -171,21 +173,30 @@ def _after(times: np.ndarray, row: int, rows: int) -> int:
 def _gains(
     design: Design, left: _Left, shadow: np.ndarray, buses: int, floor: float, level: float, times: np.ndarray
 ) -> Iterator[tuple[float, tuple[int, ...], int]]:
-    """(fall of the criterion, constraints, row) of every significant split."""
+    """(fall of the criterion, constraints, row) of every significant split.
+
+    A new column holds its constraint from the time on, to the end of the column that is cut. Products of what it holds are
+    differences of sums over all rows after an edge, which are made once.
+    """
     everyone = tuple(range(shadow.shape[1]))
+    last = len(shadow)
+    edges = np.unique([*times, *design.rows, last])
+    place = {int(edge): i for i, edge in enumerate(edges)}
+    squares, inside_, told_ = (_after_edges(shadow, other, edges) for other in (shadow, left.basis, left.rest))
     for row in times:
-        # What a new column holds: the constraint from the time on, to the end of the column that is cut.
-        stops = [min((r for r in own if r > row), default=len(shadow)) for own in design.cuts]
-        until = np.arange(row, len(shadow))[:, None] < np.asarray(stops)
-        d = np.where(until, shadow[row:], 0.0)
-        inside = left.basis[row:].T @ d
-        size = np.einsum("tc,tc->c", d, d)
-        gram = d.T @ d - inside.T @ inside
-        told = d.T @ left.rest[row:]
+        i = place[int(row)]
+        ends = np.asarray([place[min((r for r in own if r > row), default=last)] for own in design.cuts])
+        each = np.arange(len(everyone))
+        both = np.minimum(ends[:, None], ends[None, :])
+        inside = inside_[i] - inside_[ends, each]
+        gram = squares[i] - squares[both, each[:, None], each[None, :]]
+        size = np.diag(gram)
+        gram = gram - inside @ inside.T
+        told = told_[i] - told_[ends, each]
         own = np.diag(gram)
         fit = own > 1e-8 * np.maximum(size, 1e-300)
         gain = np.where(fit, (told**2).sum(axis=1) / np.where(fit, own, 1.0), 0.0)
-        tries = [(float(gain[c]), 1, (int(c),)) for c in np.flatnonzero(fit)]
+        tries: list[tuple[float, int, tuple[int, ...]]] = [(float(gain[c]), 1, (int(c),)) for c in np.flatnonzero(fit)]
         keep = np.flatnonzero(fit)
         if len(keep) > 1:
             values, vectors = np.linalg.eigh(gram[np.ix_(keep, keep)])
@@ -196,6 +207,15 @@ def _gains(
             worth = _worth(gained, columns, left, buses, floor, level)
             if worth > 0:
                 yield worth, who, int(row)
+
+
+def _after_edges(shadow: np.ndarray, other: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Sums of shadow' other over the rows from each edge on, (edges, C, Y); nothing after the last."""
+    out = np.zeros((len(edges), shadow.shape[1], other.shape[1]))
+    for i in range(len(edges) - 2, -1, -1):
+        part = slice(edges[i], edges[i + 1])
+        out[i] = out[i + 1] + shadow[part].T @ other[part]
+    return out
 
 
 def _worth(gain: float, columns: int, left: _Left, buses: int, floor: float, level: float) -> float:
@@ -222,8 +242,8 @@ def _critical(columns: int, free: int, level: float) -> float:
     return _KNOWN[key]
 
 
-def _pooled(design: Design, shadow: np.ndarray, y: _Narrow, floor: float, alpha: float) -> Design:
-    """Without the splits of single constraints that explain too little; the least needed is taken back first.
+def _pooled(design: Design, given: Design, shadow: np.ndarray, y: _Narrow, floor: float, alpha: float) -> Design:
+    """Without the splits of single constraints, but those given, that explain too little; the least needed is taken back first.
 
     What a split explains is the gain of the contrast of its two columns, (v'b)^2 / (v' (X'X)^-1 v), and nothing where the contrast
     is not determined, as where the constraint binds on one side only.
@@ -238,9 +258,9 @@ def _pooled(design: Design, shadow: np.ndarray, y: _Narrow, floor: float, alpha:
         rest = float((y.table**2).sum() - (told**2).sum())
         free = max(int((shadow != 0).any(axis=1).sum()) - int(keep.sum()), 1)
         noise = max(rest / (free * y.buses), floor**2)
-        pairs = [(k, k + 1) for k in range(len(columns) - 1) if columns[k][0] == columns[k + 1][0]]
+        pairs = [(k, k + 1) for k in range(len(columns) - 1) if columns[k][0] == columns[k + 1][0] and columns[k + 1][1] not in given.cuts[columns[k][0]]]
         if not pairs:
-            return design.snapped(shadow)
+            return _snapped(design, given, shadow)
         needed = []
         for first, second in pairs:
             v = np.zeros(len(columns))
@@ -251,9 +271,14 @@ def _pooled(design: Design, shadow: np.ndarray, y: _Narrow, floor: float, alpha:
             needed.append(gain / _critical(1, free, alpha / len(pairs) / e))
         least = int(np.argmin(needed))
         if needed[least] > 1:
-            return design.snapped(shadow)
+            return _snapped(design, given, shadow)
         c, row, _ = columns[pairs[least][1]]
         design = design.pooled(c, row)
+
+
+def _snapped(design: Design, given: Design, shadow: np.ndarray) -> Design:
+    """Snapped, where none were given."""
+    return design if given.rows else design.snapped(shadow)
 
 
 def aligned(design: Design, to: tuple[int, ...], shadow: np.ndarray, y: np.ndarray, floor: float, alpha: float) -> Design:
@@ -269,7 +294,7 @@ def aligned(design: Design, to: tuple[int, ...], shadow: np.ndarray, y: np.ndarr
         for row in own:
             if row in to:
                 continue
-            for other in sorted(to, key=lambda r, row=row: abs(r - row))[:3]:
+            for _, other in sorted((abs(r - row), r) for r in to)[:3]:
                 moved = design.pooled(c, row).split((c,), other)
                 if len(moved.cuts[c]) == len(design.cuts[c]) and (_left(moved, shadow, narrow).square - left.square) / narrow.buses / noise <= bar:
                     design = moved

@@ -118,9 +118,9 @@ def _lambda(table: _Read) -> str:
 
 
 def _numbers(table: _Read, column: str) -> np.ndarray:
-    cells = table.columns[column]
+    cells: Any = table.columns[column]
     if isinstance(cells, np.ma.MaskedArray):
-        cells = cells.astype(float).filled(np.nan) if cells.dtype.kind in "iuf" else cells.filled(None)
+        cells = np.ma.filled(cells.astype(float), np.nan) if cells.dtype.kind in "iuf" else np.ma.filled(cells, None)
     try:
         return np.asarray(cells, dtype=float)
     except (TypeError, ValueError):

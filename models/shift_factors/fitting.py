@@ -212,7 +212,8 @@ def fit(seen: Observed, options: Options | None = None) -> Fit:
         shapes = find_changes(shadow, each, shape_floor, options.alpha / 2)
         for most in _by_size(shapes):
             shapes = aligned(shapes, most, shadow, each, shape_floor, options.alpha / 2)
-        levels = find_changes(shadow, mean, level_floor, options.alpha / 2)
+        # What changes the shape changes the level too: only what it does not explain is a change of reference.
+        levels = find_changes(shadow, mean, level_floor, options.alpha / 2, shapes)
         levels = aligned(levels, shapes.rows, shadow, mean, level_floor, options.alpha / 2)
         both = Design(tuple(tuple(sorted({*a, *b})) for a, b in zip(shapes.cuts, levels.cuts, strict=True)))
         if not options.robust or not both.rows:
@@ -221,8 +222,8 @@ def fit(seen: Observed, options: Options | None = None) -> Fit:
     filled = _filled(shadow, both, y, wrong)
     level = filled.mean(axis=1)
     shape = _part(shapes, shadow, filled - level[:, None], shape_floor, seen.shadow_grid, options, left_out, options.prior)
-    mean = None if options.prior is None else options.prior.mean(axis=1, keepdims=True)
-    middle = _part(levels, shadow, level[:, None], level_floor, seen.shadow_grid, options, left_out, mean)
+    prior_mean = None if options.prior is None else options.prior.mean(axis=1, keepdims=True)
+    middle = _part(levels, shadow, level[:, None], level_floor, seen.shadow_grid, options, left_out, prior_mean)
     fitted = shapes.matrix(seen.shadow) @ shape.factors + levels.matrix(seen.shadow) @ middle.factors
     return Fit(seen, options, shape, middle, wrong, left_out, y - fitted, _changes(seen, shapes, levels))
 
@@ -275,11 +276,15 @@ def _runs(outside: np.ndarray, shadow: np.ndarray) -> np.ndarray:
 
 def _outside(x: np.ndarray, every: np.ndarray, y: np.ndarray, skip: np.ndarray, floor: float) -> np.ndarray:
     """Cells further than `FAR` standard deviations from a fit that leaves `skip` out; x has rows of zeros where all is skipped."""
-    basis, pull = _hat(x)
-    beta = pull @ np.where(skip, 0.0, y)
+    basis, root = _hat(x)
+    inside = basis.T @ np.where(skip, 0.0, y)
     mixed = np.flatnonzero((skip & (x != 0).any(axis=1)[:, None]).any(axis=0))
+    beta = root @ inside
     for b in mixed:
-        beta[:, b] = np.linalg.lstsq(x[~skip[:, b]], y[~skip[:, b], b], rcond=1e-10)[0]
+        own = basis[skip[:, b]]
+        kept = np.eye(basis.shape[1]) - own.T @ own  # products of the basis over the rows that are not skipped
+        beta[:, b] = root @ np.linalg.lstsq(kept, inside[:, b], rcond=1e-10)[0]
+    pull = root @ basis.T
     rest = y - every @ beta
     leverage = np.minimum((basis**2).sum(axis=1), 1.0)
     new = ((every @ pull) ** 2).sum(axis=1)  # where an interval was left out, its prediction has a variance of its own
@@ -287,8 +292,8 @@ def _outside(x: np.ndarray, every: np.ndarray, y: np.ndarray, skip: np.ndarray, 
     spread = np.where(used, 1 - leverage, 1 + new)[:, None] * np.ones(y.shape[1])
     spread = np.where(skip & used[:, None], 1 / np.maximum(1 - leverage, 1e-6)[:, None], spread)
     judged = (every != 0).any(axis=1)[:, None] & (spread > 1e-6)
-    inside = judged & ~skip
-    usual = 1.4826 * float(np.median(np.abs(rest[inside] / np.sqrt(spread[inside])))) if inside.any() else 0.0
+    fine = judged & ~skip
+    usual = 1.4826 * float(np.median(np.abs(rest[fine] / np.sqrt(spread[fine])))) if fine.any() else 0.0
     sigma = max(usual, floor)
     return np.asarray(judged & (np.abs(rest) > FAR * sigma * np.sqrt(np.where(judged, spread, 1.0))))
 
@@ -313,12 +318,12 @@ def _filled(shadow: np.ndarray, design: Design, y: np.ndarray, wrong: np.ndarray
 
 
 def _hat(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """An orthonormal basis of the columns (T, rank), and the pseudo-inverse (K, T)."""
+    """An orthonormal basis of the columns (T, rank), and what makes factors of its coefficients (K, rank)."""
     norm = np.linalg.norm(x, axis=0)
     norm = np.where(norm > 0, norm, 1.0)
     u, s, vt = np.linalg.svd(x / norm, full_matrices=False)
     keep = s > 1e-10 * max(float(s[0]), 1e-300)
-    return u[:, keep], (vt[keep].T / s[keep]) @ u[:, keep].T / norm[:, None]
+    return u[:, keep], (vt[keep].T / s[keep]) / norm[:, None]
 
 
 def _by_size(design: Design) -> list[tuple[int, ...]]:

@@ -60,7 +60,7 @@ def watch(fit: Fit, new: Observed, every: float = 10_000.0) -> Watch:
     now = np.zeros(len(names))
     alarms: dict[str, Alarm] = {}
     for i, score in enumerate(scores):
-        for c in np.flatnonzero(new.shadow[i]):
+        for c in np.flatnonzero(new.shadow[i]).tolist():
             if why[i] == NEVER or not past[c]:
                 continue
             p = (1 + sum(s >= score for s in past[c])) / (len(past[c]) + 1)

@@ -65,6 +65,7 @@ def test_an_ensemble_that_is_too_sure_of_itself_is_caught(walk_model: og.Model) 
     claim = walk_model.verify("rash_is_ok")[0]
     assert claim.verdict == "not supported" and claim.runs == 300
     assert claim.because[0].startswith("enkf, 32 members, filtered: the 0.9 intervals hold 0.2")
+    assert claim.because[0].endswith("in 300 runs of 6 entries each")
 
 
 @pytest.mark.slow

@@ -54,7 +54,8 @@ class Coverage:
     said: str
 
     def sentences(self) -> list[str]:
-        found = [f"{self.said}: the {self.level:.4g} intervals hold {self.share:.4g} of {self.runs:,} runs of {self.entries:,} entries"]
+        entries = f"{self.entries:,} entries each" if self.entries > 1 else "one entry each"
+        found = [f"{self.said}: the {self.level:.4g} intervals hold {self.share:.4g} of what is inferred in {self.runs:,} runs of {entries}"]
         if len(self.by_wire) > 1:
             found.append(", ".join(f"`{n}` {x:.4g}" for n, x in self.by_wire.items()))
         if self.lost:

@@ -1,6 +1,6 @@
 """The project's chores: `python3 tasks.py demo`, `python3 tasks.py test`. Needs Python 3.11+ and pip, nothing else.
 
-    demo     set up (once), then the main job: a battery on real prices, the reservation exchange, the textbook
+    demo     set up (once), then the main job: a battery on real prices, the exchange, a cleared market, the textbook
     test     set up (once), then lint, types, tests, and a wheel installed into an empty environment
     lint     ruff over all folders
     types    mypy over all folders, under the names that users import

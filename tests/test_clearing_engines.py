@@ -154,6 +154,10 @@ def test_no_point_and_no_end_are_said():
     assert growing(endless) == ((0, 1.0), (1, 1.0))
     crossed = replace(nothing, lower=np.array([2.0]))
     assert solve(crossed).status == INFEASIBLE
+    # 0.1 + 0.2 is above 0.3 by rounding alone
+    rounded = replace(nothing, row_lower=np.zeros(1), lower=np.array([0.1 + 0.2]), upper=np.array([0.3]))
+    assert rounded.lower > rounded.upper and solve(rounded).x == pytest.approx(0.3)
+    assert solve_many(still(rounded), np.zeros((2, 0))).solved.all()
 
 
 # whole numbers

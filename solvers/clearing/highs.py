@@ -116,7 +116,11 @@ class Highs:
         program = self.program
         m, n = program.matrix.shape
         if (program.lower > program.upper).any() or (program.row_lower > program.row_upper).any():
-            return without(INFEASIBLE, m, n, "bounds")
+            if _crossed(program.lower, program.upper) or _crossed(program.row_lower, program.row_upper):
+                return without(INFEASIBLE, m, n, "bounds")
+            # bounds that meet, worked out in two ways
+            self.change(upper=np.maximum(program.lower, program.upper), row_upper=np.maximum(program.row_lower, program.row_upper))
+            program = self.program
         if program.quadratic is not None and self._last is not None:
             near = self._polished(self._last, "active set")
             if near.solved:
@@ -229,6 +233,12 @@ class Highs:
         for i, j, d in zip(moved.row, moved.col, moved.data, strict=True):
             if d:
                 self.engine.changeCoeff(int(i), int(j), float(both[int(i), int(j)]))
+
+
+def _crossed(lower: np.ndarray, upper: np.ndarray) -> bool:
+    """Whether a lower bound is above its upper one by more than rounding."""
+    with np.errstate(invalid="ignore"):
+        return bool((lower - upper > 1e-12 * (1.0 + abs(lower))).any())
 
 
 def solve(program: Program) -> Solution:

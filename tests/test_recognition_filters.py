@@ -246,6 +246,7 @@ channel day() -> (state: State[T], seen: real[T, Sensor], heat: real) {
 """
 
 
+@pytest.mark.slow
 def test_filters_agree_on_records_sensors_branches_and_rounds_that_run_backward() -> None:
     wires = "(seen: real[T, Sensor]) -> (state: State[T], heat: real) of day by"
     methods = {"k": "kalman", "e": "enkf[members = 4_000]", "p": "particle[particles = 20_000]"}

@@ -19,13 +19,14 @@ from scipy import sparse
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.ercot.assembly import Assembly
 from opengames.models.ercot.clear import Start, clear
-from opengames.models.ercot.demand_curves import DemandCurve
+from opengames.models.ercot.demand_curves import DemandCurve, check_curve
+from opengames.models.ercot.given import as_numbers, as_rows, is_number
 from opengames.models.ercot.horizon import Horizon, Terms, check_horizon, read_all
 from opengames.models.ercot.interval import Before, Spots, lay_interval
 from opengames.models.ercot.limits import Limits
 from opengames.models.ercot.offers import DAY_AHEAD_CAP
 from opengames.models.ercot.penalties import OFFER_FLOOR, Penalties
-from opengames.models.ercot.products import AS_ONLY, KINDS, NUMBER
+from opengames.models.ercot.products import AS_ONLY, KINDS, NUMBER, PRODUCTS
 from opengames.models.ercot.resources import Fleet
 
 #: A bus, or a hub or zone as shares of buses that add up to one.
@@ -121,11 +122,12 @@ def day_ahead(day: DayAhead, kinks: bool = True) -> DayAheadCleared:
     Raises `Refusal`: `bad-offer` naming the offer, `data-shape`, `infeasible`.
     """
     _check(day)
-    terms = check_horizon(day.fleets, day.load, _shifted(day), day.hours, day.regulation_share, day.reference)
+    terms = check_horizon(day.fleets, day.load, _shifted(day), day.hours, day.regulation_share, day.reference, day.limits)
     many = len(terms.load)
-    for name, hours in [(o.name, o.hours) for o in day.energy] + [(o.name, o.hours) for o in day.obligations] + [(o.name, o.hours) for o in day.as_only]:
-        if not hours or not all(0 <= t < many for t in hours):
-            raise _bad(name, f"is for the hours {list(hours)}", f"hours are positions from 0 to {many - 1}")
+    for each in (*day.energy, *day.obligations, *day.as_only):
+        hours = list(each.hours) if isinstance(each.hours, Sequence | np.ndarray) else []
+        if not hours or not all(isinstance(t, int | np.integer) and 0 <= t < many for t in hours) or len(set(hours)) < len(hours):
+            raise _bad(each.name, f"is for the hours {hours or each.hours}", f"hours are positions from 0 to {many - 1}, each of them once")
     joined = day.ramps or any(o.block for o in day.energy)
     if joined or many == 1:
         return _clear(day, terms, range(many), kinks)
@@ -248,9 +250,21 @@ def _lay_service(to: Assembly, o: AsOnlyOffer, spots: Mapping[int, Spots]) -> _C
 def _shifted(day: DayAhead) -> Mapping[str, DemandCurve] | Sequence[Mapping[str, DemandCurve]]:
     if not day.self_arranged:
         return day.curves
-    many = len(np.atleast_2d(day.load))
+    many = len(as_rows(day.load))
     every = (day.curves,) * many if isinstance(day.curves, Mapping) else tuple(day.curves)
-    arranged = {k: np.broadcast_to(np.asarray(v, float), (many,)) for k, v in day.self_arranged.items()}
+    arranged = {}
+    for k, v in day.self_arranged.items():
+        if k not in PRODUCTS:
+            raise refuse("bad-option", f"`{k}` is arranged, and there is no such product", help="the products are " + ", ".join(PRODUCTS))
+        mw = as_numbers(v, f"what is arranged of {k}", "give MW, one number or one for each hour")
+        if mw.shape not in ((), (1,), (many,)):
+            raise refuse("data-shape", f"{mw.size} quantities of {k} are arranged in {many} hours", help="give one, or one for each hour")
+        for wrong in mw[~((mw >= 0) & np.isfinite(mw))] if mw.ndim else [float(mw)] * (not (np.isfinite(mw) and mw >= 0)):
+            raise refuse("bad-option", f"{wrong:g} MW of {k} are arranged", help="what somebody arranges is 0 MW or more")
+        arranged[k] = np.broadcast_to(mw, (many,))
+    for each in every:
+        for k, c in each.items():
+            check_curve(c, k)
     return [{k: c.shifted(float(arranged[k][t])) if k in arranged else c for k, c in each.items()} for t, each in enumerate(every)]
 
 
@@ -259,8 +273,10 @@ def _shares(node: Node, buses: Sequence[str], owner: str) -> np.ndarray:
     for bus, share in ({node: 1.0} if isinstance(node, str) else node).items():
         if bus not in buses:
             raise _bad(owner, f"is at the bus `{bus}`, which the grid does not have", "name a bus, or give shares of buses")
+        if not (is_number(share) and share >= 0):
+            raise _bad(owner, f"is at a node with the share {share} of `{bus}`", "a share is 0 or more")
         shares[list(buses).index(bus)] += share
-    if abs(shares.sum() - 1) > 1e-9:
+    if not abs(shares.sum() - 1) <= 1e-9:
         raise _bad(owner, f"is at a node whose shares add up to {shares.sum():g}", "shares of a hub or zone add up to 1")
     return shares
 
@@ -274,13 +290,15 @@ def _check(day: DayAhead) -> None:
     for o in day.energy:
         if o.whole and (not o.block or len(o.points) != 1):
             raise _bad(o.name, f"is whole, with {len(o.points)} points and block = {o.block}", "all or nothing is for blocks of one point")
+        if o.side not in ("sell", "buy"):
+            raise _bad(o.name, f"is to `{o.side}`", "the side is `sell` or `buy`")
         rise = 1.0 if o.side == "sell" else -1.0
         before = (0.0, -np.inf)
         if not o.points:
             raise _bad(o.name, "has no point", "give at least one `(MW, $/MWh)`")
         for i, (mw, price) in enumerate(o.points, 1):
-            if not mw > before[0]:
-                raise _bad(o.name, f"goes from {before[0]:g} to {mw:g} MW at point {i}", "order the points by rising MW, from above 0")
+            if not (mw > before[0] and np.isfinite(mw)):
+                raise _bad(o.name, f"goes from {before[0]:g} to {mw:g} MW at point {i}", "order the points by rising, finite MW, from above 0")
             if not OFFER_FLOOR <= price <= DAY_AHEAD_CAP:
                 raise _bad(o.name, f"says {price:g} $/MWh at point {i}", f"prices lie between {OFFER_FLOOR:g} and {DAY_AHEAD_CAP:g} $/MWh")
             if rise * price < before[1]:

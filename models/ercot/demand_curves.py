@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opengames.diagnostics import refuse
+from opengames.models.ercot.given import as_numbers, is_number
 
 VOLL = 5_000.0
 CONTINGENCY = 3_000  # MW, minimum contingency level
@@ -69,16 +70,26 @@ class Plan:
 
 def steps(width: object, price: object, product: str = "the product") -> DemandCurve:
     """A demand curve from its steps. Raises `Refusal` (`bad-curve`) for widths that are not positive or prices that rise."""
-    w, p = np.atleast_1d(np.asarray(width, float)), np.atleast_1d(np.asarray(price, float))
-    if w.shape != p.shape or w.ndim != 1:
-        raise refuse("bad-curve", f"the demand curve of {product} has {w.size} widths and {p.size} prices")
+    w = np.atleast_1d(as_numbers(width, f"the widths of the demand curve of {product}"))
+    p = np.atleast_1d(as_numbers(price, f"the prices of the demand curve of {product}"))
+    return check_curve(DemandCurve(w, p), product)
+
+
+def check_curve(curve: DemandCurve, product: str) -> DemandCurve:
+    """The curve itself, however it was made. Raises `Refusal`: `bad-curve` as `steps` does, `bad-argument` for what is no curve."""
+    if not isinstance(curve, DemandCurve):
+        raise refuse("bad-argument", f"the demand curve of {product} is `{curve}`", help="make it with `steps` or `demand_curves`")
+    w, p = curve.width, curve.price
+    if np.shape(w) != np.shape(p) or np.ndim(w) != 1:
+        raise refuse("bad-curve", f"the demand curve of {product} has {np.size(w)} widths and {np.size(p)} prices",
+                     help="give one price for each step")  # fmt: skip
     for i in np.flatnonzero(~((w > 0) & np.isfinite(w) & np.isfinite(p))):
         raise refuse("bad-curve", f"step {i + 1} of the demand curve of {product} is {w[i]:g} MW at {p[i]:g} $/MW-h",
                      help="a step has a positive width and a finite price")  # fmt: skip
     for i in np.flatnonzero(np.diff(p) > 0):
         raise refuse("bad-curve", f"the demand curve of {product} rises at step {i + 2}: {p[i]:g}, then {p[i + 1]:g} $/MW-h",
                      help="more of a product is never worth more: order the steps by falling price")  # fmt: skip
-    return DemandCurve(w, p)
+    return curve
 
 
 def aggregate(voll: float = VOLL, mean: float = MEAN, deviation: float = DEVIATION, least: float = LEAST) -> tuple[np.ndarray, np.ndarray]:
@@ -120,6 +131,9 @@ def demand_curves(plan: Plan, voll: float = VOLL, floor: float = FLOOR) -> dict[
     responsive reserve.
     """
     _check(plan)
+    for what, value in (("VOLL", voll), ("floor", floor)):
+        if not (is_number(value) and value >= 0):
+            raise refuse("bad-curve", f"the {what} of the demand curves is {value} $/MW-h", help="give a number of 0 or more")
     split = contingency_split(plan)
     for product, mw in split.items():
         if mw < 0:
@@ -156,8 +170,8 @@ def demand_curves(plan: Plan, voll: float = VOLL, floor: float = FLOOR) -> dict[
 
 def _check(plan: Plan) -> None:
     for product, mw in vars(plan).items():
-        if not (np.isfinite(mw) and mw >= 0):
-            raise refuse("bad-curve", f"the plan of {product.upper()} is {mw:g} MW", help="a plan quantity is 0 MW or more")
+        if not (is_number(mw) and mw >= 0):
+            raise refuse("bad-curve", f"the plan of {product.upper()} is {mw} MW", help="a plan quantity is 0 MW or more")
 
 
-__all__ = ["DemandCurve", "Plan", "aggregate", "contingency_split", "demand_curves", "steps"]
+__all__ = ["DemandCurve", "Plan", "aggregate", "check_curve", "contingency_split", "demand_curves", "steps"]

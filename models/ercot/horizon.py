@@ -10,8 +10,9 @@ import numpy as np
 from opengames.diagnostics import refuse
 from opengames.models.ercot.clear import Optimum
 from opengames.models.ercot.demand_curves import DemandCurve
+from opengames.models.ercot.given import as_numbers, as_rows
 from opengames.models.ercot.interval import Spots
-from opengames.models.ercot.limits import Limits, reference_weights
+from opengames.models.ercot.limits import Limits, check_buses, reference_weights
 from opengames.models.ercot.penalties import Penalties
 from opengames.models.ercot.resources import Fleet
 from opengames.models.ercot.results import Cleared
@@ -71,13 +72,15 @@ class Terms:
 def check_horizon(
     fleets: Fleet | Sequence[Fleet], load: np.ndarray, curves: Mapping[str, DemandCurve] | Sequence[Mapping[str, DemandCurve]],
     hours: float | np.ndarray, share: float, reference: str | np.ndarray,
+    limits: Limits | None = None,
 ) -> Terms:  # fmt: skip
     """Spreads what holds in all intervals over them. Raises `Refusal` (`data-shape`) where lengths differ, or resources do."""
-    load = np.atleast_2d(np.asarray(load, float))
+    load = as_rows(load)
     many = len(load)
     every = (fleets,) * many if isinstance(fleets, Fleet) else tuple(fleets)
     demand = (curves,) * many if isinstance(curves, Mapping) else tuple(curves)
-    lengths = np.broadcast_to(np.asarray(hours, float), (many,)) if np.size(hours) in (1, many) else np.asarray(hours)
+    lengths = np.atleast_1d(as_numbers(hours, "the lengths of intervals"))
+    lengths = np.broadcast_to(lengths, (many,)) if lengths.size in (1, many) else lengths
     for what, found in (("fleets", len(every)), ("sets of demand curves", len(demand)), ("lengths of intervals", len(lengths))):
         if found != many:
             raise refuse("data-shape", f"{found} {what} came with load of {many} intervals", help="give one, or one for each interval")
@@ -89,6 +92,7 @@ def check_horizon(
         check_load(here, f)
     for h, c in zip(lengths, demand, strict=True):
         check_terms(float(h), share, c)
+    check_buses(limits, every[0].buses)
     weights = np.array([reference_weights(reference, here, every[0].buses) for here in load])
     return Terms(every, load, demand, lengths, weights)
 

@@ -14,6 +14,7 @@ from typing import Protocol
 import numpy as np
 
 from opengames.diagnostics import refuse
+from opengames.models.ercot.given import as_numbers
 from opengames.models.ercot.penalties import BASE_CASE, shadow_price_cap
 from opengames.models.grid.network import Network
 
@@ -45,11 +46,26 @@ class Factors:
 
     def __post_init__(self) -> None:
         many = len(self.names)
-        matrix = np.asarray(self.matrix, float)
-        if matrix.ndim != 2 or len(matrix) != many or np.shape(self.limit) != (many,):
-            raise refuse("data-shape", f"{many} limits came with factors of shape {matrix.shape} and {np.size(self.limit)} limits in MW")
-        object.__setattr__(self, "matrix", matrix)
-        object.__setattr__(self, "cap", np.broadcast_to(np.asarray(self.cap, float), (many,)))
+        matrix, limit, cap = as_numbers(self.matrix, "shift factors"), as_numbers(self.limit, "limits"), as_numbers(self.cap, "caps")
+        if matrix.ndim != 2 or len(matrix) != many or limit.shape != (many,):
+            raise refuse("data-shape", f"{many} limits came with factors of shape {matrix.shape} and {limit.size} limits in MW",
+                         help="give a row of factors and a limit in MW for each name")  # fmt: skip
+        if cap.shape not in ((), (1,), (many,)):
+            raise refuse("data-shape", f"{many} limits came with {cap.size} caps", help="give one for all, or one for each")
+        cap = np.broadcast_to(cap, (many,))
+        seen: set[str] = set()
+        for i, name in enumerate(self.names):
+            if name in seen:
+                raise refuse("bad-option", f"the limit `{name}` is there twice", help="give every limit a name of its own, each direction of a line too")
+            seen.add(name)
+            if not np.isfinite(matrix[i]).all():
+                raise refuse("data-gap", f"the limit `{name}` has a shift factor that is not finite", help="give a number for every bus")
+            if np.isnan(limit[i]):
+                raise refuse("data-gap", f"the limit `{name}` is nan MW", help="give a number, or `inf` for a limit that never binds")
+            if not cap[i] >= 0:
+                raise refuse("bad-option", f"the limit `{name}` may be broken at {cap[i]:g} $/MW", help="give 0 or more, or `inf` for never")
+        for name, found in (("matrix", matrix), ("limit", limit), ("cap", cap)):
+            object.__setattr__(self, name, found)
 
     @property
     def constant(self) -> np.ndarray:
@@ -72,6 +88,7 @@ class GridLimits:
         from opengames.models.grid.shift_factors import ShiftFactors
 
         self.network = network
+        self.buses = network.buses.names
         self._factors = ShiftFactors(network, 0)
         self._branch = np.flatnonzero(np.isfinite(network.branches.limit))
         limit = network.branches.limit[self._branch]
@@ -109,6 +126,7 @@ class AfterOutages:
         from opengames.models.grid.shift_factors import ShiftFactors
 
         self._base = GridLimits(network)
+        self.buses = network.buses.names
         self._factors = ShiftFactors(network, 0)
         self._pairs = np.asarray(pairs, int).reshape(-1, 2)
         watched, out = self._pairs.T
@@ -147,6 +165,21 @@ class AfterOutages:
         return found
 
 
+def check_buses(limits: Limits | None, buses: Sequence[str]) -> None:
+    """Refuses (`data-shape`) limits of another grid than that of the load: another many buses, or others, or in another order."""
+    if isinstance(limits, Factors) and limits.matrix.shape[1] != len(buses):
+        raise refuse("data-shape", f"shift factors of {limits.matrix.shape[1]:,} buses came for {len(buses):,}", help="give a column for every bus")
+    theirs = getattr(limits, "buses", None)
+    if theirs is None or tuple(theirs) == tuple(buses):
+        return
+    if len(theirs) != len(buses):
+        found = f"the network of the limits has {len(theirs):,} buses, and the fleet {len(buses):,}"
+    else:
+        i = next(i for i, (a, b) in enumerate(zip(theirs, buses, strict=True)) if a != b)
+        found = f"bus {i + 1} is `{theirs[i]}` in the network of the limits and `{buses[i]}` in the fleet"
+    raise refuse("data-shape", found, help="make the fleet with the buses of the network, in its order: `fleet(resources, network.buses.names)`")
+
+
 def reference_weights(reference: str | np.ndarray, load: np.ndarray, buses: Sequence[str]) -> np.ndarray:
     """Where lambda is the price: `"load"` for ERCOT's load weights, the name of a bus, or weights (B,) that add up to one.
 
@@ -162,11 +195,11 @@ def reference_weights(reference: str | np.ndarray, load: np.ndarray, buses: Sequ
             raise refuse("bad-option", f"`{reference}` is no reference", help="say `load`, the name of a bus, or a weight for every bus")
         total = load.sum()
         return load / total if total > 0 else np.eye(1, many)[0]
-    weights = np.asarray(reference, float)
-    if weights.shape != (many,) or abs(weights.sum() - 1) > 1e-9:
+    weights = as_numbers(reference, "the reference", "say `load`, the name of a bus, or a weight for every bus")
+    if weights.shape != (many,) or not abs(weights.sum() - 1) <= 1e-9:
         raise refuse("bad-option", f"{weights.size} reference weights that add up to {weights.sum():g} came for {many} buses",
                      help="give a weight for every bus, 1 in all")  # fmt: skip
     return weights
 
 
-__all__ = ["AfterOutages", "Factors", "GridLimits", "Limits", "reference_weights"]
+__all__ = ["AfterOutages", "Factors", "GridLimits", "Limits", "check_buses", "reference_weights"]

@@ -15,6 +15,7 @@ from opengames.diagnostics import refuse
 from opengames.models.ercot.assembly import Assembly
 from opengames.models.ercot.clear import clear
 from opengames.models.ercot.demand_curves import DemandCurve
+from opengames.models.ercot.given import demand_number
 from opengames.models.ercot.horizon import Horizon, check_horizon, read_all
 from opengames.models.ercot.interval import Before, Spots, lay_interval
 from opengames.models.ercot.limits import Limits
@@ -43,7 +44,7 @@ def look_ahead(study: LookAhead, kinks: bool = True) -> Horizon:
 
     Raises `Refusal`: `data-shape` for lengths that differ, `unknown-name` for storage that is not there, `infeasible`.
     """
-    terms = check_horizon(study.fleets, study.load, study.curves, study.hours, study.regulation_share, study.reference)
+    terms = check_horizon(study.fleets, study.load, study.curves, study.hours, study.regulation_share, study.reference, study.limits)
     to = Assembly()
     spots: list[Spots] = []
     before = Before()
@@ -61,6 +62,7 @@ def look_ahead(study: LookAhead, kinks: bool = True) -> Horizon:
 def _end(to: Assembly, f: Fleet, last: Spots, wanted: Mapping[str, float]) -> None:
     names = [f.names[r] for r in f.esr]
     for name, mwh in wanted.items():
+        demand_number(mwh, f"what `{name}` must end with, in MWh,")
         if name not in names:
             raise refuse("unknown-name", f"there is no storage `{name}` to end with {mwh:g} MWh",
                          help=("storage is " + ", ".join(f"`{n}`" for n in names)) if names else "there is no storage")  # fmt: skip

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
+from opengames.models.ercot.given import is_number
 from opengames.models.ercot.penalties import OFFER_FLOOR
 
 REAL_TIME_CAP, DAY_AHEAD_CAP = 2_000.0, 5_000.0
@@ -49,12 +50,13 @@ def offer_curve(
 
     Raises `Refusal` (`bad-offer`) naming the resource and the point.
     """
-    if not points:
-        raise _bad(resource, "has no point", "give at least one `(MW, $/MWh)`")
-    if len(points) > POINTS:
-        raise _bad(resource, f"has {len(points)} points", f"ten points are the most that ERCOT takes: leave out {len(points) - POINTS}")
+    table = _pairs(resource, points)
+    if len(table) > POINTS:
+        raise _bad(resource, f"has {len(table)} points", f"ten points are the most that ERCOT takes: leave out {len(table) - POINTS}")
+    if not is_number(start):
+        raise _bad(resource, f"begins at {start} MW", "it begins at a finite number of MW")
     before_mw, before_price = start, -np.inf
-    for i, (mw, price) in enumerate(points, 1):
+    for i, (mw, price) in enumerate(table.tolist(), 1):
         if not (np.isfinite(mw) and np.isfinite(price)):
             raise _bad(resource, f"has {mw:g} MW at {price:g} $/MWh as point {i}", "both are finite numbers")
         if mw <= before_mw:
@@ -66,14 +68,37 @@ def offer_curve(
         before_mw, before_price = mw, price
     if most is not None and before_mw < most:
         raise _bad(resource, f"ends at {before_mw:g} MW", f"it must reach {most:g} MW, the high sustained limit")
-    table = np.array(points, float)
     return OfferCurve(float(start), table[:, 0], table[:, 1])
 
 
 def check_span(resource: str, curve: OfferCurve, least: float, most: float) -> None:
-    """Refuses (`bad-offer`) a curve that does not cover from the low to the high sustained limit."""
+    """Refuses (`bad-offer`) what is no curve, however it was made, and one that does not cover from the low to the high sustained limit."""
+    if not isinstance(curve, OfferCurve):
+        raise _bad(resource, f"is `{curve}`", "make it with `offer_curve`")
+    mw, price = np.asarray(curve.mw, float), np.asarray(curve.price, float)
+    if mw.ndim != 1 or mw.shape != price.shape or not len(mw):
+        raise _bad(resource, f"has {mw.size} ends of steps and {price.size} prices", "there is one price for each step")
+    if not (np.isfinite(curve.start) and np.isfinite(mw).all() and np.isfinite(price).all()):
+        raise _bad(resource, "has a number that is not finite", "make it with `offer_curve`, which names the point")
+    for i in np.flatnonzero(np.diff(np.r_[curve.start, mw]) <= 0)[:1]:
+        raise _bad(resource, f"goes from {np.r_[curve.start, mw][i]:g} MW to {mw[i]:g} MW at point {i + 1}", "order the points by rising MW")
+    for i in np.flatnonzero(np.diff(price) < 0)[:1]:
+        raise _bad(resource, f"falls from {price[i]:g} to {price[i + 1]:g} $/MWh at point {i + 2}", "prices of an offer never fall")
     if curve.start > least or curve.mw[-1] < most:
         raise _bad(resource, f"covers {curve.start:g} to {curve.mw[-1]:g} MW", f"it must cover {least:g} to {most:g} MW, the sustained limits")
+
+
+def _pairs(resource: str, points: Sequence[tuple[float, float]]) -> np.ndarray:
+    """Points as (k, 2) floats."""
+    try:
+        table = np.array([] if points is None else list(points), float)
+    except (TypeError, ValueError) as error:
+        raise _bad(resource, f"has `{points}` for points", "give pairs of numbers, `(MW, $/MWh)`") from error
+    if not table.size:
+        raise _bad(resource, "has no point", "give at least one `(MW, $/MWh)`")
+    if table.ndim != 2 or table.shape[1] != 2:
+        raise _bad(resource, f"has `{points}` for points", "give pairs of numbers, `(MW, $/MWh)`")
+    return table
 
 
 def _bad(resource: str, found: str, said: str) -> Refusal:

@@ -12,6 +12,7 @@ import numpy as np
 
 from opengames.diagnostics import refuse
 from opengames.models.ercot.demand_curves import VOLL
+from opengames.models.ercot.given import as_numbers, is_number
 
 #: $/MW. OBDRR037 (2022); 5,251, 3,500 and 2,800 are seen in the published constraints of 2025-26.
 BASE_CASE, KV_345, KV_138, KV_69 = 5_251.0, 4_500.0, 3_500.0, 2_800.0
@@ -35,11 +36,22 @@ class Penalties:
     voll: float = VOLL
 
     def __post_init__(self) -> None:
+        for name in ("under_mw", "under_price"):
+            object.__setattr__(self, name, np.atleast_1d(as_numbers(getattr(self, name), f"`{name}` of the balance penalty")))
         if len(self.under_mw) != len(self.under_price) or not len(self.under_mw):
             raise refuse("bad-curve", f"the balance penalty has {len(self.under_mw)} widths and {len(self.under_price)} prices")
+        for i in np.flatnonzero(~((self.under_mw >= 0) & np.isfinite(self.under_price))):
+            raise refuse("bad-curve", f"step {i + 1} of the balance penalty is {self.under_mw[i]:g} MW at {self.under_price[i]:g} $/MWh",
+                         help="a step has 0 MW or more, and a finite price")  # fmt: skip
+        for name in ("over_price", "voll"):
+            if not is_number(getattr(self, name)):
+                raise refuse("bad-curve", f"`{name}` of the penalties is {getattr(self, name)} $/MWh", help="give a finite number")
         for i in np.flatnonzero(np.diff(self.under_price) < 0):
             raise refuse("bad-curve", f"the balance penalty falls at step {i + 2}: {self.under_price[i]:g}, then "
                          f"{self.under_price[i + 1]:g} $/MWh", help="order the steps by rising price")  # fmt: skip
+        if self.under_price[0] + self.over_price < 0:
+            raise refuse("bad-curve", f"a megawatt too much earns {-self.over_price:g} $/MWh and one too little costs {self.under_price[0]:g}",
+                         help="the two together cost 0 or more, or a market of nothing earns without bound")  # fmt: skip
 
 
 def shadow_price_cap(kv: float, contingency: bool) -> float:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from numbers import Real
+from typing import Any, Literal
 
 import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
+from opengames.models.ercot.given import is_number
 from opengames.models.ercot.offers import OfferCurve, check_span
 from opengames.models.ercot.products import KINDS, NUMBER
 
@@ -185,13 +187,17 @@ def _table(rows: Sequence[tuple[float, ...]], width: int) -> np.ndarray:
 def _check(r: Resource) -> None:
     numbers = {n: getattr(r, n) for n in ("low", "high", "before", "stored", "least", "most") if hasattr(r, n)}
     for name, value in numbers.items():
-        if not np.isfinite(value):
-            raise _bad(r, f"has {value:g} for `{name}`", "give a finite number")
+        if not is_number(value):
+            raise _bad(r, f"has {value} for `{name}`", "give a finite number")
     for kind, offer in r.services.items():
         if kind not in NUMBER:
             raise _bad(r, f"offers `{kind}`", "the kinds of ancillary service are " + ", ".join(NUMBER))
-        if not (np.isfinite(offer.price) and np.isfinite(offer.mw) and offer.mw >= 0 and offer.ramp >= 0):
-            raise _bad(r, f"offers {offer.mw:g} MW of {kind} at {offer.price:g} $/MW-h", "an award has 0 MW or more and a finite price")
+        if not isinstance(offer, AsOffer):
+            raise _bad(r, f"offers `{offer}` of {kind}", "give an `AsOffer(price, mw)`")
+        if not (is_number(offer.price) and is_number(offer.mw) and offer.mw >= 0):
+            raise _bad(r, f"offers {offer.mw} MW of {kind} at {offer.price} $/MW-h", "an award has 0 MW or more and a finite price")
+        if not _is_ramp(offer.ramp):
+            raise _bad(r, f"offers {kind} with a ramp of {offer.ramp} MW/min", "give a number that is not negative, `inf` where no ramp counts")
         if isinstance(r, LoadResource) and not KINDS[NUMBER[kind]].up:
             raise _bad(r, f"offers {kind}", "a load gives upward services only")
         if isinstance(r, Generator) and r.status == "off" and kind != "NSPIN":
@@ -200,10 +206,12 @@ def _check(r: Resource) -> None:
         if r.high < 0:
             raise _bad(r, f"sheds {r.high:g} MW", "what a load can shed is 0 MW or more")
         return
+    if isinstance(r, Generator) and r.status not in ("on", "off"):
+        raise _bad(r, f"has the status `{r.status}`", "it is `on` or `off`")
     if r.low > r.high:
         raise _bad(r, f"has its low limit {r.low:g} MW above its high limit {r.high:g} MW", "exchange them")
-    if r.ramp_up < 0 or r.ramp_down < 0:
-        raise _bad(r, f"ramps by {r.ramp_up:g} and {r.ramp_down:g} MW/min", "give both as numbers that are not negative")
+    if not (_is_ramp(r.ramp_up) and _is_ramp(r.ramp_down)):
+        raise _bad(r, f"ramps by {r.ramp_up} and {r.ramp_down} MW/min", "give both as numbers that are not negative, `inf` where none counts")
     check_span(r.name, r.offer, r.low, r.high)
     if isinstance(r, Esr):
         if not r.least <= r.most:
@@ -211,8 +219,12 @@ def _check(r: Resource) -> None:
         if not r.least <= r.stored <= r.most:
             raise _bad(r, f"has {r.stored:g} MWh in store and must keep between {r.least:g} and {r.most:g} MWh",
                        "telemetry and limits contradict each other: mend one of them")  # fmt: skip
-        if not (0 < r.charging <= 1 and 0 < r.discharging <= 1):
-            raise _bad(r, f"has efficiencies {r.charging:g} and {r.discharging:g}", "each is above 0 and at most 1")
+        if not (is_number(r.charging) and is_number(r.discharging) and 0 < r.charging <= 1 and 0 < r.discharging <= 1):
+            raise _bad(r, f"has efficiencies {r.charging} and {r.discharging}", "each is above 0 and at most 1")
+
+
+def _is_ramp(value: Any) -> bool:
+    return isinstance(value, Real) and float(value) >= 0
 
 
 def _bad(r: Resource, found: str, said: str) -> Refusal:

@@ -134,7 +134,10 @@ class Cleared:
 
     def state_of_charge(self, resource: str) -> float:
         """MWh at the end of the interval."""
-        return float(self.stored[np.flatnonzero(self.fleet.esr == self._resource(resource))[0]])
+        place = np.flatnonzero(self.fleet.esr == self._resource(resource))
+        if not len(place):
+            raise refuse("unknown-name", f"`{resource}` stores nothing", help="storage is " + ", ".join(f"`{self.fleet.names[r]}`" for r in self.fleet.esr))
+        return float(self.stored[place[0]])
 
     @property
     def unique(self) -> bool | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from opengames.diagnostics import refuse
 from opengames.models.ercot.demand_curves import DemandCurve
+from opengames.models.ercot.given import as_rows
 from opengames.models.ercot.results import Cleared
 from opengames.models.ercot.sced import Interval, sced
 
@@ -23,7 +24,7 @@ def roll(
     telemetry: changes what the next interval sees (its number from 0, and it), for offers that change or units that trip.
     Raises `Refusal` as `sced` does, and `data-shape` for curves of another number of intervals.
     """
-    load = np.atleast_2d(np.asarray(load, float))
+    load = as_rows(load)
     if curves is not None and len(curves) != len(load):
         raise refuse("data-shape", f"{len(curves)} sets of demand curves came with load of {len(load)} intervals", help="give one for each")
     fleet, found = first.fleet, None

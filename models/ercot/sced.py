@@ -21,9 +21,10 @@ import numpy as np
 from opengames.diagnostics import refuse
 from opengames.models.ercot.assembly import Assembly
 from opengames.models.ercot.clear import Optimum, clear
-from opengames.models.ercot.demand_curves import DemandCurve
+from opengames.models.ercot.demand_curves import DemandCurve, check_curve
+from opengames.models.ercot.given import as_numbers, is_number
 from opengames.models.ercot.interval import Before, Spots, lay_interval
-from opengames.models.ercot.limits import Limits, reference_weights
+from opengames.models.ercot.limits import Limits, check_buses, reference_weights
 from opengames.models.ercot.penalties import Penalties
 from opengames.models.ercot.products import PRODUCTS
 from opengames.models.ercot.resources import Fleet
@@ -62,6 +63,7 @@ def sced(interval: Interval, kinks: bool = True, near: Cleared | None = None) ->
     load = check_load(interval.load, interval.fleet)
     check_terms(interval.hours, interval.regulation_share, interval.curves)
     check_reach(interval.fleet, interval.hours)
+    check_buses(interval.limits, interval.fleet.buses)
     to = Assembly()
     spots = lay_interval(
         to, (), interval.fleet, float(load.sum()), interval.curves, interval.penalties, interval.hours, interval.regulation_share, Before()
@@ -74,9 +76,11 @@ def sced(interval: Interval, kinks: bool = True, near: Cleared | None = None) ->
 
 def check_load(load: np.ndarray, fleet: Fleet) -> np.ndarray:
     """Load as (B,) floats, or a refusal."""
-    found = np.asarray(load, float)
+    found = as_numbers(load, "load", "give MW for every bus")
     if found.shape != (len(fleet.buses),):
         raise refuse("data-shape", f"load has the shape {found.shape}; there are {len(fleet.buses):,} buses", help="give MW for every bus")
+    if not len(found):
+        raise refuse("data-shape", "there is no bus", help="a grid has one bus or more")
     wrong = np.flatnonzero(~np.isfinite(found))
     if len(wrong):
         raise refuse("data-gap", f"the load of bus `{fleet.buses[wrong[0]]}` is {found[wrong[0]]:g}", help="give MW for every bus")
@@ -84,14 +88,15 @@ def check_load(load: np.ndarray, fleet: Fleet) -> np.ndarray:
 
 
 def check_terms(hours: float, share: float, curves: Mapping[str, DemandCurve]) -> None:
-    """Refuses lengths, shares and products that mean nothing."""
-    if not (np.isfinite(hours) and hours > 0):
-        raise refuse("bad-option", f"an interval of {hours:g} hours", help="its length is above 0")
-    if not 0 <= share <= 1:
-        raise refuse("bad-option", f"a regulation share of {share:g}", help="it lies between 0 and 1")
-    for product in curves:
+    """Refuses lengths, shares, products and demand curves that mean nothing."""
+    if not (is_number(hours) and hours > 0):
+        raise refuse("bad-option", f"an interval of {hours} hours", help="its length is a number above 0")
+    if not (is_number(share) and 0 <= share <= 1):
+        raise refuse("bad-option", f"a regulation share of {share}", help="it lies between 0 and 1")
+    for product, curve in curves.items():
         if product not in PRODUCTS:
             raise refuse("bad-option", f"there is no product `{product}`", help="the products are " + ", ".join(PRODUCTS))
+        check_curve(curve, product)
 
 
 def check_reach(fleet: Fleet, hours: float) -> None:
@@ -130,8 +135,8 @@ def read(
     curves: Mapping[str, DemandCurve], penalties: Penalties, ends: Mapping[Any, tuple[float, float]],
 ) -> Cleared:  # fmt: skip
     """Interval `t` of an optimum in the market's words. ends: of its prices."""
-    x, y = found.solution.x, found.solution.y
-    energy = float(y[s.balance]) / s.hours
+    x, y = found.solution.x + 0.0, found.solution.y
+    energy = float(y[s.balance]) / s.hours + 0.0
     uncapped = {k: float(y[s.service[k]]) / s.hours + 0.0 if k in s.service else unsold(curves.get(k)) for k in PRODUCTS}
     mine = found.limits[:, 0] == t
     which = found.limits[mine, 1]

@@ -19,8 +19,9 @@ from scipy import sparse
 from opengames.diagnostics import refuse
 from opengames.models.ercot.assembly import Assembly
 from opengames.models.ercot.clear import NEAR, Optimum, Start, clear, refusal
+from opengames.models.ercot.given import as_numbers, as_rows
 from opengames.models.ercot.interval import Before, Spots, lay_interval
-from opengames.models.ercot.limits import Limits, reference_weights
+from opengames.models.ercot.limits import Limits, check_buses, reference_weights
 from opengames.models.ercot.products import PRODUCTS
 from opengames.models.ercot.sced import Interval, check_load, check_reach, check_terms, unsold
 from opengames.solvers.clearing.batch import Many, solve_many
@@ -67,11 +68,12 @@ def sced_many(interval: Interval, load: np.ndarray, stored: np.ndarray | None = 
 
     Raises `Refusal`: `data-shape`, `bad-resource` for a store outside its limits, `infeasible` for the first scenario that has no dispatch.
     """
-    load = np.atleast_2d(np.asarray(load, float))
+    load = as_rows(load)
     for each in load:
         check_load(each, interval.fleet)
     check_terms(interval.hours, interval.regulation_share, interval.curves)
     check_reach(interval.fleet, interval.hours)
+    check_buses(interval.limits, interval.fleet.buses)
     begin = _stores(interval, len(load), stored)
     mean = load.mean(axis=0)
     weights = reference_weights(interval.reference, mean, interval.fleet.buses)
@@ -96,7 +98,7 @@ def _stores(interval: Interval, many: int, stored: np.ndarray | None) -> np.ndar
     f = interval.fleet
     if stored is None:
         return np.tile(f.stored, (many, 1))
-    found = np.asarray(stored, float)
+    found = as_numbers(stored, "stores", "give MWh, a row for each scenario and a column for each storage resource")
     if found.shape != (many, len(f.esr)):
         raise refuse("data-shape", f"stores of shape {found.shape} came for {many} scenarios of {len(f.esr)} storage resources")
     wrong = np.argwhere(~((found >= f.least) & (found <= f.most)))

@@ -8,11 +8,10 @@ Source: ERCOT, "RTC+B Settlement Overview", 14 Aug 2024. The prices PR3 and PR4 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
-import numpy as np
+from dataclasses import asdict, dataclass
 
 from opengames.diagnostics import refuse
+from opengames.models.ercot.given import as_numbers, demand_number
 
 QUARTER = 0.25  # h
 
@@ -59,7 +58,8 @@ class Deviation:
 
 def run_mean(values: object, seconds: object) -> float:
     """The mean of a price or an award over the runs of a settlement interval, by their length."""
-    v, s = np.asarray(values, float), np.asarray(seconds, float)
+    v, s = as_numbers(values, "values of runs"), as_numbers(seconds, "lengths of runs")
+    demand_number(v, "a value of a run")
     if v.shape != s.shape or not (s >= 0).all() or not s.sum() > 0:
         raise refuse("data-shape", f"{v.size} values of runs came with {s.size} lengths that add up to {s.sum():g} s",
                      help="give each run its length in seconds")  # fmt: skip
@@ -75,6 +75,8 @@ def as_imbalance(position: AsPosition, mcpc: float) -> float:
     200.0
     """
     p = position
+    for name, value in {**asdict(p), "mcpc": mcpc}.items():
+        demand_number(value, f"`{name}` of a settlement of services")
     return -QUARTER * (p.real_time - p.day_ahead - p.self_arranged + (p.bought - p.sold)) * mcpc
 
 
@@ -84,6 +86,8 @@ def as_only(award: float, mcpc: float) -> float:
     >>> as_only(40, 12)
     120.0
     """
+    for name, value in (("award", award), ("mcpc", mcpc)):
+        demand_number(value, f"`{name}` of a settlement of services")
     return QUARTER * award * mcpc
 
 
@@ -94,10 +98,12 @@ def set_point_deviation(metered: float, set_point: float, price: float, rules: D
     `over  = max(0, T - 1/4 max(S + |K3 S|, S + Q3))`, charged `max(PR3, price)` each;
     `under = max(0, 1/4 min(S - |K4 S|, S - Q4) - T)`, charged `-min(PR4, price) * min(1, KP2)` each, with `T` the metered MWh.
     """
+    for name, value in {"metered": metered, "set_point": set_point, "price": price, **asdict(rules)}.items():
+        demand_number(value, f"`{name}` of a set-point deviation")
     produced = QUARTER * metered
     over = max(0.0, produced - QUARTER * max(set_point + abs(rules.k3 * set_point), set_point + rules.q3))
     under = max(0.0, QUARTER * min(set_point - abs(rules.k4 * set_point), set_point - rules.q4) - produced)
-    return Deviation(over, under, max(rules.pr3, price) * over, -min(rules.pr4, price) * min(1.0, rules.kp2) * under)
+    return Deviation(over, under, max(rules.pr3, price) * over, -min(rules.pr4, price) * min(1.0, rules.kp2) * under + 0.0)
 
 
 __all__ = ["QUARTER", "AsPosition", "Deviation", "DeviationRules", "as_imbalance", "as_only", "run_mean", "set_point_deviation"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from opengames.diagnostics import refuse
+from opengames.models.ercot.given import demand_number
 from opengames.models.ercot.horizon import Horizon
 from opengames.models.ercot.products import KINDS, NUMBER
 from opengames.models.ercot.results import Cleared
@@ -76,6 +77,8 @@ def sustainable(award: float, kind: str, stored: float, least: float = 0.0, disc
     """
     if kind not in NUMBER or not KINDS[NUMBER[kind]].up:
         raise refuse("unknown-name", f"`{kind}` is no upward kind of award", help=", ".join(k.name for k in KINDS if k.up))
+    for name, value in {"award": award, "stored": stored, "least": least, "discharging": discharging}.items():
+        demand_number(value, f"`{name}` of what a store sustains")
     hours = KINDS[NUMBER[kind]].hours
     return award if not hours else max(0.0, min(award, (stored - least) * discharging / hours))
 

@@ -26,6 +26,7 @@ from opengames.models.networks.to_game import NOTHING
 from opengames.program import Program
 from opengames.show import show
 from opengames.spaces import Enum, Family, Space, index_points, is_finite, points, size
+from opengames.straight import straight
 from opengames.terms import Pack, Var
 
 _STANDS = re.compile(r"`(\w+)` stands for (.*\S)")
@@ -42,6 +43,7 @@ def from_game(program: Program, channel: str, params: Mapping[str, Any] | None =
     diagram = program.diagrams[channel]
     _refuse_open(diagram)
     named = {w: w for w in wires(diagram)}
+    diagram = straight(diagram)
     if any(isinstance(box, Loop) for _, box in walk(diagram)):
         diagram, named = _without_loops(program, diagram, params)
     plan, scope, region = open_scope(program, diagram, params, STATES, Fraction, {})

@@ -205,6 +205,7 @@ class Scope:
         return found
 
     def branch(self, box: Branch) -> BranchBuilder:
+        self.solid(box.subject)  # where it is carried, what the branch hands on is made first, and so the branch
         if box.name not in self.inner:
             self.inner[box.name] = BranchBuilder(self, box)
         found: BranchBuilder = self.inner[box.name]

@@ -26,6 +26,7 @@ from opengames.solvers.market.layout import Layout, Numbers, Scope
 from opengames.solvers.market.naming import check_values
 from opengames.solvers.market.state import CELLS, TICK, Account, State, digest_of
 from opengames.spaces import Space
+from opengames.straight import straight
 
 Tables = Sequence[tuple[Sequence[str], Any]]
 
@@ -143,6 +144,7 @@ def channel_of(program: Program, channel: str, params: Mapping[str, Any] | None 
         )
     diagram = program.diagrams[channel]
     ports = _ports(diagram)
+    diagram = straight(diagram)
     open_ = next(_decisions(diagram), None)
     if open_ is not None:
         raise refuse(

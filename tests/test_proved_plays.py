@@ -292,8 +292,61 @@ def test_duals_have_their_signs():
     verify b: down <= 0 of Clear
     verify c: same >= 0 of Clear
     """
-    # three rules meet where the best move is: what they are worth is shared among them in many ways
-    assert [c.verdict for c in og.loads(text).verify()] == ["proved", "proved", "refuted"]
+    # where the load is 0 three rules meet: what they are worth is shared among them in many ways, and only some make `c` fail
+    assert [c.verdict for c in og.loads(text).verify()] == ["proved", "proved", "unknown"]
+
+
+def test_the_dual_of_a_chain_is_the_sum_over_its_comparisons_for_every_reading():
+    text = """
+    player op
+    game Down { decide z: real by op earning -3 * z subject to { tot: 5 >= z >= -1 }
+        t = dual(tot) }
+    game Up { decide z: real by op earning -3 * z subject to { tot: -1 <= z <= 5 }
+        t = dual(tot) }
+    game Some {
+        n ~ {1: 1/2, 2: 1/2}
+        decide z: real by op seeing n earning 4 * z subject to { b: n == 1 implies 0 <= z <= n
+            c: z <= 4 * n }
+        t = dual(b)
+    }
+    verify down: t == -3 of Down by z3
+    verify up: t == 3 of Up by z3
+    verify some: t == (if n == 1 then 4 else 0) of Some by z3
+    verify never: t == 0 of Down by z3
+    verify down_too: t == -3 of Down
+    verify up_too: t == 3 of Up
+    verify some_too: t == (if n == 1 then 4 else 0) of Some
+    """
+    claims = {c.name: c.verdict for c in og.loads(text).verify()}
+    assert claims.pop("never") == "refuted"
+    assert set(claims.values()) == {"proved"}
+
+
+def test_a_price_at_a_kink_is_refuted_only_where_no_price_meets_the_claim():
+    text = """
+    player op
+    game Kink { decide p: real, q: real by op earning -(10 * p + 30 * q)
+        subject to { bal: 100 == p + q
+          cp: 0 <= p <= 100
+          cq: 0 <= q <= 50 }
+        price = dual(bal) }
+    game Load { load ~ uniform(50, 150)
+        decide p: real, q: real by op seeing load earning -(10 * p + 30 * q)
+        subject to { bal: load == p + q
+          cp: 0 <= p <= 100
+          cq: 0 <= q <= 50 }
+        price = dual(bal) }
+    verify upper: price == 30 of Kink
+    verify upper_by_z3: price == 30 of Kink by z3
+    verify below: price <= 30 of Kink by z3
+    verify above: price > 30 of Kink by z3
+    verify cheap: price <= 20 of Load by z3
+    """
+    claims = {c.name: c for c in og.loads(text).verify()}
+    assert claims["upper"].verdict == "proved"
+    assert claims["upper_by_z3"].verdict == "unknown" and "several best moves or prices" in claims["upper_by_z3"].because[-1]
+    assert [claims[n].verdict for n in ("below", "above")] == ["proved", "refuted"]
+    assert claims["cheap"].verdict == "refuted"
 
 
 # ------------------------------------------------------------------------- feasible

@@ -17,11 +17,10 @@ from typing import Any
 import z3
 
 from opengames.proved import values as v
-from opengames.proved.plays import Play, Reached
+from opengames.proved.plays import Play, Reached, Side
 from opengames.proved.translate import Translator
 from opengames.proved.values import Num, Value
 from opengames.spaces import Family, Reals, Record, Space
-from opengames.terms import Prim
 
 _PIECES = 8  # linear rows that one comparison may fall into
 
@@ -32,13 +31,17 @@ class NotLinear(Exception):
 
 @dataclass
 class _Row:
-    """`left <= 0` (or `== 0`), where `guard` holds. parts: the factor of every decided number in `left`."""
+    """`left <= 0` (or `== 0`), where `guard` holds. parts: the factor of every decided number in `left`.
+
+    sign: how its multiplier counts in the dual of its rule.
+    """
 
     left: Any
     parts: dict[str, Any]
     equal: bool
     guard: Any = True
     multiplier: Any = None
+    sign: int = 1
 
 
 def optimality(tr: Translator, made: Play) -> None:
@@ -65,14 +68,14 @@ class _Conditions:
         bounds = list(self._bounds())
         self.defined = tr.definitions
         of_rule: dict[tuple[str, int], list[_Row]] = {}
+        without: set[str] = set()
         seen: dict[str, int] = {}
         for rule, holds, sides in zip(each.rules, each.holds, each.sides, strict=True):
             place = seen.get(rule, 0)
             seen[rule] = place + 1
-            if sides is not None and not isinstance(holds, bool):
-                of_rule[rule, place] = list(self._compared(v.expr(sides[0]), v.expr(sides[1]), True, True))
-            else:
-                of_rule[rule, place] = list(self._rows(v.truth(holds), True))
+            of_rule[rule, place] = list(self._rows(v.truth(holds), True) if sides is None else self._sides(sides))
+            if sides is None:
+                without.add(rule)
         rows = [*bounds, *(r for found in of_rule.values() for r in found)]
         facts: list[Any] = []
         for row in rows:
@@ -85,7 +88,7 @@ class _Conditions:
         for name in self.own:
             terms = [r.parts[name] * r.multiplier for r in rows if name in r.parts]
             facts.append(gain.get(name, _ZERO) == (z3.Sum(terms) if terms else _ZERO))
-        facts += self._duals(of_rule)
+        facts += self._duals(of_rule, without)
         path = v.truth(v.conj(each.path))
         tr.facts += [f if z3.is_true(path) else z3.Implies(path, f) for f in facts]
 
@@ -102,17 +105,28 @@ class _Conditions:
                 if space.lower is not None:
                     yield _Row(v.number(space.lower) - leaf.expr, {name: -_ONE}, False)
 
-    def _duals(self, of_rule: dict[tuple[str, int], list[_Row]]) -> Iterable[Any]:
-        """That the duals are the multipliers, of rules that are one comparison."""
+    def _duals(self, of_rule: dict[tuple[str, int], list[_Row]], without: set[str]) -> Iterable[Any]:
+        """That a dual is the sum of the multipliers of the comparisons that its rule is made of, each with its sign."""
         for port, value in self.each.prices:
             name = port.name.removeprefix("dual ")
-            rule = next(r for r in self.each.box.rules if r.name == name)
-            if not isinstance(rule.term, Prim) or rule.term.op not in ("<=", ">=", "=="):
-                continue
-            sign = -1 if rule.term.op == ">=" else 1
+            if name in without:
+                raise NotLinear(f"the price of `{name}` is not told by comparisons")
             for place, price in enumerate(_flat(value)):
-                found = of_rule[name, place]
-                yield v.expr(price) == sign * (z3.Sum([r.multiplier for r in found]) if found else _ZERO)
+                found = [r.sign * r.multiplier for r in of_rule[name, place]]
+                yield v.expr(price) == (z3.Sum(found) if found else _ZERO)
+
+    def _sides(self, sides: list[Side]) -> Iterator[_Row]:
+        """The rows of the comparisons of a rule."""
+        for side in sides:
+            left, right, test = v.expr(side.left), v.expr(side.right), z3.simplify(v.truth(side.test))
+            if z3.is_false(test) or not (self._touches(left) or self._touches(right)):
+                continue
+            if self._touches(test):
+                raise NotLinear("whether a rule holds depends on what is decided")
+            less, more = (right, left) if side.op == ">=" else (left, right)
+            for row in self._compared(less, more, side.op == "==", True if z3.is_true(test) else test):
+                row.sign = -1 if side.op == ">=" else 1
+                yield row
 
     # ---------------------------------------------------------------------- rows
 

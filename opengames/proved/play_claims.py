@@ -47,6 +47,12 @@ def decide_play(prover: Prover, diagram: Diagram, term: Term, planned: bool = Fa
         raise Undecided("an expression is nested too deeply for the proved reading; name its parts") from None
 
 
+#: Why a claim about a clearing with several best moves or prices stays open.
+SEVERAL = "there the clearing has several best moves or prices, for some of which the claim holds: ask `by exact` which is told"
+
+_ELSEWHERE = 3  # plays at kinks after which no other is looked for
+
+
 @dataclass
 class PlayCase(Case):
     """`body` in every play of `diagram`. starts: whether the diagram starts where plays do, not somewhere on the way.
@@ -60,6 +66,7 @@ class PlayCase(Case):
     best: bool = False
     made: Play = field(default_factory=lambda: Play({}, {}))
     chosen: dict[Any, Any] = field(default_factory=dict)
+    avoided: list[dict[Any, Any]] = field(default_factory=list)
     translated: Translator | None = None
 
     def finding(self) -> Finding:
@@ -69,11 +76,42 @@ class PlayCase(Case):
         cleared = self.made.duals or (self.planned and self.made.clearings)
         if found.verdict != "unknown" or not cleared or self.best or clock.left < 0:
             return found
+        case, tried = replace(self, best=True), 0
         try:
-            again = replace(self, best=True)._found()
+            again = case._found()
+            while again.verdict == "refuted" and case._may_hold():
+                tried += 1
+                if tried > _ELSEWHERE:
+                    break
+                # where the clearing has one answer, it may be refuted all the same
+                case.avoided.append({key: case.chosen[key] for key in case._given()})
+                elsewhere = case._found()
+                if elsewhere.verdict != "refuted":
+                    tried = _ELSEWHERE + 1
+                    break
+                again = elsewhere
         except NotLinear as why:
             return replace(found, reasons=(*found.reasons, f"the best move of a clearing is known by its rules only: {why}"))
+        if tried > _ELSEWHERE:
+            return replace(again, verdict="unknown", reasons=(*again.reasons, SEVERAL))
         return replace(again, contracts=(*again.contracts, CLEARED)) if again.verdict != "unknown" else again
+
+    def _may_hold(self) -> bool:
+        """Whether the claim could hold too with the draws and inputs at which it was refuted: by other moves that are as good, or
+        other prices at a kink. A clearing has one answer, of which the conditions say no more."""
+        if self.translated is None:
+            return True
+        there = v.conj([v.negation(self.wrong), self._like(self.chosen)])
+        return satisfy(self.translated.complete(there), self.prover.clock.part(0.5)).status != "unsat"
+
+    def _given(self) -> dict[Any, Value]:
+        """The draws and inputs of the play."""
+        return {(c.place, c.wire): c.value for c in self.made.choices if c.kind in ("input", "draw")}
+
+    def _like(self, known: dict[Any, Any]) -> Truth:
+        """That draws and inputs are those of a play that is known."""
+        assert self.translated is not None
+        return v.conj([self.translated.labels.same(value, known[key]) for key, value in self._given().items() if key in known])
 
     def _found(self) -> Finding:
         try:
@@ -103,6 +141,8 @@ class PlayCase(Case):
         if self.best:
             optimality(tr, self.made)
         self.translated = tr
+        for known in self.avoided:
+            tr.assume(v.negation(self._like(known)))
         return tr, self.made.scope
 
     def left_open(self) -> list[tuple[Value, Space]]:

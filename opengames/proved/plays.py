@@ -69,14 +69,24 @@ class Obeyed:
         return f"{self.rule}[{', '.join(self.key)}]" if self.key else self.rule
 
 
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One comparison of a rule: `left op right`, where `test` holds."""
+
+    op: str
+    left: Value
+    right: Value
+    test: Truth
+
+
 @dataclass
 class Reached:
     """A decision with rules, as it is reached: what `legal` needs to see whether it has a move.
 
     before: how many choices were made before it. facts: where in the translator's facts it was opened, and where its rules had
     been said. opened: the end of what is known of its moves by their spaces. count: of names given before. holds: its rules.
-    earned: what the decider earns, where the play knows it. prices: the duals asked for, by port. sides: what stands on the left
-    and on the right of a balance that has one.
+    earned: what the decider earns, where the play knows it. prices: the duals asked for, by port. sides: the comparisons that a rule
+    is made of whose dual is asked for; none for other rules, and for those that are made of more.
     """
 
     box: Decide
@@ -91,7 +101,7 @@ class Reached:
     holds: list[Truth] = field(default_factory=list)
     earned: Value = None
     prices: list[tuple[Port, Value]] = field(default_factory=list)
-    sides: list[tuple[Value, Value] | None] = field(default_factory=list)
+    sides: list[list[Side] | None] = field(default_factory=list)
 
 
 @dataclass
@@ -282,12 +292,11 @@ class _Level:
         asked = {p.name for p in box.duals}
         for rule in box.rules:
             scope = self._scope(Fold("and", rule.iters, rule.term))
-            balance = rule.term if isinstance(rule.term, Prim) and rule.term.op == "==" and f"dual {rule.name}" in asked else None
+            compared = comparisons(rule.term) if f"dual {rule.name}" in asked else None
             for known in self.tr.rounds(rule.iters):
                 here = scope.bind(known, dict(rule.iters))
                 holds = self.tr.truth(rule.term, here)
-                left, right = (self.tr.value(a, here) for a in balance.args) if balance is not None else (None, None)
-                reached.sides.append(None if balance is None else (left, right))
+                reached.sides.append(None if compared is None else [self._side(tests, each, here) for tests, each in compared])
                 key = tuple(show(known[n], s) for n, s in rule.iters)
                 self.made.rules.append(Obeyed(self.place, rule.name, key, holds))
                 reached.rules.append(rule.name)
@@ -302,6 +311,10 @@ class _Level:
             for rule in box.rules:
                 if port.name == f"dual {rule.name}":
                     self.tr.assume(_signed(rule.term, self.known[port.name]))
+
+    def _side(self, tests: tuple[Term, ...], each: Prim, here: Scope) -> Side:
+        left, right = (self.tr.value(a, here) for a in each.args)
+        return Side(each.op, left, right, v.conj(self.tr.truth(test, here) for test in tests))
 
     # -------------------------------------------------------------------------- inside
 
@@ -352,6 +365,19 @@ class _Level:
                 before = found.get(port.name, value)
                 found[port.name] = self.tr.labels.choose(taken, value, before)
         self.known.update(found)
+
+
+def comparisons(rule: Term, tests: tuple[Term, ...] = ()) -> list[tuple[tuple[Term, ...], Prim]] | None:
+    """The comparisons that a rule is made of, each with what it is said under; none if it is made of more than that."""
+    match rule:
+        case Prim(op="<=" | ">=" | "==") as compared:
+            return [(tests, compared)]
+        case Prim(op="implies", args=(test, inner)):
+            return comparisons(inner, (*tests, test))
+        case Prim(op="and", args=parts):
+            found = [comparisons(part, tests) for part in parts]
+            return None if any(each is None for each in found) else [x for each in found for x in each or ()]
+    return None
 
 
 def _signed(rule: Term, dual: Value) -> Truth:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
@@ -357,7 +357,7 @@ def test_a_history_workbook_is_read_sheet_by_sheet(tmp_path):
         ("half.parquet", b"PAR1xxxx", "data-unreadable"),
         ("odd.xlsx", zipped(**{"xl/workbook__xml": "<x"}), "data-unreadable"),
         ("none.zip", zipped(readme__md="x"), "data-unreadable"),
-        ("open.csv", b'LMP,"x\n1,2\n', "unknown-feed"),
+        ("open.csv", b'LMP,"x\n1,2\n', "data-unreadable"),
     ],
 )
 def test_files_that_cannot_be_read_are_refused(tmp_path, name, contents, code):
@@ -431,3 +431,49 @@ def test_two_real_sources_agree_on_the_hub_average():
             WHERE market = 'DAM' AND point = 'HB_HUBAVG' GROUP BY start_utc HAVING count(*) = 2"""
         found = store.connection.execute(f"SELECT count(*), avg(same::INT), avg(same::INT) FILTER (early) FROM ({both})").fetchone()
         assert (found[0], round(found[1], 3), round(found[2], 2)) == (16_454, 0.989, 0.77)
+
+
+# ------------------------------------------------------------------------------------- files that are odd
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_no_row(tmp_path):
+    text = COLUMNS["NP4-190-CD"] + '\n01/05/2026,01:00,HB,20,N\n01/05/2026,02:00,"HB,21,N\n01/05/2026,03:00,HB,22,N\n'
+    with open_store(":memory:") as store:
+        found = refused(store.load, write(tmp_path / "odd.csv", text))
+        assert (found.code, found.notes) == ("data-unreadable", ("line 3: a quotation mark is never closed",))
+        assert store.rows("documents") == []
+
+
+@pytest.mark.parametrize(("encoding", "line"), [("latin-1", 3), ("utf-16", 1)])
+def test_text_in_another_encoding_is_refused_with_the_line(tmp_path, encoding, line):
+    path = tmp_path / "odd.csv"
+    path.write_bytes((COLUMNS["NP4-190-CD"] + "\n01/05/2026,01:00,HB,20,N\n01/05/2026,02:00,H\u00d6,21,N\n").encode(encoding))
+    with open_store(":memory:") as store:
+        found = refused(store.load, path)
+        assert found.notes[0].startswith(f"line {line}: byte ")
+        assert found.help == "save it as CSV in UTF-8"
+
+
+def test_a_number_is_written_without_marks(tmp_path):
+    rows = "".join(f"01/05/2026,{h:02}:00,HB,{said},N\n" for h, said in enumerate(("1_000", "0x10", "1e400", "$20", "1e3"), 1))
+    with loaded(tmp_path, COLUMNS["NP4-190-CD"] + "\n" + rows) as store:
+        assert store.rows("lmp", ("hour_ending", "price")) == [(5, 1000.0)]
+        assert [said for _, said in store.rows("rejected", ("line", "said"))] == ["1_000", "0x10", "1e400", "$20"]
+
+
+def test_a_time_of_publication_is_a_time(tmp_path):
+    file = write(tmp_path / "a.csv", COLUMNS["NP4-190-CD"] + "\n01/05/2026,01:00,HB,20,N\n")
+    with open_store(":memory:") as store:
+        for wrong in ("yesterday", 5):
+            assert refused(store.load, file, published=wrong).code == "bad-option"
+    for said in ("2026-01-04T12:00-06:00", datetime(2026, 1, 4, 12, tzinfo=timezone(timedelta(hours=-6))), datetime(2026, 1, 4, 18)):
+        with open_store(":memory:") as store:
+            store.load(file, published=said)
+            assert store.rows("lmp", ("known_utc",)) == [(datetime(2026, 1, 4, 18),)]
+
+
+def test_columns_of_an_answer_are_named_or_refused(tmp_path, recwarn):
+    with loaded(tmp_path, COLUMNS["NP4-190-CD"] + "\n01/05/2026,01:00,HB,20,N\n") as store:
+        assert refused(store.rows, "lmp", ("prices",)).help == "did you mean `price`?"
+        assert store.table("lmp", point="HB").num_rows == 1
+    assert not recwarn.list

@@ -252,3 +252,34 @@ def test_without_the_package_a_download_says_what_to_install(tmp_path, monkeypat
     with pytest.raises(Refusal) as raised:
         download("NP6-332-CD", DAY, tmp_path)
     assert (raised.value.diagnostics[0].code, "opengames[live]" in raised.value.diagnostics[0].help) == ("no-download", True)
+
+
+def test_gaps_of_what_is_not_there_are_not_called_none(folder, capsys):
+    db = str(folder / "s.duckdb")
+    for words in (["lmp", "--where", "point=HB_EAST"], ["load"]):
+        status, said = run(capsys, "store", "gaps", *words, "--db", db)
+        assert (status, "has no gaps" in said) == (2, False)
+        assert "rows" in said
+    status, said = run(capsys, "store", "gaps", "lmp", "--from", "2026-01-06", "--to", "2026-01-05", "--db", db)
+    assert status == 2
+    assert "2026-01-06, lies after the last, 2026-01-05" in said
+
+
+def test_a_series_with_no_row_between_the_days_is_a_gap_beside_others_that_have_some(tmp_path, capsys):
+    db = str(tmp_path / "s.duckdb")
+    files = [write(tmp_path / f"{i}.csv", dam_spp(day, point=point))
+             for i, (day, point) in enumerate([(DAY, "HB_WEST"), (DAY, "HB_NORTH"), (date(2026, 1, 6), "HB_NORTH")])]  # fmt: skip
+    with open_store(db) as store:
+        store.load(*files)
+    status, told = data(capsys, "store", "gaps", "lmp", "--from", "2026-01-06", "--to", "2026-01-06", "--db", db)
+    assert status == 1
+    assert [(g["series"]["point"], g["from_utc"], g["to_utc"]) for g in told["gaps"]] == [("HB_WEST", "2026-01-06T06:00:00", "2026-01-07T06:00:00")]
+
+
+def test_some_of_many_points_fill_a_param_of_two_indices(folder, tmp_path):
+    text = "type Hour = 1..24\ntype Point = HB_WEST | HB_NORTH\nparam price: real[Point, Hour]\nquery west = sum(price[HB_WEST, t] for t in Hour)"
+    one = og.loads(text.replace("HB_WEST | HB_NORTH", "HB_NORTH | HB_WEST"), "m.game")
+    said = f"{folder / 's.duckdb'}:lmp,market=DAM,point=HB_NORTH|HB_WEST,day=2026-01-05"
+    assert float(one.with_data(price=said).query("west")) == -sum(range(24))
+    with pytest.raises(Refusal):  # the other way round would give each the other's prices
+        og.loads(text, "m.game").with_data(price=said).query("west")

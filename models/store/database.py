@@ -96,8 +96,9 @@ class Store:
 
         strict: refuse the first document that has rows which cannot be read. published: when the files were published (UTC), or
         `rule` if what they say was known by the rules of its feed, whatever their names say. Raises `Refusal`: `unknown-feed`,
-        `missing-column`, `data-unreadable`, `data-no-such-file`, and if `strict` `data-bad-cell`.
+        `missing-column`, `data-unreadable`, `data-no-such-file`, `bad-option` for a time that is none, and if `strict` `data-bad-cell`.
         """
+        published = publication(published)
         found: list[Loaded] = []
         waiting: dict[tuple[str, tuple[str, ...]], _Waiting] = {}
         with self._transaction():
@@ -241,13 +242,17 @@ class Store:
     def rows(self, view: str, columns: Sequence[str] = (), **where: Any) -> list[tuple[Any, ...]]:
         """The rows of a view in the order of all their columns. columns: all unless told. where: by column, a value."""
         said, values = self._where(view, where)
+        there = self.columns(view) if columns else ()
+        for name in columns:
+            if name not in there:
+                raise no_column(name, view, there)
         chosen = ", ".join(f'"{c}"' for c in columns) or "*"
         return list(self._asked(f"SELECT {chosen} FROM {checked_view(view)}{said} ORDER BY ALL", values).fetchall())
 
     def table(self, view: str, **where: Any) -> Any:
         """The rows of a view as a `pyarrow.Table`, in the order of all their columns."""
         said, values = self._where(view, where)
-        return self._asked(f"SELECT * FROM {checked_view(view)}{said} ORDER BY ALL", values).to_arrow_table()
+        return self._asked(f"SELECT * FROM {checked_view(view)}{said} ORDER BY ALL", values, relation=True).to_arrow_table()
 
     def as_of(self, view: str, when: datetime) -> list[tuple[Any, ...]]:
         """The rows of a table's view as they were known at an instant (UTC): of each key the row last known by then."""
@@ -272,11 +277,11 @@ class Store:
         said = " AND ".join(f'"{name}" = ?' for name in where)
         return (f" WHERE {said}" if said else ""), list(where.values())
 
-    def _asked(self, sql: str, values: list[Any]) -> Any:
+    def _asked(self, sql: str, values: list[Any], relation: bool = False) -> Any:
         import duckdb
 
         try:
-            return self.connection.execute(sql, values)
+            return self.connection.sql(sql, params=values) if relation else self.connection.execute(sql, values)
         except duckdb.ConversionException as error:
             raise refuse("bad-argument", "a value does not fit its column", notes=(str(error).split("\n", 1)[0],)) from error
 
@@ -292,6 +297,8 @@ class Store:
         form = {".csv": "(FORMAT CSV, HEADER)", ".parquet": "(FORMAT PARQUET, COMPRESSION ZSTD)"}.get(path.suffix.lower())
         if form is None:
             raise refuse("bad-option", f"`{path.name}` ends in neither `.csv` nor `.parquet`", help="the ending says the format")
+        if not path.absolute().parent.is_dir():
+            raise refuse("no-such-file", f"there is no folder `{path.parent}` for `{path.name}`")
         if path.exists():
             raise refuse("file-exists", f"`{out}` is there already", help="choose another name")
         part = path.with_name(f".{path.name}.{os.getpid()}.part")
@@ -404,6 +411,20 @@ def read(file: str | Path) -> Iterator[tuple[Document, Feed | None]]:
     yield from ((document, None) for document in found)
 
 
+def publication(said: datetime | str | None) -> datetime | str | None:
+    """A time of publication in UTC without a zone, from a time with or without one, or its ISO text; `rule` and none stay.
+
+    Raises `Refusal` (`bad-option`).
+    """
+    if said is None or said == "rule":
+        return said
+    try:
+        when = said if isinstance(said, datetime) else datetime.fromisoformat(said)
+    except (TypeError, ValueError) as error:
+        raise refuse("bad-option", f"`{said}` is no time of publication", help="for example `2026-09-29T17:00`, UTC, or `rule`") from error
+    return when if when.tzinfo is None else when.astimezone(UTC).replace(tzinfo=None)
+
+
 def rejection(unit: str, line: int | None, column: str | None, said: str | None, reason: str) -> str:
     """A rejected cell in words. unit: what `line` counts.
 
@@ -430,4 +451,4 @@ def no_column(name: str, view: str, there: Sequence[str]) -> Refusal:
                   help=f"did you mean `{near[0]}`?" if near else "")  # fmt: skip
 
 
-__all__ = ["AFTER", "BY_RULE", "VIEWS", "Loaded", "Store", "checked_view", "no_column", "open_store", "read", "rejection"]
+__all__ = ["AFTER", "BY_RULE", "VIEWS", "Loaded", "Store", "checked_view", "no_column", "open_store", "publication", "read", "rejection"]

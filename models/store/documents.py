@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,8 @@ LARGEST = 1 << 30
 
 _DEEPEST = 3
 _BATCH = 50_000
+#: A line after the last one of a text: where it is not read as a line of its own, it stands within quotation marks.
+_END = "\x1a\x1aend"
 _STAMP = re.compile(r"\.(20\d{6})\.(\d{6})\d*\.")
 _TABLES = (".csv", ".tsv", ".txt", ".parquet", ".xlsx", ".zip")
 
@@ -115,7 +117,9 @@ def _csv(file: str, member: str, contents: bytes) -> Document:
     try:
         text = contents.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refuse("data-unreadable", f"`{name}` cannot be read", notes=(f"byte {error.start} is not UTF-8",)) from error
+        line = contents.count(b"\n", 0, error.start) + 1
+        raise refuse("data-unreadable", f"`{name}` cannot be read", notes=(f"line {line}: byte {error.start} is not UTF-8",),
+                     help="save it as CSV in UTF-8") from error  # fmt: skip
     first = text[: text.find("\n") + 1] or text
     delimiter = max(",;\t", key=first.count)
     header = next(_rows(text, delimiter, name), (1, []))[1]
@@ -133,10 +137,15 @@ def _csv(file: str, member: str, contents: bytes) -> Document:
 
 def _rows(text: str, delimiter: str, name: str) -> Iterator[tuple[int, list[str]]]:
     """Rows that are not empty, each with the line where it begins."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    reader = csv.reader(chain(io.StringIO(text, newline=""), [_END]), delimiter=delimiter)
     before = 0
     try:
         for row in reader:
+            if row == [_END]:
+                return
+            if row and row[-1].endswith(_END):
+                raise refuse("data-unreadable", f"`{name}` cannot be read", notes=(f"line {before + 1}: a quotation mark is never closed",),
+                             help="close it, or double a mark that belongs to the text")  # fmt: skip
             if row:
                 yield before + 1, row
             before = reader.line_num

@@ -55,7 +55,9 @@ def _central(instant: datetime) -> str:
 
 
 def days(first: date | None, last: date | None) -> tuple[datetime | None, datetime | None]:
-    """The instants between which delivery days lie, the last one included."""
+    """The instants between which delivery days lie, the last one included. Raises `Refusal` (`bad-option`) for days in the wrong order."""
+    if first is not None and last is not None and first > last:
+        raise refuse("bad-option", f"the first day, {first}, lies after the last, {last}", help="exchange them")
     begin = None if first is None else delivery_day(first).midnight
     end = None if last is None else delivery_day(last + timedelta(days=1)).midnight
     return begin, end
@@ -73,13 +75,12 @@ def gaps(store: Store, view: str, first: date | None = None, last: date | None =
             raise no_column(name, view, [c.name for c in table.keys])
     begin, end = days(first, last)
     keys = ", ".join(table.series)
-    said = [f"{name} = ?" for name in where] + (["start_utc >= ?"] if begin else []) + (["start_utc < ?"] if end else [])
-    values = [*where.values(), *(x for x in (begin, end) if x)]
+    said, values = _conditions(where, begin, end)
     over = f"({f'PARTITION BY {keys} ' if keys else ''}ORDER BY start_utc)"
     chosen = f"{keys}, " if keys else ""
     rows = store.connection.execute(
         f"""
-        WITH rows AS (SELECT DISTINCT {chosen}start_utc, end_utc FROM {view}{" WHERE " + " AND ".join(said) if said else ""}),
+        WITH rows AS (SELECT DISTINCT {chosen}start_utc, end_utc FROM {view}{said}),
         next AS (SELECT *, lead(start_utc) OVER {over} AS follows, row_number() OVER {over} AS nth FROM rows)
         SELECT * FROM next WHERE nth = 1 OR follows IS NULL
             OR follows > coalesce(end_utc, start_utc + to_seconds({TOLERANCE.total_seconds()})) ORDER BY {chosen}start_utc
@@ -96,9 +97,35 @@ def gaps(store: Store, view: str, first: date | None = None, last: date | None =
         upto = follows or end
         if upto is not None and upto - reach > (TOLERANCE if step is None else timedelta()):
             found.append(_gap(view, named, reach, upto, step))
-    if not rows and begin is not None and end is not None:
-        found.append(Gap(view, tuple(where.items()), begin, end, None))
-    return tuple(found)
+    if begin is not None and end is not None:
+        found += [Gap(view, series, begin, end, None) for series in _absent(store, table, where, {tuple(row[: len(table.series)]) for row in rows})]
+    return tuple(sorted(found, key=lambda g: ([str(v) for _, v in g.series], g.begin)))
+
+
+def has_rows(store: Store, view: str, **where: Any) -> bool:
+    """Whether `where` leaves any row of a view."""
+    said, values = _conditions(where, None, None)
+    return store.connection.execute(f"SELECT 1 FROM {checked_view(view)}{said} LIMIT 1", values).fetchone() is not None
+
+
+def _absent(store: Store, table: Table, where: dict[str, Any], there: set[tuple[Any, ...]]) -> list[tuple[tuple[str, Any], ...]]:
+    """The series that `where` leaves at some time, and that are not `there`; where it leaves none, what it says."""
+    if not table.series:
+        return [] if there else [()]
+    said, values = _conditions(where, None, None)
+    chosen = ", ".join(table.series)
+    known = store.connection.execute(f"SELECT DISTINCT {chosen} FROM {table.name}{said} ORDER BY ALL", values).fetchall()
+    if not known:
+        return [tuple(where.items())]
+    return [tuple(zip(table.series, each, strict=True)) for each in known if each not in there]
+
+
+def _conditions(where: dict[str, Any], begin: datetime | None, end: datetime | None) -> tuple[str, list[Any]]:
+    """A WHERE clause and its values. A value that is a tuple stands for any of its members."""
+    several = {name: value if isinstance(value, tuple) else (value,) for name, value in where.items()}
+    said = [f'"{name}" IN ({", ".join("?" * len(value))})' for name, value in several.items()]
+    said += (["start_utc >= ?"] if begin else []) + (["start_utc < ?"] if end else [])
+    return (" WHERE " + " AND ".join(said) if said else ""), [*(v for value in several.values() for v in value), *(x for x in (begin, end) if x)]
 
 
 def _gap(view: str, series: tuple[tuple[str, Any], ...], begin: datetime, end: datetime, step: timedelta | None) -> Gap:
@@ -156,10 +183,9 @@ def selected(store: Store, table: Table, first: date | None, last: date | None, 
         if name not in there:
             raise no_column(name, table.name, there)
     begin, end = days(first, last)
-    said = [f'"{name}" = ?' for name in where] + (["start_utc >= ?"] if begin else []) + (["start_utc < ?"] if end else [])
+    said, values = _conditions(where, begin, end)
     order = ", ".join([*table.series, "start_utc", *(k for k in table.key if k not in table.series and k != "start_utc")])
-    sql = f"SELECT * FROM {table.name}{' WHERE ' + ' AND '.join(said) if said else ''} ORDER BY {order}"
-    return list(store.connection.execute(sql, [*where.values(), *(x for x in (begin, end) if x)]).fetchall())
+    return list(store.connection.execute(f"SELECT * FROM {table.name}{said} ORDER BY {order}", values).fetchall())
 
 
 def one_series(store: Store, table: Table, rows: list[tuple[Any, ...]], columns: tuple[str, ...], **more: Any) -> None:
@@ -179,4 +205,4 @@ def one_series(store: Store, table: Table, rows: list[tuple[Any, ...]], columns:
                  notes=(f"they differ in `{apart}`: {listed}",), help=f"say which: `{apart}={some[0]}`", **more)  # fmt: skip
 
 
-__all__ = ["TOLERANCE", "Gap", "days", "demand_complete", "gaps", "one_series", "selected", "series", "with_gap"]
+__all__ = ["TOLERANCE", "Gap", "days", "demand_complete", "gaps", "has_rows", "one_series", "selected", "series", "with_gap"]

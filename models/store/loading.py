@@ -23,7 +23,7 @@ _STAMPS = "['%m/%d/%Y %H:%M:%S', '%Y-%m-%d %H:%M:%S', '%Y-%m-%dT%H:%M:%S', '%m/%
 _MARKETS = "CASE upper(trim({0})) WHEN 'DAY_AHEAD_HOURLY' THEN 'DAM' WHEN 'REAL_TIME_15_MIN' THEN 'RT_15' END"
 
 _READ = {
-    "number": "TRY_CAST({0} AS DOUBLE)",
+    "number": "TRY_CAST(CASE WHEN NOT contains({0}, '_') THEN {0} END AS DOUBLE)",
     "count": "TRY_CAST({0} AS INTEGER)",
     "text": "{0}",
     "note": "coalesce({0}, '')",

@@ -1,7 +1,7 @@
 """Params from a store: `--data price=grid.duckdb:lmp,market=DAM,point=HB_NORTH,day=2026-01-05`.
 
 What stands behind the file is a view, perhaps `.` and a column of it, and conditions: a column and its value, or `day`, `from`
-and `to` with delivery days (Central, both included). A series that is asked for by days has them whole or is refused.
+and `to` with delivery days (Central, both included). Values parted by `|` stand for any of them. A series that is asked for by days has them whole or is refused.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def _parted(said: str | None, path: Path, decl: ParamDecl) -> tuple[str, str | N
             first = day if name in ("day", "from") else first
             last = day if name in ("day", "to") else last
         else:
-            where[name] = value
+            several = tuple(part.strip() for part in value.split("|"))
+            where[name] = several if len(several) > 1 else value
     return view, column or None, first, last, where
 
 

@@ -23,7 +23,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 from opengames.commands.common import FAILS, FINE, few, full_option, print_json, say, shared_options
@@ -134,17 +133,9 @@ def _many(n: int, word: str) -> str:
 
 
 def _published(said: str | None) -> datetime | str | None:
-    from datetime import datetime
+    from opengames.models.store.database import publication
 
-    from opengames.diagnostics import refuse
-
-    if said is None or said == "rule":
-        return said
-    try:
-        when = datetime.fromisoformat(said)
-    except ValueError as error:
-        raise refuse("bad-option", f"`--published {said}` is no time", help="for example `--published 2026-09-29T17:00`, UTC") from error
-    return when if when.tzinfo is None else when.astimezone(UTC).replace(tzinfo=None)
+    return publication(said)
 
 
 def _forget(args: argparse.Namespace) -> int:
@@ -247,11 +238,16 @@ def _conflicts(args: argparse.Namespace) -> int:
 
 
 def _gaps(args: argparse.Namespace) -> int:
+    from opengames.diagnostics import refuse
     from opengames.models.store import open_store
-    from opengames.models.store.gaps import gaps
+    from opengames.models.store.gaps import gaps, has_rows
 
     with open_store(args.db, new=False, read_only=True) as store:
-        found = gaps(store, args.words[0], _day(args.first, "--from"), _day(args.last, "--to"), **_where(args))
+        view, where = args.words[0], _where(args)
+        found = gaps(store, view, _day(args.first, "--from"), _day(args.last, "--to"), **where)
+        if not found and not has_rows(store, view, **where):
+            raise refuse("data-shape", f"`{view}` of `{store.name}` has no {'such ' if where else ''}rows",
+                         help=f"`opengames store show --db {store.path}` tells what there is")  # fmt: skip
     if args.json:
         print_json("store", ok=not found, word="gaps", db=args.db, gaps=[g.to_dict() for g in found])
     else:

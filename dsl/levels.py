@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from opengames.diagnostics import errors
+from opengames.diagnostics import Window, errors
 from opengames.diagram import Arm, Box, Branch, Compute, Decide, Diagram, Loop, Port, in_order
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
@@ -58,6 +58,7 @@ class Level:
     earned: dict[Term, str] = field(default_factory=dict)
     duals: dict[str, tuple[Scope, s.DecideStmt, s.RuleStmt]] = field(default_factory=dict)
     asked_duals: dict[str, Port] = field(default_factory=dict)
+    pricing: list[str] = field(default_factory=list)
     carried: dict[str, t.Type] = field(default_factory=dict)
     carry_owner: dict[str, s.ForStmt] = field(default_factory=dict)
     segments: set[str] = field(default_factory=set)
@@ -223,7 +224,12 @@ class LevelScope(Scope):
         wire = f"dual {rule}"
         if rule not in level.asked_duals:
             scope, decision, named = level.duals[rule]
+            if rule in level.pricing:
+                _earned(level, rule, level.pricing[level.pricing.index(rule) :])
+                return Typed(FALSE, t.WRONG)
+            level.pricing.append(rule)
             kind = dual_type(scope, decision, named)
+            level.pricing.pop()
             if t.is_wrong(kind):
                 return Typed(FALSE, t.WRONG)
             level.asked_duals[rule] = Port(wire, t.space(kind), named.at)
@@ -242,3 +248,15 @@ class LevelScope(Scope):
         return ""
 
 
+def _earned(level: Level, rule: str, trail: list[str]) -> None:
+    """Report a price that needs itself: its unit, and what it is, come from an earning or a rule that it stands in."""
+    _, decision, named = level.duals[rule]
+    level.context.report(
+        "cycle",
+        f"`dual({rule})` waits for itself" if len(trail) == 1 else "these prices wait for each other",
+        decision.earning.at,
+        "what the rule is worth here",
+        windows=(Window(named.at, "the rule"),),
+        notes=(" -> ".join(f"dual({each})" for each in [*trail, trail[0]]),),
+        help="whoever clears cannot earn the price: let another player, who names an offer, earn it",
+    )

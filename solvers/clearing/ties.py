@@ -7,7 +7,8 @@ kept, and point and prices are solved from the true numbers. So the prices are t
 less slack: at a kink the upper end, as ERCOT prints it, of prices that hold together.
 
 What comes out is judged against the true program like any optimum. Where the tilted program has none, it is loosened
-instead; where that fails too, and for quadratic earnings and whole numbers, the engine's own answer stands.
+instead; where that fails too the engine's own answer stands. For quadratic earnings, and for whole numbers once they are held,
+the engine's point stands and its prices are the same choice: of all that belong to the point, those that gain most from the tilt.
 
 Source: Charnes, Optimality and degeneracy in linear programming (1952), for the perturbation.
 """
@@ -15,15 +16,20 @@ Source: Charnes, Optimality and degeneracy in linear programming (1952), for the
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
 from opengames.clearings import SOLVED
 from opengames.solvers.clearing.certificate import Certificate
+from opengames.solvers.clearing.kinks import furthest
 from opengames.solvers.clearing.program import Moving, Program
-from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BAR, BASIC, Basis, Solution
+from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BAR, BASIC, NOTHING, Basis, Solution
+
+if TYPE_CHECKING:
+    from opengames.solvers.clearing.regions import Regions
 
 _TINY = 1e-6
 _NEAR = 1e-3
@@ -43,6 +49,37 @@ class Tilted:
 
     moving: Moving
     near: float
+
+
+@dataclass(frozen=True)
+class Lean:
+    """How the bounds of a program are moved by a tilt, in units of it. down, up: (m,) of rows; low, high: (n,) of columns.
+
+    equal, fixed: which rows and columns have both bounds in one whatever the data. strict: whether some bounds come nearer to each other.
+    """
+
+    down: np.ndarray
+    up: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    equal: np.ndarray
+    fixed: np.ndarray
+    strict: bool
+
+    def direction(self, here: Program, x: np.ndarray) -> np.ndarray | None:
+        """What each price gains from the tilt at a point; none if the tilt leaves no room between two bounds."""
+        rows = here.matrix @ x
+        size = _MET * (1.0 + abs(here.matrix) @ abs(x))
+        low, high = rows - here.row_lower <= size, here.row_upper - rows <= size
+        both = low & high & ~self.equal
+        if self.strict and bool((both & (self.down > self.up)).any()):
+            return None
+        of_rows = np.where(both, 0.0, np.where(low, self.down, np.where(high, self.up, 0.0)))
+        at_low, at_high = x - here.lower <= _MET * (1.0 + abs(x)), here.upper - x <= _MET * (1.0 + abs(x))
+        single = (at_low ^ at_high) & ~self.fixed
+        of_columns = np.where(single, np.where(at_low, self.low, self.high), 0.0)
+        direction: np.ndarray = of_rows - here.matrix @ of_columns
+        return direction
 
 
 @dataclass
@@ -71,13 +108,25 @@ class Ties:
         whole = program.integer is not None and bool(program.integer.any())
         bent = program.quadratic is not None and program.quadratic.nnz > 0
         self.straight = not whole and not bent and program.matrix.shape[1] > 0
+        self.whole = whole
         self.tilts: tuple[Tilted, ...] = (_tilted(moving, priced, 1), _tilted(moving, priced, -1)) if self.straight else ()
+        self._leans: tuple[Lean, ...] = () if self.straight else (_lean(moving, priced, 1), _lean(moving, priced, -1))
         self._certificate: Certificate | None = None
         self._engine: Any = None
 
     def solve(self, data: np.ndarray) -> Settled:
-        """The members (members, d)."""
-        from opengames.solvers.clearing.batch import ENGINES, solve_many
+        """The members (members, d). Where each is solved alone, those that repeat another's data are not solved again."""
+        if len(data) < 2 or (self.straight and self.moving.fixed_matrix):
+            return self._solve(data)
+        _, first, like = np.unique(data, axis=0, return_index=True, return_inverse=True)
+        if len(first) == len(data):
+            return self._solve(data)
+        found, like = self._solve(data[first]), like.ravel()
+        engines = {**found.engines, "repetition": len(data) - len(first)}
+        return Settled(found.x[like], found.y[like], found.status[like], found.residual[like], found.unique[like], engines)
+
+    def _solve(self, data: np.ndarray) -> Settled:
+        from opengames.solvers.clearing.batch import ENGINES, SHARED, solve_many
 
         m, n = self.moving.program.matrix.shape
         k = len(data)
@@ -85,7 +134,14 @@ class Ties:
             np.full((k, n), np.nan), np.full((k, m), np.nan), np.full(k, -1), np.full(k, np.inf), np.zeros(k, bool), {}
         )
         left = np.arange(k)
-        if self.straight and self.moving.fixed_matrix and k <= _FEW and m * n > _LARGE:
+        if self._regions is not None and (k > _FEW or m * n <= _LARGE):
+            known = self._regions.answers(data)
+            there = known.members
+            out.x[there], out.y[there], out.status[there] = known.x, known.y, SOLVED
+            out.residual[there], out.unique[there] = known.residual, known.unique
+            out.count({ENGINES[SHARED]: len(there)} if len(there) else {})
+            left = np.flatnonzero(out.status != SOLVED)
+        if self.straight and self.moving.fixed_matrix and len(left) <= _FEW and m * n > _LARGE:
             left = np.array([i for i in left if not self._alone(data[i : i + 1], int(i), out)], int)
         for tilt in self.tilts:
             if not len(left):
@@ -104,7 +160,48 @@ class Ties:
             out.x[left], out.y[left], out.status[left] = plain.x, plain.y, plain.status
             out.residual[left], out.unique[left] = plain.residual, plain.unique
             out.count(plain.engines())
+            for i in left[plain.solved & ~plain.unique] if self._leans else ():
+                here = self.held(self.moving.at(data[i]), out.x[i])
+                y, out.unique[i] = self.prices(here, out.x[i], out.y[i])
+                residual = Certificate(here).one(here, out.x[i], y)[0].largest
+                if residual <= BAR:
+                    out.y[i], out.residual[i] = y, max(residual, out.residual[i])
         return out
+
+    def held(self, here: Program, x: np.ndarray) -> Program:
+        """A program at its data, its whole numbers as they are in a point."""
+        if not self.whole:
+            return here
+        assert here.integer is not None
+        lower, upper = here.lower.copy(), here.upper.copy()
+        lower[here.integer] = upper[here.integer] = np.round(x[here.integer])
+        return replace(here, lower=lower, upper=upper, integer=None)
+
+    def prices(self, here: Program, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, bool]:
+        """Of the prices that belong to a point, those of a market a hair tighter, or looser where they have no end; and whether they
+        are the only ones."""
+        point = Solution(SOLVED, x, y, np.zeros(len(x)), 0.0, NOTHING, "")
+        return furthest(here, point, *(d for lean in self._leans if (d := lean.direction(here, x)) is not None))
+
+    @cached_property
+    def _regions(self) -> Regions | None:
+        """What answers most members at once; none where the program is none of that kind."""
+        from opengames.solvers.clearing.regions import Regions, fits
+
+        if not self.straight or not fits(self.moving):
+            return None
+        tilt = self.tilts[0]
+        near = tilt.near, _NEAR * _TINY * _typical(self.moving.program.cost)
+        return Regions(self.moving, tilt.moving.program, near, self._codes_of)
+
+    def _codes_of(self, data: np.ndarray) -> np.ndarray:
+        """The tilted bases of those of the members that have an optimum."""
+        from opengames.solvers.clearing.batch import solve_many
+
+        tilt = self.tilts[0]
+        found = solve_many(tilt.moving, data)
+        solved = found.status == SOLVED
+        return self.codes(tilt, data[solved], found.x[solved])
 
     def _alone(self, data: np.ndarray, i: int, out: Settled) -> bool:
         """One member of a large program by a warm engine, written into `out`; whether it has an optimum there.
@@ -312,6 +409,19 @@ def _tilted(moving: Moving, priced: np.ndarray, tighter: int) -> Tilted:
         lower=program.lower - out * low, upper=program.upper + out * high,
     )  # fmt: skip
     return Tilted(replace(moving, program=tilted), _NEAR * _LESS * size)
+
+
+def _lean(moving: Moving, priced: np.ndarray, tighter: int) -> Lean:
+    """The same moves of bounds as `_tilted` makes, for programs that are solved as they are."""
+    program = moving.program
+    m, n = program.matrix.shape
+    draw = np.random.default_rng(0)
+    row, low, high = (draw.uniform(1.0, 2.0, k) for k in (m, n, n))
+    equal, fixed = program.row_lower == program.row_upper, program.lower == program.upper
+    inward = np.where(priced, float(tighter), -_LESS) * row
+    return Lean(
+        np.where(equal, -row, inward), np.where(equal, -row, -inward), -_LESS * low, _LESS * high, equal, fixed, tighter > 0
+    )
 
 
 def _typical(*numbers: np.ndarray) -> float:

@@ -9,6 +9,7 @@ import pytest
 
 import opengames as og
 from opengames.models.ercot import (
+    KINDS,
     AsOffer,
     Esr,
     Factors,
@@ -20,6 +21,7 @@ from opengames.models.ercot import (
     sced,
     steps,
 )
+from opengames.models.ercot.products import NUMBER
 
 SPECS = Path(__file__).parents[1] / "specs" / "ercot"
 
@@ -129,6 +131,19 @@ def as_arrays(c: dict):
     need = steps([c["need"], c["need"]], [900, 20])
     penalties = Penalties(np.array([10_000.0]), np.array([7000.01]), 250.0)
     return sced(Interval(fleet(units, BUSES), c["load"], {"RRS": need, "NSPIN": need, "REGUP": need}, factors, penalties, regulation_share=0.5))
+
+
+def test_awards_last_and_serve_in_the_text_as_in_the_arrays():
+    names = ("RegUp", "RegDown", "PFR", "FFR", "UFR", "Contingency", "NonSpin")
+    kinds = ("REGUP", "REGDN", "RRS-PFR", "RRS-FFR", "RRS-UFR", "ECRS", "NSPIN")
+    asked = "\n".join(
+        f"query h{i} = sustained({w})\nquery s{i} = serves({w}) == {KINDS[NUMBER[k]].product}\nquery u{i} = upward({w})"
+        for i, (w, k) in enumerate(zip(names, kinds, strict=True))
+    )
+    text = og.loads("use std.energy: h\nuse std.ercot: Award, Service, sustained, serves, upward\n" + asked)
+    for i, kind in enumerate(KINDS[NUMBER[k]] for k in kinds):
+        said = (float(text.query(f"h{i}")), text.query(f"s{i}").value, text.query(f"u{i}").value)
+        assert said == (kind.hours, True, kind.up), kind.name
 
 
 @pytest.mark.parametrize("seed", range(6))

@@ -61,7 +61,11 @@ def exactly(clearing: Cleared, data: Sequence[Fraction]) -> tuple[Fraction, ...]
         raise clearing.explain([float(v) for v in data])
     point = _basic(program, found.basis) if not program.quadratic and found.basis is not None else None
     if point is None:
-        point = _active(program, found)
+        ties = clearing.rough_ties
+        prices, _ = ties.prices(clearing.rough.at(near), found.x, found.y)
+        point = _active(program, found, prices)
+        if point is None or not _proved(program, *point):
+            point = _active(program, found)
     if point is None or not _proved(program, *point):
         raise _not_yet(clearing, "the engine's optimum is one in floats only: in rationals another set of rules binds")
     return _answers(clearing, *point)
@@ -158,8 +162,11 @@ def _reduced(program: Exact, x: list[Fraction], y: list[Fraction]) -> list[Fract
     return z
 
 
-def _active(program: Exact, found: Solution) -> Point | None:
-    """The conditions of an optimum with the bounds that the engine's point stands on, solved at once for point and prices."""
+def _active(program: Exact, found: Solution, prices: np.ndarray | None = None) -> Point | None:
+    """The conditions of an optimum with the bounds that the engine's point stands on, solved at once for point and prices.
+
+    prices: which of the prices that belong to the point are meant (rows,): what is 0 there is 0.
+    """
     n, m = len(program.cost), len(program.rows)
     x: list[Any] = [None] * n
     for j in range(n):
@@ -168,23 +175,25 @@ def _active(program: Exact, found: Solution) -> Point | None:
     value = [sum(float(v) * found.x[j] for j, v in row.items()) for row in program.rows]
     ends: list[Any] = [_on(value[i], program.row_lower[i], program.row_upper[i]) for i in range(m)]
     tight = [i for i in range(m) if ends[i] is not None]
-    column, dual = {j: k for k, j in enumerate(free)}, {i: len(free) + k for k, i in enumerate(tight)}
+    paid = [i for i in tight if prices is None or abs(prices[i]) > _ON]
+    column, dual = {j: k for k, j in enumerate(free)}, {i: len(free) + k for k, i in enumerate(paid)}
     equations: list[Row] = []
     right: list[Fraction] = []
     for i in tight:
         equations.append({column[j]: v for j, v in program.rows[i].items() if j in column})
         right.append(ends[i] - sum((v * x[j] for j, v in program.rows[i].items() if j not in column), Fraction(0)))
     by_column: list[Row] = [{} for _ in range(n)]
-    for i in tight:
+    for i in paid:
         for j, v in program.rows[i].items():
             by_column[j][i] = v
-    for j in free:
+    even = [] if prices is None else _even(program, found, prices, free)
+    for j in [*free, *even]:
         bent = program.quadratic[j] if program.quadratic else {}
         equation = {column[k]: v for k, v in bent.items() if k in column}
         equation.update((dual[i], -v) for i, v in by_column[j].items())
         equations.append(equation)
         right.append(-program.cost[j] - sum((v * x[k] for k, v in bent.items() if k not in column), Fraction(0)))
-    solved = solve(equations, right, len(free) + len(tight))
+    solved = solve(equations, right, len(free) + len(paid))
     if solved is None:
         return None
     for j, k in column.items():
@@ -193,6 +202,18 @@ def _active(program: Exact, found: Solution) -> Point | None:
     for i, k in dual.items():
         y[i] = solved[k]
     return x, y, _reduced(program, x, y)
+
+
+def _even(program: Exact, found: Solution, prices: np.ndarray, free: list[int]) -> list[int]:
+    """Columns on a bound whose cost the prices make up all the same."""
+    x, inside = [float(v) for v in found.x], set(free)
+    left = [float(c) for c in program.cost]
+    for j, bent in enumerate(program.quadratic):
+        left[j] += sum(float(v) * x[k] for k, v in bent.items())
+    for i, row in enumerate(program.rows):
+        for j, v in row.items():
+            left[j] -= float(v) * float(prices[i])
+    return [j for j, z in enumerate(left) if j not in inside and abs(z) <= _ON * (1 + abs(float(program.cost[j])))]
 
 
 def _on(value: float, lower: Any, upper: Any) -> Fraction | None:

@@ -68,6 +68,19 @@ def are_unique(program: Program, solution: Solution) -> bool:
     return _Face(program, solution).single
 
 
+def furthest(program: Program, solution: Solution, *directions: np.ndarray) -> tuple[np.ndarray, bool]:
+    """(y, unique): the prices of the solution that go furthest in the first direction (m,) in which they end, those of the solution
+    where there is none; and whether they are the only ones."""
+    face = _Face(program, solution)
+    if face.single:
+        return solution.y, True
+    for direction in directions:
+        change = face.change(direction)
+        if change is not None:
+            return solution.y + change, False
+    return solution.y, False
+
+
 class _Face:
     """All changes of the prices `y` of a solution that leave them prices."""
 
@@ -109,12 +122,25 @@ class _Face:
 
         self._engine = Highs(self._program, {"presolve": "off"})
 
+    def change(self, direction: np.ndarray) -> np.ndarray | None:
+        """The change (m,) of the prices that goes furthest in a direction (m,); none if they go on without end."""
+        found = self._ended(direction[self.met])
+        if found.status == UNBOUNDED:
+            return None
+        change = np.zeros(len(self.where))
+        change[self.met] = found.x
+        return change
+
     def _along(self, direction: np.ndarray) -> float:
         """How far the prices move along a direction."""
+        found = self._ended(direction)
+        return np.inf if found.status == UNBOUNDED else -found.objective
+
+    def _ended(self, direction: np.ndarray) -> Solution:
         self._engine.change(cost=-direction)
-        found = self._engine.solve()
+        found: Solution = self._engine.solve()
         if found.status == UNBOUNDED:
-            return np.inf
+            return found
         if found.status == INFEASIBLE:
             raise ArithmeticError("no change at all is a change, yet the engine finds none")
         if found.status != SOLVED:
@@ -123,7 +149,7 @@ class _Face:
             found = self._engine.solve()
             if found.status != SOLVED:
                 raise ArithmeticError("an end of a price was not found to the precision that is asked of prices")
-        return -found.objective
+        return found
 
     def moves(self, row: int) -> bool:
         """Only rows that are met have a price other than 0."""
@@ -152,4 +178,4 @@ def _independent(matrix: sparse.csr_array) -> bool:
     return bool(pivots.min() > 1e-9 * pivots.max())
 
 
-__all__ = ["Intervals", "are_unique", "intervals"]
+__all__ = ["Intervals", "are_unique", "furthest", "intervals"]

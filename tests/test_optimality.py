@@ -36,10 +36,12 @@ verify claim: CLAIM of Clear by z3
     ("claim", "verdict"),
     [
         ("price <= 30 $/MWh", "proved"),
-        ("price >= 10 $/MWh", "refuted"),  # without load it may be anything below
+        ("price >= 10 $/MWh", "unknown"),  # without load it may be anything below, of which a clearing tells one
+        ("price >= 31 $/MWh", "refuted"),  # whatever is told at a kink, some other load has one price
         ("load > 0 MW implies price >= 10 $/MWh", "proved"),
         ("load > 100 MW implies price == 30 $/MWh", "proved"),
-        ("load >= 100 MW implies price == 30 $/MWh", "refuted"),  # at the kink: anything from 10 to 30
+        ("load >= 100 MW implies price == 30 $/MWh", "unknown"),  # at the kink: anything from 10 to 30
+        ("load >= 50 MW implies price == 30 $/MWh", "refuted"),
         ("load == 100 MW implies price in [10 $/MWh, 30 $/MWh]", "proved"),
         ("p[Dear] > 0 MW implies p[Cheap] == 100 MW", "proved"),
         ("p[Dear] == 0 MW", "refuted"),

@@ -393,7 +393,7 @@ class Case:
         found = [leaf for value, space in self.left_open() for leaf in leaves(value, space)]
         if not found:
             return reply.model
-        return rounder(constraints, found, reply.model, Clock.start(min(1.0, self.prover.clock.left / 2)))
+        return rounder(constraints, found, reply.model, self.prover.clock.least(min(1.0, self.prover.clock.left / 2)))
 
     # ------------------------------------------------------------------- instantiation
 

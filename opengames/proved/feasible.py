@@ -71,8 +71,8 @@ def corners(prover: Prover, diagrams: Mapping[str, Diagram], iters: Iters, ask: 
             return Finding("unknown", [], (f"at {at(witness)}: {reply.why}",), (), tried)
         if reply.status == "unsat":
             found = core(prover, tr, made)
-            told = (len(found.cures) or CORNERS, len(found.rules))
-            if worst is None or told <= fewest:  # what few rules could cure says most
+            told = (-len(found.cures), len(found.rules))
+            if worst is None or told <= fewest:  # nearest to a move is where any of most rules would cure it
                 worst, fewest = Finding("refuted", witness, tuple(found.sentences()), (), tried), told
     if worst is not None:
         return worst

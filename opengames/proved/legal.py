@@ -31,7 +31,7 @@ from opengames.spaces import is_finite, points, size
 
 MOVES = 256
 """Moves of a decision that are tried one by one."""
-_CLEARING = 0.5  # seconds for a decision that is cleared: its rules are many, and what is not shown is said instead
+_CLEARING, _LEAST = 0.5, 2.0  # seconds for a decision that is cleared: its rules are many, and what is not shown is said instead; for all of them
 _SHOWN = 4
 
 
@@ -51,6 +51,8 @@ def legal(tr: Translator, made: Play, clock: Clock, starts: bool = True) -> Lega
     assumed: dict[str, None] = {}
     hard: set[int] = set()
     later = tr.facts[made.end :]
+    if clock.left < _LEAST:  # what is proved already is not said with less because the time is nearly over
+        clock = clock.least(_LEAST)
     for each in made.reached:
         if each.clearing and id(each.box) in hard:
             continue
@@ -58,7 +60,7 @@ def legal(tr: Translator, made: Play, clock: Clock, starts: bool = True) -> Lega
         if asked is None:
             verdict = Reply("unknown", why="its rules look at what comes after it, or at numbers known by laws only")
         else:
-            verdict = asked.reply(Clock.start(min(_CLEARING, clock.left / 2)) if each.clearing else clock.part(0.5))
+            verdict = asked.reply(clock.least(min(_CLEARING, clock.left / 2)) if each.clearing else clock.part(0.5))
         if verdict.status == "unsat":
             continue
         if each.clearing and (verdict.status == "unknown" or not starts):

@@ -1,5 +1,8 @@
 """z3, asked one question at a time within a time and a memory: a model, none, or why it cannot be told.
 
+Time is that of the processor, so that a verdict does not depend on what else the machine does. z3's own limit is by the wall
+clock: it is stretched as work has been slowed so far, and a question that ended too early is asked again.
+
 Whatever z3 does (gives up, runs out of memory, is interrupted) becomes one of these answers; `KeyboardInterrupt` alone is raised.
 """
 
@@ -8,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import z3
@@ -19,26 +22,40 @@ from opengames.proved.values import Truth
 MEMORY = 1_500
 """Megabytes that one question may take."""
 _POLISH = 300  # milliseconds for each try at a rounder model
+_STRETCHED, _SEEN = 20.0, 0.02  # the most that work is taken to be slowed, and seconds of work before that is told
+_AGAIN = 4  # times that a question is asked which the wall clock ended too early
 
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """When to stop."""
+    """When to stop, in seconds of the processor. began: when the work began, by the wall and by the processor."""
 
     deadline: float
     seconds: float
+    began: tuple[float, float]
 
     @classmethod
     def start(cls, seconds: float) -> Clock:
-        return cls(perf_counter() + seconds, seconds)
+        now = process_time()
+        return cls(now + seconds, seconds, (perf_counter(), now))
 
     @property
     def left(self) -> float:
-        return self.deadline - perf_counter()
+        return self.deadline - process_time()
+
+    @property
+    def stretch(self) -> float:
+        """Seconds by the wall for each of the processor, as it has been so far."""
+        wall, work = perf_counter() - self.began[0], process_time() - self.began[1]
+        return min(max(wall / work, 1.0), _STRETCHED) if work > _SEEN else 1.0
 
     def part(self, share: float) -> Clock:
         """A clock for a share of what is left."""
-        return Clock.start(max(0.0, self.left * share))
+        return self.least(max(0.0, self.left * share))
+
+    def least(self, seconds: float) -> Clock:
+        """A clock for so many seconds from now, of the same work."""
+        return Clock(process_time() + seconds, seconds, self.began)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,24 +98,31 @@ def _others(constraints: list[Any]) -> tuple[str, ...]:
 
 
 def _ask(solver: Any, constraints: Sequence[Any], clock: Clock) -> Reply:
-    milliseconds = int(1000 * clock.left)
-    if milliseconds <= 0:
+    if clock.left <= 0:
         return Reply("unknown", why="no time was left")
     try:
-        solver.set("timeout", milliseconds)
         solver.set("max_memory", MEMORY)
         solver.add(*constraints)
-        found = solver.check()
-        if found == z3.sat:
-            return Reply("sat", solver.model())
-        if found == z3.unsat:
-            return Reply("unsat")
-        why = solver.reason_unknown()
+        for _ in range(_AGAIN):
+            before = clock.left
+            solver.set("timeout", max(1, int(1000 * before * clock.stretch)))
+            found = solver.check()
+            if found == z3.sat:
+                return Reply("sat", solver.model())
+            if found == z3.unsat:
+                return Reply("unsat")
+            why = solver.reason_unknown()
+            if not _timed_out(why) or clock.left < before / 2:
+                break
     except z3.Z3Exception as fault:
         why = _text(fault)
     if "interrupt" in why or "ctrl" in why:
         raise KeyboardInterrupt
     return Reply("unknown", why=_said(why, clock))
+
+
+def _timed_out(why: str) -> bool:
+    return "timeout" in why or "canceled" in why
 
 
 def _text(fault: Exception) -> str:
@@ -107,7 +131,7 @@ def _text(fault: Exception) -> str:
 
 
 def _said(why: str, clock: Clock) -> str:
-    if "timeout" in why or "canceled" in why:
+    if _timed_out(why):
         return f"z3 did not come to an end within {clock.seconds:.2g} s"
     if "memory" in why:
         return f"z3 ran out of the {MEMORY:,} MB that one question may take"
@@ -174,7 +198,7 @@ def _whole(solver: Any, leaves: Sequence[tuple[Any, Any]], model: Any, clock: Cl
 
 
 def _quickly(solver: Any, clock: Clock) -> Any:
-    solver.set("timeout", max(1, min(_POLISH, int(1000 * clock.left))))
+    solver.set("timeout", max(1, int(min(_POLISH, 1000 * clock.left) * clock.stretch)))
     found = solver.check()
     if found == z3.unknown and "interrupt" in solver.reason_unknown():
         raise KeyboardInterrupt

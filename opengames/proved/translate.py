@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from time import perf_counter
+from time import process_time
 from typing import Any
 
 import z3
@@ -89,7 +89,7 @@ class Obligation:
 
 
 class Translator:
-    """See the module. deadline: a `perf_counter` time after which translation gives up."""
+    """See the module. deadline: a `process_time` after which translation gives up."""
 
     def __init__(
         self, funs: Mapping[str, Fun], params: Mapping[str, Any], deadline: float | None = None, steps: int = STEPS
@@ -185,7 +185,7 @@ class Translator:
         self.left -= many
         if self.left < 0:
             raise Undecided(f"the claim becomes more than {self.steps:,} expressions once its sums and quantifiers are expanded")
-        if self.deadline is not None and self.left & 255 == 0 and perf_counter() > self.deadline:
+        if self.deadline is not None and self.left & 255 == 0 and process_time() > self.deadline:
             raise Undecided("the time was over before the claim was written out for the solver")
 
     # ------------------------------------------------------------------------- values

@@ -132,6 +132,15 @@ def test_symmetric_angle_limits_are_limits_of_flow():
     ("2 1 150", "1 1 150", "bad-case", ("bus 1 is there twice", "line 7")),
     ("mpc.genfuel", "mpc.bus(:, 3) = mpc.bus(:, 3) / 1e3;\nmpc.genfuel", "bad-case", ("computes its `bus` table", "line 24")),
     ("0 100 0 0 0 0 1", "0 -100 0 0 0 0 1", "data-out-of-range", ("`RATE_A` of a branch is -100 MVA",)),
+    ("mpc.genfuel", "if 1, mpc.bus(:, 3) = 2 * mpc.bus(:, 3); end\nmpc.genfuel", "bad-case", ("computes its `bus` table", "line 24")),
+    ("mpc.genfuel", "mpc.branch = 2 * mpc.branch;\nmpc.genfuel", "bad-case", ("computes its `branch` table", "line 24")),
+    ("mpc.genfuel", "mpc.bus = [mpc.bus; 9 1 5 0 0 0 1 1 0 230 1 1.1 0.9];\nmpc.genfuel", "bad-case", ("computes its `bus` table", "line 24")),
+    ("mpc.genfuel", "mpc.baseMVA = 10;\nmpc.genfuel", "bad-case", ("writes its `baseMVA` table twice", "line 24")),
+    ("2 1 150 0", "2 1 Inf 0", "data-bad-cell", ("`inf` in column PD of `bus` is no finite number", "line 7")),
+    ("2 1 150 0", "2.5 1 150 0", "data-bad-cell", ("`2.5` in column BUS_I of `bus` is no whole number", "line 7")),
+    ("2 1 150 0", "1e19 1 150 0", "data-bad-cell", ("`1e+19` in column BUS_I of `bus` is no whole number", "line 7")),
+    ("2 1 150 0", "1e12 1 150 0", "data-unknown-label", ("names bus 2",)),
+    ("mpc.baseMVA = 100;", "mpc.baseMVA = Inf;", "bad-case", ("`baseMVA` is inf",)),
 ])  # fmt: skip
 def test_a_wrong_case_is_refused_with_its_place(old, new, code, parts):
     pytest.importorskip("matpowercaseframes", reason="matpowercaseframes is not installed")
@@ -140,6 +149,22 @@ def test_a_wrong_case_is_refused_with_its_place(old, new, code, parts):
     assert found == code
     for part in parts:
         assert part in said
+
+
+def test_a_block_comment_is_no_table():
+    pytest.importorskip("matpowercaseframes", reason="matpowercaseframes is not installed")
+    start, end = CASE.index("mpc.bus = ["), CASE.index("mpc.gen = [")
+    old = CASE[start:end].replace("2 1 150 0", "2 1 15000 0")
+    grid = parse_matpower(f"{CASE[:start]}%{{\n{old}\n%}}\n{CASE[start:]}", "tiny")
+    assert grid.buses.load.tolist() == parse_matpower(CASE, "tiny").buses.load.tolist()
+
+
+def test_an_output_without_a_bound_is_one_that_does_not_bind():
+    pytest.importorskip("matpowercaseframes", reason="matpowercaseframes is not installed")
+    assert "1 200 10;" in CASE
+    endless, ample = (parse_matpower(CASE.replace("1 200 10;", f"1 {most} 10;"), "tiny") for most in ("Inf", "1500"))
+    assert any("without a bound of output" in note for note in endless.notes)
+    assert clear(endless).lmp == pytest.approx(clear(ample).lmp, rel=1e-9)
 
 
 def test_a_bus_that_nothing_joins_is_refused_by_name():

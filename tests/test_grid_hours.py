@@ -40,7 +40,7 @@ def test_buses_keep_their_share_of_their_area():
 
 @pytest.mark.parametrize(("series", "expected"), [
     ({"load": [200.0]}, [[20, 60, 120]]),
-    ({"bus_b1": [7.0], "b2": [8.0], "when": [1.0]}, [[0, 7, 8]]),
+    ({"bus_b0": [0.0], "bus_b1": [7.0], "b2": [8.0], "when": [1.0]}, [[0, 7, 8]]),
     ({"hour": [1.0], "area_1": [4.0], "area_2": [6.0]}, [[1, 3, 6]]),
 ])  # fmt: skip
 def test_columns_say_whose_load_they_are(series, expected):
@@ -57,6 +57,43 @@ def test_series_that_do_not_fit_are_refused(series, code, parts):
     assert found == code
     for part in parts:
         assert part in said
+
+
+def numbered():
+    """The same, its buses called 1 to 3 like its areas."""
+    from dataclasses import replace
+
+    grid = areas()
+    return replace(grid, buses=replace(grid.buses, names=("1", "2", "3")))
+
+
+def test_columns_called_like_every_bus_are_buses_though_some_are_areas_too():
+    assert load_series(numbered(), {str(k): np.array([float(k)]) for k in (1, 2, 3)}).tolist() == [[1, 2, 3]]
+    assert load_series(numbered(), {"area_1": np.array([4.0]), "area_2": np.array([6.0])}).tolist() == [[1, 3, 6]]
+
+
+@pytest.mark.parametrize(("grid", "columns", "code", "parts"), [
+    (numbered, ("bus_1", "bus_2"), "data-missing-column", ("bus `3`", "no series")),
+    (numbered, ("1", "2", "3", "9"), "data-unknown-label", ("no bus `9`", "`3`")),
+    (areas, ("bus_b0", "bus_b1", "bus_b2", "bus_b7"), "data-unknown-label", ("no bus `b7`",)),
+    (areas, ("b0", "b1", "b2", "bus_b1"), "data-repeated-label", ("`b1`, `bus_b1`",)),
+])  # fmt: skip
+def test_no_load_is_dropped_or_left_at_zero_without_a_word(grid, columns, code, parts):
+    found, said = refused(lambda: load_series(grid(), {c: np.ones(2) for c in columns}))
+    assert found == code
+    for part in parts:
+        assert part in said
+
+
+def test_columns_that_may_be_areas_or_buses_are_refused():
+    from dataclasses import replace
+
+    grid = numbered()
+    grid = replace(grid, buses=replace(grid.buses, load=np.array([10.0, 30, 0]), area=("1", "2", "1")))
+    grid = replace(grid, buses=replace(grid.buses, load=np.array([10.0, 30, 0]), area=("2", "1", "1")))
+    found, said = refused(lambda: load_series(grid, {"1": np.ones(1), "2": np.ones(1) * 5}))
+    assert found == "data-unknown-label"
+    assert "`area_1` or `bus_1`" in said
 
 
 def test_a_file_without_a_load_is_refused_with_its_columns(tmp_path):

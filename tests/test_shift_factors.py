@@ -441,6 +441,28 @@ def test_mistakes_in_the_data_are_named():
         Options(level=95)
 
 
+@pytest.mark.parametrize(("prices", "code", "said"), [
+    (np.zeros((0, 1)), "data-shape", "no intervals"),
+    ([[np.inf], [1.0]], "data-gap", "is infinite in row 1"),
+    ([[1e300], [1.0]], "data-out-of-range", "is 1e+300 $ in row 1"),
+])  # fmt: skip
+def test_numbers_that_cannot_be_prices_are_refused(prices, code, said):
+    with pytest.raises(Refusal) as caught:
+        observed(prices, np.ones((len(prices), 1)), np.ones(len(prices)), buses=["n"], constraints=["c"])
+    assert caught.value.diagnostics[0].code == code
+    assert said in caught.value.diagnostics[0].headline
+
+
+def test_files_of_other_times_are_refused_with_the_first_row_that_differs(tmp_path):
+    (tmp_path / "p.csv").write_text("hour,n,lambda\n1,20,20\n2,21,20\n3,22,20\n")
+    (tmp_path / "s.csv").write_text("hour,c\n1,5\n2,6\n2,7\n")
+    with pytest.raises(Refusal) as caught:
+        read(tmp_path / "p.csv", tmp_path / "s.csv")
+    first = caught.value.diagnostics[0]
+    assert first.code == "data-shape"
+    assert any("row 3: 3 and 2" in note for note in first.notes)
+
+
 def test_the_grid_of_rounded_numbers_is_seen():
     rng = np.random.default_rng(0)
     x = rng.normal(20, 10, 1000)

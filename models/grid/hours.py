@@ -65,20 +65,25 @@ def zone_loads(network: Network, series: Mapping[str, np.ndarray]) -> np.ndarray
 def load_series(network: Network, series: Mapping[str, np.ndarray], where: str = "") -> np.ndarray:
     """Loads (hours, buses) in MW from series of whatever kind their names say: areas, zones, buses, or the whole network.
 
-    Columns that name nothing (a date, an hour) are left out. Raises `Refusal`: `data-unknown-label` where no column names a part of
-    the network, `data-missing-column` where some areas (zones) have a column and others with load have none.
+    The kind is the one that names the most columns, of areas before zones before buses. Columns that name nothing (a date, an hour)
+    are left out. Raises `Refusal`: `data-unknown-label` where no column names a part of the network, or one that is called like
+    the others names none, `data-missing-column` where some parts have a column and others with load have none,
+    `data-unknown-label` too where names alone may as well be areas, zones or buses and that makes a difference.
     """
-    buses = {n: i for i, n in enumerate(network.buses.names)}
-    for kind, names in (("area", network.buses.area), ("zone", network.buses.zone)):
-        known = {n for n in names if n}
-        found = {k: v for k, v in series.items() if _called(k, kind) in known}
-        if found and known:
-            return _spread(network, found, names, kind)
-    named = {k: v for k, v in series.items() if _called(k, "bus") in buses}
-    if named:
-        loads = np.zeros((_hours(named), len(buses)))
-        for name, column in named.items():
-            loads[:, buses[_called(name, "bus")]] = column
+    kinds = {"area": network.buses.area, "zone": network.buses.zone, "bus": network.buses.names}
+    named = {kind: _named(series, kind, names) for kind, names in kinds.items()}
+    kind = max(named, key=lambda k: len(named[k]))
+    found = named[kind]
+    if found:
+        _refuse_strangers(network, series, found, kind, where)
+        loads = _loads(network, found, kinds[kind], kind)
+        for other in kinds:
+            bare = other != kind and named[other].keys() == found.keys() and all(_called(k, kind) == k for k in found)
+            if bare and not _same_spread(network, found, kinds[other], other, loads):
+                raise refuse(
+                    "data-unknown-label", f"{'columns' if len(found) > 1 else 'column'} {_some(list(found))} may be of {kind} or {other}: `{network.name}` has both",
+                    notes=(f"in `{where}`",) if where else (), help=f"call {'them' if len(found) > 1 else 'it'} `{kind}_{next(iter(found))}` or `{other}_{next(iter(found))}`",
+                )  # fmt: skip
         return loads
     whole = next((k for k in series if k.lower() in _WHOLE), None)
     if whole is not None:
@@ -154,6 +159,61 @@ def clear_hours(
     )  # fmt: skip
 
 
+def _named(series: Mapping[str, np.ndarray], kind: str, names: Sequence[str]) -> dict[str, np.ndarray]:
+    """The columns that are called like parts of a kind."""
+    known = {n for n in names if n}
+    return {k: v for k, v in series.items() if _called(k, kind) in known}
+
+
+def _refuse_strangers(network: Network, series: Mapping[str, np.ndarray], found: Mapping[str, np.ndarray], kind: str, where: str) -> None:
+    """Refuse (`data-unknown-label`) a column called like the parts of a kind that is none of them, and a part with two columns."""
+    numbered = all(_called(k, kind).isdigit() for k in found)
+    for name in series:
+        said = _called(name, kind)
+        if name not in found and (said != name or (numbered and name.isdigit())):
+            parts = {"area": network.buses.area, "zone": network.buses.zone, "bus": network.buses.names}[kind]
+            raise refuse(
+                "data-unknown-label", f"`{network.name}` has no {kind} `{said}`",
+                notes=(f"column `{name}`{f' of `{where}`' if where else ''}", f"its {kind}{'es' if kind == 'bus' else 's'} are {_some(parts)}"),
+            )  # fmt: skip
+    twice = [k for k in found if sum(_called(k, kind) == _called(other, kind) for other in found) > 1]
+    if twice:
+        raise refuse(
+            "data-repeated-label", f"columns {_some(twice)} are of the same {kind}", notes=(f"in `{where}`",) if where else ()
+        )
+
+
+def _same_spread(network: Network, series: Mapping[str, np.ndarray], parts: Sequence[str], kind: str, loads: np.ndarray) -> bool:
+    """Whether it makes no difference that columns are of this kind rather than of one that gives `loads`."""
+    try:
+        return np.allclose(_loads(network, series, parts, kind), loads)
+    except Refusal:
+        return True
+
+
+def _loads(network: Network, series: Mapping[str, np.ndarray], parts: Sequence[str], kind: str) -> np.ndarray:
+    """Loads (hours, buses) from series of parts of one kind."""
+    if kind != "bus":
+        return _spread(network, series, parts, kind)
+    place = {n: i for i, n in enumerate(parts)}
+    told = {place[_called(name, kind)]: column for name, column in series.items()}
+    _refuse_untold(network, [parts[i] for i in np.flatnonzero(network.buses.load) if i not in told], kind)
+    loads = np.zeros((_hours(series), len(parts)))
+    for i, column in told.items():
+        loads[:, i] = column
+    return loads
+
+
+def _refuse_untold(network: Network, left: Sequence[str], kind: str) -> None:
+    """Refuse (`data-missing-column`) parts with load that have no series."""
+    if left:
+        many = len(left) > 1
+        raise refuse(
+            "data-missing-column", f"{kind}{('es' if kind == 'bus' else 's') if many else ''} {_some(left)} of `{network.name}` "
+            f"{'have' if many else 'has'} load and no series",
+        )  # fmt: skip
+
+
 def _spread(network: Network, series: Mapping[str, np.ndarray], parts: Sequence[str], kind: str) -> np.ndarray:
     own = {p: np.array([q == p for q in parts]) for p in dict.fromkeys(parts)}
     loads = np.zeros((_hours(series), len(network.buses)))
@@ -176,11 +236,7 @@ def _spread(network: Network, series: Mapping[str, np.ndarray], parts: Sequence[
         loads += np.multiply.outer(np.asarray(column, float), share / share.sum())
         told.add(part)
     left = [p for p, mask in own.items() if p not in told and network.buses.load[mask].any()]
-    if left:
-        raise refuse(
-            "data-missing-column", f"{kind}{'s' if len(left) > 1 else ''} {', '.join(f'`{p}`' for p in left)} of `{network.name}` "
-            f"{'have' if len(left) > 1 else 'has'} load and no series",
-        )  # fmt: skip
+    _refuse_untold(network, left, kind)
     return loads
 
 

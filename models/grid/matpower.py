@@ -43,7 +43,16 @@ _ISOLATED = 4
 _UNLIMITED = 1e10
 _FEW = 6
 
-_COMPUTED = re.compile(r"\s*mpc\.(bus|gen|branch|gencost|baseMVA)\s*\(")
+#: Columns of `_READ` that may be infinite, which says that there is no bound.
+_BOUNDLESS = {"RATE_A", "PMAX", "PMIN"}
+#: Outputs without a bound go to this many times what the network takes.
+_AMPLE = 10
+#: Columns of `_READ` that number or count something.
+_WHOLE = {"BUS_I", "BUS_TYPE", "GEN_BUS", "F_BUS", "T_BUS", "MODEL", "NCOST"}
+#: Whole numbers beyond are not told apart in a `.mat` file, whose numbers are doubles.
+_LARGEST = 2**53
+
+_NAMED = re.compile(r"\bmpc\.(bus|gen|branch|gencost|dcline|baseMVA)\b\s*(\(|=(?!=))\s*")
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 
 
@@ -87,14 +96,9 @@ def read_matpower(path: str | Path) -> Network:
 def parse_matpower(text: str, name: str = "case", file: str = "") -> Network:
     """The network of the text of a `.m` case. See `read_matpower`."""
     parse = _parser()
-    for number, line in enumerate(text.splitlines(), 1):
-        if found := _COMPUTED.match(line):
-            raise refuse(
-                "bad-case", f"this case computes its `{found[1]}` table, and only numbers are read",
-                notes=(f"{file or name}, line {number}: `{line.strip()}`",),
-                help="save it from MATPOWER (`savecase`), and read that",
-            )  # fmt: skip
+    text = _without_blocks(text)
     plain, lines = _plain(text)
+    _refuse_computed(plain, lines, text.splitlines(), file or name)
     tables = {}
     for table in _COLUMNS:
         rows = parse(table, plain)
@@ -147,6 +151,41 @@ def _parser() -> Any:
     return parse_file
 
 
+def _without_blocks(text: str) -> str:
+    """The text with the lines of block comments, `%{` to `%}`, left empty."""
+    out, depth = [], 0
+    for line in text.splitlines():
+        mark = line.strip()
+        depth += mark == "%{"
+        out.append("" if depth else line)
+        depth -= mark == "%}" and depth > 0
+    return "\n".join(out)
+
+
+def _refuse_computed(plain: str, lines: list[int], original: list[str], file: str) -> None:
+    """Refuse (`bad-case`) a case that does more with a table than write it down once."""
+    seen: set[str] = set()
+    for found in _NAMED.finditer(plain):
+        begin = plain.rfind("\n", 0, found.start()) + 1
+        if "%" in plain[begin : found.start()]:
+            continue
+        table, rest = found[1], plain[found.end() :]
+        close = rest.find("]")
+        after = rest[close + 1 :].split("\n", 1)[0].partition("%")[0].strip() if close >= 0 else ""
+        literal = found[2] == "=" and (table == "baseMVA" or (rest.startswith("[") and "mpc." not in rest[:close] and after in ("", ";")))
+        if literal and table not in seen:
+            seen.add(table)
+            continue
+        if found[2] == "(" and not re.match(r"[^\n=]*\)\s*=(?!=)", rest):  # a table that is only looked at
+            continue
+        number = lines[plain.count("\n", 0, found.start())]
+        raise refuse(
+            "bad-case", f"this case {'writes' if literal else 'computes'} its `{table}` table{' twice' if literal else ''}, and only numbers are read",
+            notes=(f"{file}, line {number}: `{original[number - 1].strip()}`",),
+            help="save it from MATPOWER (`savecase`), and read that",
+        )  # fmt: skip
+
+
 def _plain(text: str) -> tuple[str, list[int]]:
     """The text with one row of a table on each line and no commas between cells, and the line each came from."""
     out, lines = [], []
@@ -189,7 +228,7 @@ def _checked(table: str, rows: Sequence[Sequence[Any]], lines: tuple[int, ...], 
     names, widest = _COLUMNS[table], max(map(len, rows))
     if len(names) <= min(map(len, rows)) == widest and not any(isinstance(cell, str) for row in rows for cell in row):
         whole = _Table(table, np.asarray(rows, float), lines, file)
-        if not np.isnan(whole.cells[:, [k for k, n in enumerate(names) if n in _READ[table]]]).any():
+        if all(_fits(whole[n], n).all() for n in names if n in _READ[table]):
             return whole
     cells = np.zeros((len(rows), widest))
     made = _Table(table, cells, lines, file)
@@ -206,16 +245,28 @@ def _checked(table: str, rows: Sequence[Sequence[Any]], lines: tuple[int, ...], 
                 raise refuse(
                     "data-bad-cell", f"`{cell}` in column {column} of `{table}` is not a number", notes=(f"in {made.where(i)}",)
                 )
+            if k < len(names) and names[k] in _READ[table] and not _fits(cell, names[k]):
+                raise refuse(
+                    "data-bad-cell", f"`{cell:g}` in column {names[k]} of `{table}` is no {'whole' if names[k] in _WHOLE else 'finite'} number",
+                    notes=(f"in {made.where(i)}",),
+                )  # fmt: skip
             cells[i, k] = cell
     return made
+
+
+def _fits(cells: Any, column: str) -> Any:
+    """Which numbers can stand in a column that is read."""
+    if column in _WHOLE:
+        return (np.abs(cells) <= _LARGEST) & (np.floor(np.clip(cells, -_LARGEST, _LARGEST)) == cells)
+    return ~np.isnan(cells) if column in _BOUNDLESS else np.isfinite(cells)
 
 
 def _network(name: str, base: float, tables: Mapping[str, _Table], named: Mapping[str, tuple[str, ...]], file: str) -> Network:
     for table in ("bus", "gen", "branch"):
         if table not in tables:
             raise _no_case(file or name, f"there is no table `{table}`")
-    if not base > 0:
-        raise _no_case(file or name, f"`baseMVA` is {base:g}, and has to be above 0")
+    if not 0 < base < np.inf:
+        raise _no_case(file or name, f"`baseMVA` is {base:g}, and has to be a finite number above 0")
     notes: list[str] = []
     bus = tables["bus"]
     numbers = bus["BUS_I"].astype(int)
@@ -226,8 +277,7 @@ def _network(name: str, base: float, tables: Mapping[str, _Table], named: Mappin
     if (~live).any():
         notes.append(f"{_count((~live).sum(), 'isolated bus', 'isolated buses')} left out: {_some(numbers[~live])}")
     titles = named["bus_name"] if len(named["bus_name"]) == len(numbers) else ()
-    place = np.full(numbers.max() + 1 if len(numbers) else 1, -1)
-    place[numbers[live]] = np.arange(live.sum())
+    place = np.where(live, np.cumsum(live) - 1, -1)
     conductance = bus["GS"][live]
     if conductance.any():
         notes.append(f"shunt conductances at {_count((conductance != 0).sum(), 'bus', 'buses')} count as load, {conductance.sum():g} MW in all")
@@ -239,7 +289,7 @@ def _network(name: str, base: float, tables: Mapping[str, _Table], named: Mappin
         tuple(t for t, k in zip(titles, live, strict=True) if k) if titles else (),
     )  # fmt: skip
     branches = _branches(tables["branch"], numbers, place, named["branch_name"], base, notes)
-    units = _units(tables["gen"], tables.get("gencost"), numbers, place, named, notes)
+    units = _units(tables["gen"], tables.get("gencost"), numbers, place, named, float(np.abs(load).sum()), notes)
     none = np.zeros(0)
     return Network(name, base, buses, branches, units, Storages((), np.zeros(0, int), none, none, none, none), tuple(notes))
 
@@ -284,7 +334,8 @@ def _angle_limits(branch: _Table, names: tuple[str, ...], tap: np.ndarray, limit
 
 
 def _units(
-    gen: _Table, cost: _Table | None, numbers: np.ndarray, place: np.ndarray, named: Mapping[str, tuple[str, ...]], notes: list[str]
+    gen: _Table, cost: _Table | None, numbers: np.ndarray, place: np.ndarray, named: Mapping[str, tuple[str, ...]], load: float,
+    notes: list[str],
 ) -> Units:
     at = _places(gen, "GEN_BUS", numbers, place)
     runs = (gen["GEN_STATUS"] > 0) & (at >= 0)
@@ -298,6 +349,11 @@ def _units(
     )  # fmt: skip
     fuels = named["genfuel"] if len(named["genfuel"]) == len(runs) else ("",) * len(runs)
     least, most = gen["PMIN"], gen["PMAX"]
+    endless = runs & (np.isinf(least) | np.isinf(most))
+    if endless.any():
+        ample = _AMPLE * (load + np.abs(np.concatenate((least[runs & np.isfinite(least)], most[runs & np.isfinite(most)]))).sum())
+        least, most = np.clip(least, -ample, ample), np.clip(most, -ample, ample)
+        notes.append(f"{_count(endless.sum(), 'unit', 'units')} without a bound of output: {ample:g} MW is taken, {_AMPLE} times what the network takes and makes")
     curves = []
     if cost is None:
         notes.append("there are no costs (`gencost`): running costs nothing")
@@ -357,7 +413,8 @@ def _places(table: _Table, column: str, numbers: np.ndarray, place: np.ndarray) 
             "data-unknown-label", f"column {column} of `{table.name}` names bus {wanted[i]}, and there is no such bus",
             notes=(f"in {table.where(i)}",),
         )  # fmt: skip
-    return place[wanted]
+    order = np.argsort(numbers)
+    return np.asarray(place[order[np.searchsorted(numbers, wanted, sorter=order)]])
 
 
 def _numbered(names: Sequence[str]) -> tuple[str, ...]:

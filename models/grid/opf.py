@@ -342,6 +342,13 @@ class _Outputs:
         self.count, self.buses, self.unit_bus = len(units), len(network.buses), units.bus
         cost, square, lower, upper, owner, begin, base = [], [], [], [], [], [], np.zeros(len(units))
         fixed, labels = 0.0, []
+        endless = np.flatnonzero(~(np.isfinite(units.least) & np.isfinite(units.most)))
+        if len(endless):
+            g = int(endless[0])
+            raise refuse(
+                "data-out-of-range", f"unit `{units.names[g]}` of `{network.name}` makes from {units.least[g]:g} to {units.most[g]:g} MW",
+                notes=("expected finite numbers",),
+            )  # fmt: skip
         for g, curve in enumerate(units.curves):
             fixed += curve.fixed
             if len(curve.mw):
@@ -436,9 +443,7 @@ def clear(network: Network, load: np.ndarray | None = None, reference: Reference
 
 
 def _load(network: Network, load: np.ndarray | None) -> np.ndarray:
-    if load is None:
-        return network.buses.load
-    load = np.asarray(load, float)
+    load = np.asarray(network.buses.load if load is None else load, float)
     if load.shape != (len(network.buses),) or not np.isfinite(load).all():
         raise refuse(
             "data-shape", f"the load of `{network.name}` has to be {len(network.buses):,} numbers, one for each bus",

@@ -52,13 +52,9 @@ def read(
     buses = [c for c in p.columns if c not in skip]
     limits = [c for c in s.columns if c != when]
     times = _times(p, when)
-    if not np.array_equal(times, _times(s, when)):
-        raise refuse(
-            "data-shape", f"`{p.name}` and `{s.name}` are not about the same intervals in `{when}`",
-            notes=(f"{len(times):,} and {len(_times(s, when)):,} rows",), help="give both the same rows in the same order",
-        )  # fmt: skip
-    if lam is not None and lam is not p and not np.array_equal(_times(lam, when), times):
-        raise refuse("data-shape", f"`{lam.name}` is not about the same intervals in `{when}`")
+    for other in (s, *([lam] if lam is not None and lam is not p else [])):
+        _need(other, when)
+        _refuse_other_times(p, times, other, _times(other, when), when)
     return observed(
         np.stack([_numbers(p, c) for c in buses], axis=1), np.stack([_numbers(s, c) for c in limits], axis=1),
         None if lam is None else _numbers(lam, named), buses=buses, constraints=limits, times=times, reference=reference,
@@ -150,6 +146,22 @@ def _times(table: _Read, column: str) -> np.ndarray:
     return out
 
 
+def _refuse_other_times(p: _Read, times: np.ndarray, s: _Read, others: np.ndarray, column: str) -> None:
+    """Refuse (`data-shape`) files whose rows are not about the same times, with the first row that differs."""
+    if np.array_equal(times, others):
+        return
+    n = min(len(times), len(others))
+    comparable = times.dtype.kind == others.dtype.kind or "M" not in (times.dtype.kind, others.dtype.kind)
+    different = np.flatnonzero(times[:n] != others[:n]) if comparable else np.arange(n)
+    i = int(different[0]) if len(different) else n
+    ends = [f"{t[i]}" if i < len(t) else "no more rows" for t in (times, others)]
+    raise refuse(
+        "data-shape", f"`{p.name}` and `{s.name}` are not about the same intervals in `{column}`",
+        notes=(f"{len(times):,} and {len(others):,} rows", f"the first that differs is row {i + 1}: {ends[0]} and {ends[1]}"),
+        help="give both the same rows in the same order",
+    )  # fmt: skip
+
+
 # ------------------------------------------------------------------------------ lists as published
 
 
@@ -171,7 +183,7 @@ def _lists(p: _Read, s: _Read, lambdas: _Read | None, energy: str | None, refere
     if inside.any() and not (times[place] == bound[inside]).all():
         stray = bound[inside][times[place] != bound[inside]][0]
         raise refuse("data-shape", f"`{s.name}` has an interval at {stray} (UTC) that `{p.name}` lacks", help="load the same runs of SCED")
-    numbers = _Read(s.name, {"ShadowPrice": np.ma.getdata(s.columns["ShadowPrice"])[inside]})
+    numbers = _Read(s.name, {"ShadowPrice": s.columns["ShadowPrice"][inside]})
     shadow = _placed(numbers, "ShadowPrice", place, what[inside], (len(times), len(limits)), 0.0)
     lam = None
     if reference is None:

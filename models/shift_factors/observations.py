@@ -20,6 +20,9 @@ from opengames.diagnostics import Refusal, refuse
 #: Grids that published prices are rounded to, coarsest first, in $.
 GRIDS = (1.0, 0.1, 0.01, 0.001, 0.0001, 0.00001, 0.000001)
 
+#: No price is beyond; squares of larger numbers drown the others.   [$]
+LARGEST = 1e9
+
 
 @dataclass(frozen=True)
 class Observed:
@@ -71,7 +74,7 @@ def observed(
 
     energy: lambda of each interval; or `reference`: the bus whose price stands for it, to which shift factors are then relative.
     times: numbers or dates, positions if left out. Raises `Refusal`: `data-shape` for lengths that differ or times that do not
-    increase, `data-gap` for a number that is missing or infinite, `unknown-name` for a reference that is no bus, `bad-argument`.
+    increase, `data-gap` for a number that is missing or infinite, `data-out-of-range` for one beyond `LARGEST`, `unknown-name` for a reference that is no bus, `bad-argument`.
     """
     p, s = np.asarray(prices, dtype=float), np.asarray(shadow, dtype=float)
     if p.ndim != 2 or s.ndim != 2 or len(p) != len(s):
@@ -79,6 +82,8 @@ def observed(
             "data-shape", f"prices are {_by(p)} and shadow prices {_by(s)}: both need one row for each interval",
             help="give (intervals, buses) and (intervals, constraints)",
         )  # fmt: skip
+    if not len(p):
+        raise refuse("data-shape", "there are no intervals in the data", help="give one row at least for each interval")
     bus = _names("bus", buses, p.shape[1])
     limits = _names("constraint", constraints, s.shape[1])
     when = np.arange(len(p)) if times is None else np.asarray(times)
@@ -140,13 +145,21 @@ def _names(kind: str, given: Sequence[str] | None, count: int) -> tuple[str, ...
 def _whole(what: str, names: Sequence[str], table: np.ndarray, when: np.ndarray) -> None:
     gap = np.argwhere(~np.isfinite(table))
     if gap.size:
-        raise _gap(what, names[gap[0][1]], int(gap[0][0]), when, len(gap))
+        raise _gap(what, names[gap[0][1]], int(gap[0][0]), when, len(gap), table[tuple(gap[0])])
+    far = np.argwhere(np.abs(table) > LARGEST)
+    if far.size:
+        i, k = far[0]
+        raise refuse(
+            "data-out-of-range", f"the {what} of `{names[k]}` is {table[i, k]:g} $ in row {i + 1} ({when[i]})",
+            notes=(f"expected numbers of up to {LARGEST:,.0f} $",), help="leave out the interval or the column",
+        )  # fmt: skip
 
 
-def _gap(what: str, name: str, row: int, when: np.ndarray, count: int) -> Refusal:
-    more = (f"{count - 1:,} more are missing",) if count > 1 else ()
+def _gap(what: str, name: str, row: int, when: np.ndarray, count: int, found: float) -> Refusal:
+    said = "missing" if np.isnan(found) else "infinite"
+    more = (f"{count - 1:,} more {'is' if count == 2 else 'are'} missing or infinite",) if count > 1 else ()
     return refuse(
-        "data-gap", f"the {what} of `{name}` is missing in row {row + 1} ({when[row]})", notes=more,
+        "data-gap", f"the {what} of `{name}` is {said} in row {row + 1} ({when[row]})", notes=more,
         help="leave out the interval or the column: nothing is guessed for a missing value",
     )  # fmt: skip
 

@@ -212,3 +212,57 @@ def test_an_opening_with_junk_in_it_is_never_a_traceback(book, field, junk, caps
         status = cli.main(["market", word, str(book)])
         err = capsys.readouterr().err
         assert status == 0 or (status == 2 and "error[ledger-broken]" in err), (word, err)
+
+
+# ------------------------------------------------------------------------------------- other kinds
+
+
+@pytest.mark.parametrize("given", [None, 3, 2.5, [], {}, b"a", object(), True, ("a",)])
+def test_what_is_no_event_is_refused_and_changes_nothing(given):
+    market = two()
+    market.join("ann", 50)
+    state = market.state
+    acts = (
+        lambda: market.buy("ann", given, 1), lambda: market.move("ann", given, to=0.6), lambda: market.balance("ann", given),
+        lambda: market.price(given), lambda: market.limits("ann", given), lambda: market.preview("ann", given, shares=1),
+        lambda: market.prices(given), lambda: market.resolve(given, True), lambda: market.link("a", given),
+        lambda: market.perform(given), lambda: market.preview("ann", "a", shares=1, watch=[given]),
+        lambda: market.add_event("c", given=[given]), lambda: market.move("ann", given, to={True: 0.6, False: 0.4}),
+    )  # fmt: skip
+    for act in acts:
+        assert refused(act).code == "bad-argument" and market.state is state
+    if given is not None:
+        assert refused(lambda: market.buy("ann", "a", 1, given=given)).code == "bad-argument" and market.state is state
+
+
+@pytest.mark.parametrize("given", [None, [], {}, "1", "", b"1", object(), True, ("a",)])
+def test_what_is_no_number_is_refused_and_changes_nothing(given):
+    market = two()
+    market.join("ann", 50)
+    state = market.state
+    acts = (
+        lambda: market.buy("ann", "a", given), lambda: market.sell("ann", "a", given), lambda: market.join("bob", given),
+        lambda: market.deposit("ann", given), lambda: market.withdraw("ann", given), lambda: market.preview("ann", "a", shares=given),
+        lambda: market.move("ann", "a", to={True: given, False: 0.5}),
+    )  # fmt: skip
+    for act in acts:
+        assert refused(act).code == "bad-argument" and market.state is state
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"depth": "10"}, {"depth": None}, {"budget": 5}, {"tick": None}, {"cells": 0}, {"cells": "many"}, {"factors": None},
+        {"factors": 3}, {"factors": ["a"]}, {"factors": [("a", HALF)]}, {"factors": [(["z"], HALF)]}, {"factors": [(["a"], [1.0])]},
+        {"factors": [(["a"], "half")]}, {"factors": [(["a"], [-1.0, 2.0])]}, {"factors": []},
+    ],
+)  # fmt: skip
+def test_a_market_is_opened_on_what_it_can_be_opened_on(changed):
+    known = {"factors": [(["a"], HALF)], "depth": 10}
+    assert refused(lambda: open_market({"a": (False, True)}, **{**known, **changed})).code == "bad-argument"
+
+
+@pytest.mark.parametrize("name", [7, "", "a b", "and", "x[1]", None])
+def test_variables_that_a_market_is_opened_on_can_be_named_in_events(name):
+    assert refused(lambda: open_market({name: (False, True)}, factors=[([name], HALF)], depth=10)).code == "bad-argument"
+    assert refused(lambda: open_market(3, depth=10)).code == "bad-argument"

@@ -24,6 +24,7 @@ import numpy as np
 from opengames.diagnostics import refuse
 from opengames.program import Program
 from opengames.serial import from_data, to_data
+from opengames.solvers.market import arguments
 from opengames.solvers.market.acts import (
     Act,
     AddEvent,
@@ -121,7 +122,7 @@ class Market:
         """The price of every value of a variable."""
         from opengames.solvers.market.lifetime import must_be_open
 
-        must_be_open(self.state, variable)
+        must_be_open(self.state, arguments.name(variable, "the variable"))
         values = self.state.frame.values[variable]
         if given is None:
             found = marginal(self.state.beliefs, (variable,)).tolist()
@@ -162,13 +163,13 @@ class Market:
     ) -> Preview:  # fmt: skip
         """What a trade would do; `shares` or `to` as for `buy` and `move`. watch: further events whose prices to show."""
         if (shares is None) == (to is None):
-            raise ValueError("say either how many shares to buy or which price to move to")
+            raise refuse("bad-argument", "say either how many `shares` to buy or which price to move `to`")
         act: Buy | Move | MoveAll
         if shares is not None:
-            act = Buy(trader, *self._pair(event, given, float(shares)))
+            act = Buy(trader, *self._pair(event, given, _shares(shares)))
         else:
             act = self._move(trader, event, to, given)
-        return preview(self.state, act, {text: self.claim(text) for text in watch})
+        return preview(self.state, act, {text: self.claim(text) for text in arguments.names(watch, "`watch`")})
 
     @property
     def acts(self) -> tuple[Act, ...]:
@@ -189,23 +190,23 @@ class Market:
 
     def join(self, trader: str, cash: float) -> None:
         """A new trader, with some cash.   [$]"""
-        self.perform(Join(trader, float(cash)))
+        self.perform(Join(trader, arguments.number(cash, "the cash of a trader")))
 
     def deposit(self, trader: str, amount: float) -> None:
         """Cash put in.   [$]"""
-        self.perform(Deposit(trader, float(amount)))
+        self.perform(Deposit(trader, arguments.number(amount, "an amount of cash")))
 
     def withdraw(self, trader: str, amount: float) -> None:
         """Cash taken out: no more than the trader has in its worst world.   [$]"""
-        self.perform(Deposit(trader, -float(amount)))
+        self.perform(Deposit(trader, -arguments.number(amount, "an amount of cash")))
 
     def buy(self, trader: str, event: Told, shares: float, *, given: Told | None = None) -> Done:
         """Shares of an event bought; each pays 1 $ where it happens. Called off where `given` fails."""
-        return self._trade(Buy(trader, *self._pair(event, given, float(shares))))
+        return self._trade(Buy(trader, *self._pair(event, given, _shares(shares))))
 
     def sell(self, trader: str, event: Told, shares: float, *, given: Told | None = None) -> Done:
         """Shares of an event sold, whether owned or not."""
-        return self.buy(trader, event, -float(shares), given=given)
+        return self.buy(trader, event, -_shares(shares), given=given)
 
     def move(self, trader: str, event: Told, to: Any, *, given: Told | None = None) -> Done:
         """The price of an event moved. event: or a variable, with a price for each of its values as `to`."""
@@ -222,19 +223,20 @@ class Market:
         """A new variable. table: its chances, an axis for each of `given` and one for the values; even ones if left out."""
         check_variable(variable)
         check_values(variable, values)
-        shape = [len(self.state.frame.values.get(n, ())) for n in given] + [len(values)]
-        chances = np.full(shape, 1 / len(values)) if table is None else np.asarray(table, dtype=float)
+        parents = arguments.names(given, "`given`")
+        shape = [len(self.state.frame.values.get(n, ())) for n in parents] + [len(values)]
+        chances = np.full(shape, 1 / len(values)) if table is None else arguments.chances(table, "`table`")
         entries = tuple(float(x) for x in chances.ravel())
-        self.perform(AddEvent(variable, tuple(values), tuple(given), entries))
+        self.perform(AddEvent(variable, tuple(values), parents, entries))
 
     def link(self, *variables: str) -> None:
         """Variables kept in one clique, so that trades on them together change no tree."""
-        self.perform(Link(variables))
+        self.perform(Link(arguments.names(variables, "what is linked")))
 
     def resolve(self, variable: str, value: Any) -> dict[str, float]:
         """An event settled; what each trader is paid in cash by that.   [$]"""
         before = self.state.accounts
-        self.perform(Resolve(variable, value))
+        self.perform(Resolve(arguments.name(variable, "the variable"), value))
         paid = {n: self.state.dollars(a.cash - before[n].cash) for n, a in self.state.accounts.items()}
         return {n: p for n, p in paid.items() if p}
 
@@ -256,7 +258,8 @@ class Market:
     def close(self, outcomes: Mapping[str, Any]) -> dict[str, float]:
         """Several events settled at once, or none of them; what each trader is paid in cash by that.   [$]"""
         before = self.state.accounts
-        self.perform_all([Resolve(name, value) for name, value in outcomes.items()])
+        told = arguments.mapping(outcomes, "`outcomes`")
+        self.perform_all([Resolve(arguments.name(name, "a variable"), value) for name, value in told.items()])
         paid = {n: self.state.dollars(a.cash - before[n].cash) for n, a in self.state.accounts.items()}
         return {n: p for n, p in paid.items() if p}
 
@@ -269,6 +272,8 @@ class Market:
         state, words = self.state, self.words
         done, before, receipts, entries = [], [], [], []
         for act in acts:
+            if not isinstance(act, Act):
+                raise arguments.wrong(act, "an act", "a `Buy`, `Move`, `Join` or another of the acts")
             before.append((state, words))
             state, receipt = perform(state, act)
             words = words.adding(act.variable, act.values) if isinstance(act, AddEvent) else words
@@ -292,7 +297,7 @@ class Market:
             if given is not None:
                 raise refuse("not-an-event", f"`{told}` has a condition, and only one can be given")
             return event
-        return self.words.of_term(told) if isinstance(told, Term) else told
+        return self.words.of_term(told) if isinstance(told, Term) else arguments.event(told, "an event")
 
     def claim(self, event: Told, given: Told | None = None) -> Claim:
         """An event given a condition; `event | condition` as text says both."""
@@ -307,10 +312,10 @@ class Market:
     def _move(self, trader: str, event: Told, to: Any, given: Told | None) -> Move | MoveAll:
         if isinstance(to, Mapping):
             if not isinstance(event, str):
-                raise TypeError("prices for all values are given to a variable, by its name")
+                raise arguments.wrong(event, "what prices of several values are for", "a variable, by its name")
             condition = None if given is None else self.event(given)
-            return MoveAll(trader, event, tuple((v, float(p)) for v, p in to.items()), condition)
-        return Move(trader, *self._pair(event, given, float(to)))
+            return MoveAll(trader, event, tuple((v, arguments.number(p, "a price")) for v, p in to.items()), condition)
+        return Move(trader, *self._pair(event, given, arguments.number(to, "a price")))
 
     def _trade(self, act: Buy | Move | MoveAll | Balance) -> Done:
         from opengames.solvers.market.acts import claim_of
@@ -366,6 +371,10 @@ class Market:
         }  # fmt: skip
 
 
+def _shares(given: Any) -> float:
+    return arguments.number(given, "how many shares are traded")
+
+
 # ------------------------------------------------------------------------------------------ opening
 
 
@@ -381,12 +390,17 @@ def open_market(
     """
     if isinstance(source, Mapping):
         if factors is None:
-            raise ValueError("variables need factors: tables that say how likely their values are")
+            raise refuse("bad-argument", "variables need `factors`: tables that say how likely their values are")
+        for n, v in source.items():
+            check_variable(n)
+            check_values(n, v)
         values = {n: tuple(v) for n, v in source.items()}
-        opening = _opening(values, factors, depth, budget, tick, cells)
+        opening = _opening(values, arguments.tables(factors), depth, budget, tick, cells)
         words = words_for(values)
     else:
-        program: Program = source if isinstance(source, Program) else source.program
+        program = source if isinstance(source, Program) else getattr(source, "program", None)
+        if not isinstance(program, Program):
+            raise arguments.wrong(source, "what a market is opened on", "a model, or a mapping of variables to their values")
         name = channel or _only_channel(program)
         found = channel_of(program, name)
         text = getattr(source, "text", None)
@@ -427,9 +441,11 @@ def _opening(
     for scope, table in factors:
         array = np.asarray(table, dtype=float)
         tables.append((tuple(scope), array.shape, tuple(array.ravel().tolist())))
+    if isinstance(cells, bool) or not isinstance(cells, int) or cells < 1:
+        raise arguments.wrong(cells, "`cells`", "a whole number above 0")
     opening = Open(
-        tuple(values.items()), tuple(tables), None if depth is None else float(depth), None if budget is None else float(budget),
-        float(tick), cells, source=source,
+        tuple(values.items()), tuple(tables), None if depth is None else arguments.number(depth, "the depth"),
+        None if budget is None else arguments.number(budget, "the budget"), arguments.number(tick, "the tick"), cells, source=source,
     )  # fmt: skip
     if channel is None:
         return opening

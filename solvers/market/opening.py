@@ -39,10 +39,10 @@ def opened(
 
     values: of each variable. factors: (names, table) pairs; zeros say what cannot happen. depth: $b$ [$]; or budget: the
     most that the maker may lose [$], of which the depth follows. cells: the most entries of all tables.
-    Raises `Refusal` (`bad-amount`, `bad-argument`, `duplicate-value`, `over-budget`, `impossible-evidence`), `ValueError` for tables of wrong shape.
+    Raises `Refusal` (`bad-amount`, `bad-argument`, `duplicate-value`, `over-budget`, `impossible-evidence`); tables of wrong shape are bad arguments.
     """
     if (depth is None) == (budget is None):
-        raise ValueError("say either the depth of the market or the budget of its maker")
+        raise refuse("bad-argument", "say either the `depth` of the market or the `budget` of its maker")
     for amount, what in ((depth, "the depth"), (budget, "the budget"), (tick, "the tick")):
         if amount is not None and not (isfinite(amount) and amount > 0):
             raise refuse("bad-amount", f"{what} of a market is above 0 $, and this is {amount:g}")
@@ -89,12 +89,12 @@ def _logs(values: Mapping[str, tuple[Any, ...]], factors: Tables) -> dict[Scope,
         array = np.asarray(table, dtype=float)
         unknown = next((n for n in names if n not in values), None)
         if unknown is not None:
-            raise ValueError(f"a table is over `{unknown}`, and there is no such variable")
+            raise refuse("bad-argument", f"a table is over `{unknown}`, and there is no such variable")
         shape = tuple(len(values[n]) for n in names)
         if array.shape != shape:
-            raise ValueError(f"the table over {', '.join(names)} has shape {array.shape}, and its variables {shape}")
+            raise refuse("bad-argument", f"the table over {', '.join(names)} has shape {array.shape}, and its variables {shape}")
         if not np.isfinite(array).all() or (array < 0).any():
-            raise ValueError(f"the table over {', '.join(names)} has entries that are no chances")
+            raise refuse("bad-argument", f"the table over {', '.join(names)} has entries that are no chances")
         scope = tuple(sorted(names, key=order.__getitem__))
         with np.errstate(divide="ignore"):
             logs = np.log(np.array(array.transpose([list(names).index(n) for n in scope]), order="C"))
@@ -102,7 +102,7 @@ def _logs(values: Mapping[str, tuple[Any, ...]], factors: Tables) -> dict[Scope,
     covered = {n for s in found for n in s}
     for name in values:
         if name not in covered:
-            raise ValueError(f"no table says how likely the values of `{name}` are")
+            raise refuse("bad-argument", f"no table says how likely the values of `{name}` are")
     return found
 
 

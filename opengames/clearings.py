@@ -15,12 +15,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from itertools import islice
+from math import inf
 from typing import Any, Protocol
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Arm, Box, Branch, Call, Compute, Decide, Diagram, Loop, Port, in_order, walk
 from opengames.plug import is_clearing
-from opengames.spaces import REAL, Bool, Family, Grid, Record, Space, index_size
+from opengames.show import show
+from opengames.spaces import REAL, Bool, Family, Grid, Reals, Record, Space, index_points, index_size
 from opengames.terms import Const, Get, Optimum, Pack, Term, Var
 
 #: Status of a solved member: an optimum that its certificate confirms, or why there is none.
@@ -30,6 +32,9 @@ SOLVED, INFEASIBLE, UNBOUNDED, UNCERTAIN = 0, 1, 2, 3
 _REMEMBERED = 10_000
 #: Members that it solves in rationals for one question: each takes some milliseconds.
 MOST_EXACT = 2_000
+#: Members of one question whose prices are looked at one by one, how many prices and wires they may have, and kinks that are told.
+_EXAMINED, _WIDEST, _TOLD = 3, 2_000, 3
+_SAME = 1e-7
 
 
 @dataclass
@@ -66,8 +71,8 @@ class Tally:
             self.kinks - before.kinks, self.exactly - before.exactly,
         )  # fmt: skip
 
-    def said(self, place: str) -> str:
-        """The certificate in words, for the clearing at `place`; empty where nothing was solved."""
+    def said(self, place: str, kinks: bool = True) -> str:
+        """The certificate in words, for the clearing at `place`; empty where nothing was solved. kinks: whether to count them."""
         parts = []
         if self.exactly:
             parts.append(f"{self.exactly:,} in rationals")
@@ -79,7 +84,7 @@ class Tally:
         said = f"`{place}` cleared: {' and '.join(parts)}"
         if self.engines:
             said += f", largest KKT residual {self.residual:.1e}"
-        if self.kinks:
+        if self.kinks and kinks:
             said += f"; prices not known to be unique in {self.kinks:,} of them: those of a market a hair tighter are shown"
         return said
 
@@ -92,7 +97,8 @@ class Clearing(Protocol):
     moves: how many numbers the decided wires take together, in the order of `Decide.outs`, families row-major, booleans as 0
         or 1. prices: the same for `Decide.duals`.
 
-    A clearing may have a `tally` that `solve` keeps (see `Tally`), and say by `quadratic` that its program is not linear.
+    A clearing may have a `tally` that `solve` keeps (see `Tally`), say by `quadratic` that its program is not linear, and by
+    `ends(data)` between which numbers each price lies for one member: (prices, 2), equal where it is unique.
     """
 
     data: tuple[Term, ...]
@@ -131,11 +137,13 @@ class Ready:
         self.members = 0
         self.spent = 0
         self.refused: Refusal | None = None
+        self.met: dict[tuple[float, ...], tuple[float, ...]] = {}
         self._known: OrderedDict[tuple[Any, ...], tuple[Any, ...]] = OrderedDict()
 
     def start(self) -> None:
         """Begin another question."""
         self.spent, self.rounded = 0, False
+        self.met = {}
 
     def knows(self, data: tuple[Any, ...], exact: bool) -> bool:
         """Whether `one` remembers the answer."""
@@ -153,6 +161,8 @@ class Ready:
                 self._known.popitem(last=False)
             self._known[exact, data] = found
         self.rounded |= any(isinstance(x, float) for x in islice(found, 1))
+        if len(self.met) <= _EXAMINED:
+            self.met[tuple(float(x) for x in data[: len(self.clearing.data)])] = tuple(float(x) for x in found)
         return found
 
     def _found(self, data: tuple[Any, ...], exact: bool) -> tuple[Any, ...]:
@@ -182,13 +192,19 @@ class Ready:
     def many(self, data: Any) -> tuple[Any, Any]:
         """As `Clearing.solve`. What is refused is remembered for `why`, and all members are uncertain."""
         self.members += len(data)
-        try:
-            return self.clearing.solve(data)
-        except Refusal as refused:
-            import numpy as np
+        import numpy as np
 
+        try:
+            values, statuses = self.clearing.solve(data)
+        except Refusal as refused:
             self.refused = refused
             return np.full((len(data), self.numbers), np.nan), np.full(len(data), UNCERTAIN)
+        left = np.flatnonzero(statuses == SOLVED)
+        while len(left) and len(self.met) <= _EXAMINED:
+            row = data[left[0]]
+            self.met[tuple(row[: len(self.clearing.data)].tolist())] = tuple(values[left[0]].tolist())
+            left = left[(data[left] != row).any(axis=1)]
+        return values, statuses
 
     def why(self, data: Sequence[Any]) -> Exception:
         """Why a member has no optimum that could be used."""
@@ -196,11 +212,82 @@ class Ready:
             return self.refused
         return self.clearing.explain([float(x) for x in data])
 
+    def certificate(self, before: Tally) -> list[str]:
+        """What was solved since then, in words, and which prices are not the only ones: each with its interval where few members
+        were met since `start`, else in how many members that is not known."""
+        kinks = self.kinks()
+        said = self.tally().since(before).said(self.place, kinks=kinks is None)
+        return [said] * bool(said) + (kinks or [])
+
+    def kinks(self) -> list[str] | None:
+        """Which prices are not unique in the members met since `start`, and what is told; none where too much was met to look at."""
+        ends = getattr(self.clearing, "ends", None)
+        if ends is None or len(self.met) > _EXAMINED or max(self.clearing.moves, self.clearing.prices) > _WIDEST:
+            return None
+        if not self.clearing.prices:
+            return []
+        found: dict[str, tuple[bool, str, int]] = {}
+        for data, numbers in self.met.items():
+            try:
+                between = ends(data)
+            except (Refusal, ArithmeticError):
+                return None
+            for name, space, (least, most), told in zip(*priced(self.box), between.tolist(), numbers[self.clearing.moves :], strict=True):
+                if most - least > _SAME * (1 + min(abs(least), abs(most))):
+                    idle, said, times = found.get(name, (True, _between(least, most, told, space), 0))
+                    # what nobody wants has no price to speak of, and any that is high enough would do
+                    found[name] = (idle and abs(told) <= _SAME and inf in (-least, most), said, times + 1)
+        lines = [
+            f"`dual({name})` of `{self.place}` is not unique{f' in {times} of {len(self.met)}' if len(self.met) > 1 else ''}: {said}"
+            for name, (idle, said, times) in found.items() if not idle
+        ]  # fmt: skip
+        idle_ones, more = len(found) - len(lines), len(lines) - _TOLD
+        lines = lines[:_TOLD]
+        if more > 0:
+            lines.append(f"{more:,} more price{'s' * (more > 1)} of `{self.place}` {'are' if more > 1 else 'is'} not unique")
+        if idle_ones:
+            lines.append(f"{idle_ones:,} price{'s' * (idle_ones > 1)} of `{self.place}` {'are' if idle_ones > 1 else 'is'} 0 or anything beyond: 0 is told")
+        return lines
+
     def tally(self) -> Tally:
         """What the clearing has done, by its own count where it keeps one."""
         kept = getattr(self.clearing, "tally", None)
         found = kept.copy() if isinstance(kept, Tally) else Tally(members=self.members)
         return replace(found, exactly=self.exactly)
+
+
+def priced(box: Decide) -> tuple[list[str], list[Space]]:
+    """The prices that are asked of a decision, one by one: `balance[North]`, and the space of each."""
+    names: list[str] = []
+    spaces: list[Space] = []
+    for port in box.duals:
+        rule = port.name.removeprefix("dual ")
+        if isinstance(port.space, Family):
+            for key in index_points(port.space.index):
+                names.append(f"{rule}[{', '.join(show(k, s) for k, s in zip(key, port.space.index, strict=True))}]")
+                spaces.append(port.space.item)
+        else:
+            names.append(rule)
+            spaces.append(port.space)
+    return names, spaces
+
+
+def _between(least: float, most: float, told: float, space: Space) -> str:
+    """An interval of prices, and which of them is told."""
+    near = _SAME * (1 + abs(told))
+    which = "the upper end" if abs(told - most) <= near else "the lower end" if abs(told - least) <= near else _number(told, space)
+    if least == -inf and most == inf:
+        return f"any number; {which} is told"
+    if least == -inf or most == inf:
+        end, side = (most, "less") if least == -inf else (least, "more")
+        return f"{_number(end, space)} or {side}; {which} is told"
+    how = space.shown if isinstance(space, Reals) else None
+    unit = f" {how.unit}" if how is not None and how.unit else ""
+    return f"{_number(least, space).removesuffix(unit)} to {_number(most, space)}; {which} is told"
+
+
+def _number(value: float, space: Space) -> str:
+    return show(float(f"{value:.9g}"), space)
 
 
 # ------------------------------------------------------------------- in a diagram

@@ -117,9 +117,8 @@ class Work:
         return found
 
     def certificates(self) -> list[str]:
-        """What was solved for this question, one line for each clearing."""
-        lines = [ready.tally().since(before).said(ready.place) for ready, before in self.cleared.items()]
-        return [line for line in lines if line]
+        """What was solved for this question, clearing by clearing, and which prices are not the only ones."""
+        return [line for ready, before in self.cleared.items() for line in ready.certificate(before)]
 
     def sampling(self) -> bool:
         """Whether the question is to be answered from runs only."""

@@ -90,12 +90,14 @@ class Handle:
         with self._asking(under):
             diagram = self.model._desk.played(self.name, under)
             before = {ready: ready.tally() for ready in clearings(diagram)}
+            for ready in before:
+                ready.start()
             found = simulate(
                 program, diagram, runs=runs, seed=seed, keep=None if keep is None else self._wires(diagram, keep),
                 given=given, inputs=self._inputs(supplied), progress=progress, budget=budget,
             )  # fmt: skip
-        said = (ready.tally().since(tally).said(ready.place) for ready, tally in before.items())
-        return RunResult(self.name, under, found, tuple(line for line in said if line))
+        said = (line for ready, tally in before.items() for line in ready.certificate(tally))
+        return RunResult(self.name, under, found, tuple(said))
 
     def _wires(self, diagram: Diagram, keep: Iterable[str]) -> tuple[str, ...]:
         """The wires to keep; those that the text does not name are refused with the ones it does, the nearest first."""

@@ -326,3 +326,45 @@ def test_merit_order_is_the_cheapest_dispatch():
         least = min(sum(c * x for c, x in zip(COST, split, strict=True)) for split in splits)
         moves = MeritOrder().exactly((Fraction(load),))[:-1]
         assert sum(c * x for c, x in zip(COST, moves, strict=True)) == least
+
+
+KINK = """
+player operator
+game Kink(load: real) -> (price: real, need: real) {
+    decide p: real, q: real, r: real by operator
+        seeing load
+        earning -(10 * p + 30 * q + r)
+        subject to {
+            balance: load == p + q
+            first:   0 <= p <= 100
+            second:  0 <= q <= 50
+            reserve: r >= 0
+            none:    r <= 0
+        }
+    price = dual(balance)
+    need  = dual(none)
+}
+type Load = {20, 90, 100}
+game One { price, need ~ Kink(100) }
+game Three { load ~ uniform(Load)
+    price, need ~ Kink(load) }
+game Many { load ~ uniform(0, 150)
+    price, need ~ Kink(load) }
+query one   = E(price) of One
+query again = E(price) of One
+query lp    = E(price) of One by lp
+query runs  = E(price) of One by simulate[runs = 20]
+query three = E(price) of Three
+query many  = E(price) of Many by simulate[runs = 50]
+"""
+
+
+def test_a_price_that_is_not_unique_is_told_with_its_interval():
+    model = og.loads(KINK)
+    names = ("one", "again", "lp", "runs", "three", "many")
+    said = {name: [line for line in model.query(name).because if "unique" in line] for name in names}
+    interval = "`dual(balance)` of `price.p` is not unique: 10 to 30; the upper end is told"
+    assert all(said[name] == [interval] for name in ("one", "again", "lp", "runs"))
+    assert said["three"] == [interval.replace("unique:", "unique in 1 of 3:")]
+    assert len(said["many"]) == 1 and "prices not known to be unique in" in said["many"][0]
+    assert interval in model["One"].run(runs=5).certificate

@@ -35,6 +35,7 @@ from opengames.solvers.code import Choose
 from opengames.solvers.completion import declared
 from opengames.solvers.hoisting import hoist
 from opengames.solvers.policies import Mix
+from opengames.solvers.rehearsal import Rehearsed, rehearse
 from opengames.solvers.respond import player_name
 from opengames.solvers.sweep import ELEMENTS, Axis, Sweep, Table
 from opengames.solvers.unroll import STEPS_LIMIT, unroll
@@ -53,8 +54,9 @@ class Plan:
     """An optimal plan on a grid. It is also a behaviour, and can be asked about like a strategy.
 
     value: what the decider expects, as a float. tables: by place and loop indices. replayed: what the plan
-    earns in an exact play, where one is feasible. certificate: how far the two are apart. spacing: of the
-    grid of a real quantity, `None` without one. outcomes: values that stand for each drawn real quantity; 0 without one.
+    earns in an exact play, where one is feasible; rehearsed: else what it earns in many plays. certificate: how far value and play
+    are apart. spacing: of the grid of a real quantity, `None` without one. outcomes: values that stand for each drawn real
+    quantity; 0 without one.
     """
 
     game: str
@@ -70,10 +72,13 @@ class Plan:
     exact: bool = False
     outcomes: int = 0
     taken: frozenset[str] = field(default=frozenset(), repr=False, compare=False)
+    rehearsed: Rehearsed | None = None
 
     @property
     def certificate(self) -> float | None:
-        return None if self.replayed is None else abs(float(self.replayed) - self.value)
+        if self.replayed is not None:
+            return abs(float(self.replayed) - self.value)
+        return None if self.rehearsed is None else abs(self.rehearsed.mean - self.value)
 
     def __call__(self, step: Choose, seen: tuple[Any, ...]) -> Mix | None:
         table = self.tables.get((step.place, step.index))
@@ -98,6 +103,8 @@ class Plan:
         ]
         if self.replayed is not None:
             lines.append(f"played exactly, the plan earns {brief(self.replayed, self.shown)}")
+        if self.rehearsed is not None:
+            lines.append(_played(self.rehearsed, scale, unit))
         for name, spacing in self.spacing:
             lines.append(f"`{name}` was laid on a grid with spacing {spacing:.6g}; values between were interpolated")
         if self.outcomes:
@@ -162,7 +169,7 @@ def dynamic_programming(
     """The best that a single decider can do, and how.
 
     exact: `True` for rationals on the reachable states, `False` for float64 on the whole grid, `None` to
-    choose by size. points: for each carried real quantity. replay: play the plan exactly once found, as its
+    choose by size. points: for each carried real quantity. replay: play the plan once found, exactly or many times, as its
     certificate. outcomes: equally likely values that stand for a drawn real quantity (see `quantiles`).
     """
     diagram = diagram_of(program, game, params)
@@ -190,7 +197,15 @@ def dynamic_programming(
     used = outcomes if endless else 0
     plan = Plan(diagram.name, seat, worth, tables, None, sweep.states, spacing, units(code)[seat], outcomes=used)
     replayed = _replay(program, diagram, plan, params) if replay and not endless else None
-    return replace(plan, replayed=replayed, taken=declared(program))
+    rehearsed = rehearse(code, seat, tables) if replay and replayed is None else None
+    return replace(plan, replayed=replayed, rehearsed=rehearsed, taken=declared(program))
+
+
+def _played(found: Rehearsed, scale: float, unit: str) -> str:
+    said = f"played {found.runs:,} times, the plan earns {found.mean / scale:.6g}{unit} \u00b1 {found.half / scale:.3g}{unit}"
+    if found.broken:
+        said += f" in all but {found.broken:,}, where the nearest point's move breaks a rule or leads outside a type"
+    return said
 
 
 def _is_endless(kernel: Term) -> bool:

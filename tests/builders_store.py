@@ -6,9 +6,10 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from opengames.models.store import open_store
+from opengames.models.store import Store, open_store
 from opengames.models.store.clock import delivery_day
 from opengames.models.store.gaps import series
+from opengames.models.store.schema import TABLES
 
 PRODUCTS = ("REGUP", "REGDN", "RRS", "ECRS", "NSPIN")
 
@@ -67,9 +68,30 @@ def zipped(**members):
     return packed.getvalue()
 
 
+_READY = []
+
+
+class Blank(Store):
+    """A store in memory that is emptied for the next one when it is closed: to make one takes longer than most tests."""
+
+    def close(self):
+        for table in ("documents", "kept.rejected", *(f"kept.{t.name}" for t in TABLES)):
+            self.connection.execute(f"DELETE FROM {table}")
+        if self not in _READY:
+            _READY.append(self)
+
+
+def blank():
+    """An empty store in memory."""
+    if _READY:
+        return _READY.pop()
+    made = open_store(":memory:")
+    return Blank(made.connection, made.path)
+
+
 def loaded(folder, *texts, **options):
     """A store in memory with texts loaded."""
-    store = open_store(":memory:")
+    store = blank()
     for i, text in enumerate(texts):
         store.load(write(Path(folder) / f"part{i}.csv", text), **options)
     return store

@@ -8,12 +8,11 @@ from tempfile import TemporaryDirectory
 from zoneinfo import ZoneInfo
 
 import pytest
-from builders_store import PRODUCTS, dam_mcpc, dam_spp, hours_of, loaded, rt_spp, write, zipped
+from builders_store import PRODUCTS, blank, dam_mcpc, dam_spp, hours_of, loaded, rt_spp, write, zipped
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from opengames.diagnostics import Refusal
-from opengames.models.store import open_store
 from opengames.models.store.clock import FIRST, LAST, delivery_day, from_utc, local_stamp, to_utc
 from opengames.models.store.feeds import FEEDS, REPORTS, place, recognise
 
@@ -137,7 +136,7 @@ def test_capped_prices_of_the_later_form_are_read(tmp_path):
     ],
 )
 def test_columns_that_fit_nothing_are_refused_by_name(tmp_path, header, code, said):
-    with open_store(":memory:") as store:
+    with blank() as store:
         found = refused(store.load, write(tmp_path / "odd.csv", header + "\n1,2,3,4\n"))
         assert found.code == code
         whole = " ".join([found.headline, *found.notes, found.help])
@@ -146,7 +145,7 @@ def test_columns_that_fit_nothing_are_refused_by_name(tmp_path, header, code, sa
 
 
 def test_a_renamed_column_is_guessed(tmp_path):
-    with open_store(":memory:") as store:
+    with blank() as store:
         header = "DeliveryDate,HourEnding,AncillaryType,MCPCs,DSTFlag"
         assert "`MCPCs`" in refused(store.load, write(tmp_path / "odd.csv", header + "\n")).help
 
@@ -325,7 +324,7 @@ def test_zips_within_zips_parquet_and_workbooks_are_opened(tmp_path):
     parquet.write_table(pa.table({k: [r[k] for r in rows] for k in rows[0]}), table)
     inner = zipped(a__csv=dam_mcpc(SPRING), readme__md="nothing")
     packed = zipped(inner__zip=inner, b__parquet=table.getvalue(), c__csv="first,second\n1,2\n")
-    with open_store(":memory:") as store:
+    with blank() as store:
         found = store.load(write(tmp_path / "all.zip", packed))
         assert [(x.name, x.feed) for x in found] == [
             ("all.zip:b.parquet", "NP4-190-CD"), ("all.zip:inner.zip/a.csv", "NP4-188-CD"), ("all.zip:c.csv", ""),
@@ -342,7 +341,7 @@ def test_a_history_workbook_is_read_sheet_by_sheet(tmp_path):
     for quarter in range(1, 5):
         sheet.append([datetime(2025, 12, 5), 1, quarter, "RRS", 0.5 * quarter, "N"])
     book.save(tmp_path / "HIST.xlsx")
-    with open_store(":memory:") as store:
+    with blank() as store:
         assert {x.feed for x in store.load(tmp_path / "HIST.xlsx")} == {"NP6-796-ER", ""}
         assert store.rows("mcpc", ("market", "start_utc", "price"))[0] == ("RT_15", datetime(2025, 12, 5, 6), 0.5)
 
@@ -361,12 +360,12 @@ def test_a_history_workbook_is_read_sheet_by_sheet(tmp_path):
     ],
 )
 def test_files_that_cannot_be_read_are_refused(tmp_path, name, contents, code):
-    with open_store(":memory:") as store:
+    with blank() as store:
         assert refused(store.load, write(tmp_path / name, contents)).code == code
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):
-    with open_store(":memory:") as store:
+    with blank() as store:
         assert refused(store.load, tmp_path / "none.csv").code == "data-no-such-file"
 
 
@@ -396,7 +395,7 @@ def real(name):
     """A store with one file of the project's data."""
     if not DATA.exists():
         pytest.skip(f"the project's data is not at {DATA}")
-    store = open_store(":memory:")
+    store = blank()
     store.load(DATA / name)
     return store
 
@@ -425,7 +424,7 @@ def test_two_real_sources_agree_on_the_hub_average():
     """As the note beside the data says: 98.9 % of 16,454 shared hours agree to the cent, and 77 % of those in January 2024."""
     if not DATA.exists():
         pytest.skip(f"the project's data is not at {DATA}")
-    with open_store(":memory:") as store:
+    with blank() as store:
         store.load(DATA / "spp_hourly_2024_2026.parquet", DATA / "hubavg_da_load_temp_hourly_2024_2025.parquet")
         both = """SELECT max(price) - min(price) < 0.0101 AS same, min(delivery_date) < '2024-02-01' AS early FROM kept.lmp
             WHERE market = 'DAM' AND point = 'HB_HUBAVG' GROUP BY start_utc HAVING count(*) = 2"""
@@ -438,7 +437,7 @@ def test_two_real_sources_agree_on_the_hub_average():
 
 def test_a_quotation_mark_that_is_never_closed_swallows_no_row(tmp_path):
     text = COLUMNS["NP4-190-CD"] + '\n01/05/2026,01:00,HB,20,N\n01/05/2026,02:00,"HB,21,N\n01/05/2026,03:00,HB,22,N\n'
-    with open_store(":memory:") as store:
+    with blank() as store:
         found = refused(store.load, write(tmp_path / "odd.csv", text))
         assert (found.code, found.notes) == ("data-unreadable", ("line 3: a quotation mark is never closed",))
         assert store.rows("documents") == []
@@ -448,7 +447,7 @@ def test_a_quotation_mark_that_is_never_closed_swallows_no_row(tmp_path):
 def test_text_in_another_encoding_is_refused_with_the_line(tmp_path, encoding, line):
     path = tmp_path / "odd.csv"
     path.write_bytes((COLUMNS["NP4-190-CD"] + "\n01/05/2026,01:00,HB,20,N\n01/05/2026,02:00,H\u00d6,21,N\n").encode(encoding))
-    with open_store(":memory:") as store:
+    with blank() as store:
         found = refused(store.load, path)
         assert found.notes[0].startswith(f"line {line}: byte ")
         assert found.help == "save it as CSV in UTF-8"
@@ -463,11 +462,11 @@ def test_a_number_is_written_without_marks(tmp_path):
 
 def test_a_time_of_publication_is_a_time(tmp_path):
     file = write(tmp_path / "a.csv", COLUMNS["NP4-190-CD"] + "\n01/05/2026,01:00,HB,20,N\n")
-    with open_store(":memory:") as store:
+    with blank() as store:
         for wrong in ("yesterday", 5):
             assert refused(store.load, file, published=wrong).code == "bad-option"
     for said in ("2026-01-04T12:00-06:00", datetime(2026, 1, 4, 12, tzinfo=timezone(timedelta(hours=-6))), datetime(2026, 1, 4, 18)):
-        with open_store(":memory:") as store:
+        with blank() as store:
             store.load(file, published=said)
             assert store.rows("lmp", ("known_utc",)) == [(datetime(2026, 1, 4, 18),)]
 

@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from builders_store import dam_mcpc, dam_spp, rt_spp, write
+from builders_store import blank, dam_mcpc, dam_spp, rt_spp, write
 
 import opengames as og
 from opengames.cli import main
@@ -212,7 +212,7 @@ def test_a_download_asks_once_and_loads(tmp_path):
     package = Package(SPP)
     file = download("np6-905-cd", date(2026, 11, 1), tmp_path, package=package)
     assert package.calls == [("get_spp", {"date": "2026-11-01", "end": "2026-11-02", "market": "REAL_TIME_15_MIN"})]
-    with open_store(":memory:") as store:
+    with blank() as store:
         assert store.load(file)[0].feed == "gridstatus-spp"
         assert [(str(r[0]), r[1]) for r in store.rows("lmp", ("start_utc", "price"), market="RT_15")] == [
             ("2026-11-01 06:00:00", 20.5), ("2026-11-01 07:00:00", 21.5),

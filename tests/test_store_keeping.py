@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from builders_store import dam_mcpc, dam_spp, days_from, loaded, rt_spp, write, zipped
+from builders_store import blank, dam_mcpc, dam_spp, days_from, loaded, rt_spp, write, zipped
 
 from opengames.diagnostics import Refusal
 from opengames.models.store import open_store
@@ -46,7 +46,7 @@ LATER = dam_spp(DAY, price=lambda n: 20.0 if n < 12 else 21.5)
 
 def test_loading_twice_changes_nothing(tmp_path):
     files = [write(tmp_path / "a.csv", FIRST), write(tmp_path / "b.csv", dam_mcpc(DAY) + "01/05/2026,xx,RRS,1,N\n")]
-    with open_store(":memory:") as store:
+    with blank() as store:
         once = [x.there for x in store.load(*files)]
         before = content(store), store.rows("documents")
         again = [x.there for x in store.load(*files)]
@@ -62,7 +62,7 @@ def test_overlapping_files_mean_the_same_in_any_order(tmp_path):
     ]  # fmt: skip
     found = []
     for order in (files, files[::-1], files[1:] + files[:1]):
-        with open_store(":memory:") as store:
+        with blank() as store:
             store.load(*order)
             found.append(content(store))
     assert all(each == found[0] for each in found)
@@ -74,7 +74,7 @@ def test_of_two_files_without_a_time_of_publication_the_same_one_is_in_force_in_
     files = [write(tmp_path / "one.csv", dam_spp(DAY, price=lambda n: n)), write(tmp_path / "two.csv", dam_spp(DAY, price=lambda n: -n))]
     found = []
     for order in (files, files[::-1]):
-        with open_store(":memory:") as store, open_store(":memory:") as at_once:
+        with blank() as store, blank() as at_once:
             assert [x.counts.conflicts for x in at_once.load(*order)] == [23, 23]
             told = [store.load(file)[0].counts.conflicts for file in order]
             assert told == [0, 23], "they agree at zero alone"
@@ -87,7 +87,7 @@ def test_the_same_contents_count_as_published_when_they_first_were(tmp_path):
     names = [posted("A", "20260104.123100"), "plain.csv", posted("B", "20260104.123059")]
     for order in (names, names[::-1]):
         files = [write(tmp_path / name, FIRST) for name in order]
-        with open_store(":memory:") as store, open_store(":memory:") as at_once:
+        with blank() as store, blank() as at_once:
             assert [x.there for x in at_once.load(*files)] == [False, True, True]
             for file in files:
                 store.load(file)
@@ -98,7 +98,7 @@ def test_the_same_contents_count_as_published_when_they_first_were(tmp_path):
 
 def test_what_is_forgotten_leaves_what_others_say(tmp_path):
     files = [write(tmp_path / posted("A", "20260104.123100"), FIRST), write(tmp_path / posted("B", "20260104.140000"), LATER)]
-    with open_store(":memory:") as store, open_store(":memory:") as only:
+    with blank() as store, blank() as only:
         store.load(*files)
         only.load(files[0])
         assert store.forget(files[1].name) == 1
@@ -110,7 +110,7 @@ def test_known_times_follow_the_rules_or_what_is_told(tmp_path):
     file = write(tmp_path / posted("A", "20260601.000000"), FIRST)
     day_ahead = {datetime(2026, 1, 4, 19, 30)}  # 13:30 Central of the day before
     for published, known in ((None, {datetime(2026, 6, 1, 5)}), ("rule", day_ahead), (datetime(2026, 1, 4, 20), {datetime(2026, 1, 4, 20)})):
-        with open_store(":memory:") as store:
+        with blank() as store:
             store.load(file, published=published)
             assert {r[0] for r in store.rows("lmp", ("known_utc",))} == known
 
@@ -131,7 +131,7 @@ def test_a_load_that_is_refused_changes_nothing(tmp_path):
 
 def test_a_strict_load_names_the_cell(tmp_path):
     file = write(tmp_path / "a.csv", FIRST.replace(",08:00,HB_NORTH, 20.0", ",08:00,HB_NORTH, dear"))
-    with open_store(":memory:") as store:
+    with blank() as store:
         found = refused(store.load, file, strict=True)
         assert (found.code, found.notes) == ("data-bad-cell", ("line 9, column `SettlementPointPrice`: ` dear` is no number",))
         assert store.rows("lmp") == store.rows("rejected") == []
@@ -254,7 +254,7 @@ def test_an_incomplete_series_is_refused_where_a_complete_one_is_needed(tmp_path
 def test_what_is_exported_loads_again(tmp_path, ending):
     curve = "DeliveryDate,HourEnding,RepeatedHourFlag,ASType,DemandCurvePoint,Quantity,Price\n01/05/2026,24:00,N,ECRS,1,900,5050.25\n"
     runs = "SCEDTimeStamp,RepeatedHourFlag,CappedSystemLambda,UncappedSystemLambda\n11/01/2026 01:25:17,Y,23.88898,\n"
-    with loaded(tmp_path, dam_mcpc(AUTUMN, price=lambda p, n: n / 7), rt_spp(SPRING), curve, runs) as store, open_store(":memory:") as other:
+    with loaded(tmp_path, dam_mcpc(AUTUMN, price=lambda p, n: n / 7), rt_spp(SPRING), curve, runs) as store, blank() as other:
         for view in ("mcpc", "lmp", "asdc", "system_lambda"):
             out = tmp_path / f"{view}.{ending}"
             assert store.export(view, out) == len(store.rows(view))
@@ -291,7 +291,7 @@ def week(seed, count=9):
 
 
 def featured(folder, files):
-    store = open_store(":memory:")
+    store = blank()
     paths = []
     for i, (name, text) in enumerate(files):
         (folder / str(i)).mkdir(parents=True, exist_ok=True)
@@ -370,7 +370,7 @@ def test_the_forecast_of_load_is_the_last_one_known_of_the_model_in_use(tmp_path
 
 def test_what_was_known_at_a_time_can_be_asked_for(tmp_path):
     files = [write(tmp_path / posted("A", "20260104.123100"), FIRST), write(tmp_path / posted("B", "20260104.140000"), LATER)]
-    with open_store(":memory:") as store:
+    with blank() as store:
         store.load(*files)
         for when, prices in ((18, []), (19, [20.0] * 24), (21, [20.0] * 12 + [21.5] * 12)):
             assert [r[9] for r in store.as_of("lmp", datetime(2026, 1, 4, when))] == prices
@@ -378,7 +378,7 @@ def test_what_was_known_at_a_time_can_be_asked_for(tmp_path):
 
 def test_every_column_of_every_view_is_in_the_documents(tmp_path):
     page = (Path(__file__).parents[1] / "docs" / "store.md").read_text(encoding="utf-8")
-    with open_store(":memory:") as store:
+    with blank() as store:
         for view in (*(t.name for t in TABLES), "features", "documents", "rejected", "conflicts", "delivery_days"):
             assert f"`{view}`" in page
             for column in store.columns(view):

@@ -14,7 +14,8 @@ continuation stands follows from what it continues:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from opengames.dsl import syntax as s
@@ -271,8 +272,12 @@ class Layout:
 
     # -------------------------------------------------------------------- lines
 
-    def _lines(self, pads: dict[int, int]) -> list[Line]:
-        """The lines that the present breaks make, with indents; columns are left in `self.column`."""
+    def _lines(self, pads: dict[int, int], long: list[Line] | None = None) -> list[Line]:
+        """The lines that the present breaks make, with indents; columns are left in `self.column`.
+
+        long: lines that are too long are broken on the way, each as soon as it is, and go on from there; those that hold braces on one
+        line are left as they are and added here.
+        """
         self.column: dict[int, int] = {}
         lines: list[Line] = []
         opens: list[_Open] = []
@@ -281,9 +286,16 @@ class Layout:
         state = _Unit(0, 0, -1, -1, -1)
         outer: list[_Unit] = []
         column = 0
-        for i, p in enumerate(self.pieces):
+        whole = _Ends(self.breaks, self.flat, len(self.pieces)) if long is not None else None
+        tried = True
+        begun: tuple[list[_Open], list[int], _Unit, list[_Unit]] = ([], [], state, [])
+        i = 0
+        while i < len(self.pieces):
+            p = self.pieces[i]
             unit = self.unit_at(i)
             if i in self.breaks:
+                if whole is not None:
+                    begun, tried = _copied(opens, chosen, state, outer), False
                 indent = self._indent(i, opens, state, chosen, roots, lines)
                 if lines:
                     lines[-1].last = i
@@ -296,6 +308,24 @@ class Layout:
                 base = lines[-1].indent if i in self.breaks else state.base
                 state = _Unit(base, len(opens), -1, -1, -1)
             lines[-1].base = state.base
+            if whole is not None and long is not None and not tried and column + len(p.text) > WIDTH:
+                line = lines[-1]
+                end = whole.of(line.first)
+                flat = whole.flat(line.first, end)
+                place = -1 if flat else self._place(replace(line, last=i + 1))
+                if place >= 0 and self.column[place] > WIDTH and i + 1 < end:
+                    place = -2  # a better one may come
+                if place >= 0:
+                    self.breaks.add(place)
+                    opens, chosen, state, outer = begun
+                    lines.pop()
+                    if lines:
+                        lines[-1].last = line.first
+                    i = line.first
+                    continue
+                tried = flat or i + 1 == end
+                if flat:
+                    long.append(replace(line, last=end))
             if p.kind not in OPERANDS:
                 if p.text in CLOSES:
                     hangs = i + 1 in self.breaks
@@ -327,6 +357,7 @@ class Layout:
                     else:
                         state.body = body
             column += len(p.text)
+            i += 1
         lines[-1].last = len(self.pieces)
         return lines
 
@@ -376,17 +407,26 @@ class Layout:
     # ----------------------------------------------------------------- wrapping
 
     def _wrap(self) -> None:
-        """Break lines that are too long, the outermost place first, until each fits or has no place left."""
-        added: set[int] = set()
+        """Break lines that are too long, the outermost place first, until each fits or has no place left.
+
+        Braces on one line are opened first. What is broken off a line fits, so that one pass breaks them all.
+        """
+        found = self.breaks
         for _ in range(len(self.pieces)):
             long = [line for line in self._lines({}) if self._end(line) > WIDTH]
             opened = {i for line in long for i in range(line.first, line.last) if i in self.flat}
-            new = set() if opened else {self._place(line) for line in long} - {-1}
-            if not new and not opened:
-                return
+            if not opened:
+                if not long:
+                    return
+                long = []
+                self._lines({}, long)
+                opened = {i for line in long for i in range(line.first, line.last) if i in self.flat}
+                if not opened:
+                    return
+            added = self.breaks - found
             self.flat -= opened
-            added |= new
-            self.breaks = (self._breaks() if opened else self.breaks) | added
+            found = self._breaks()
+            self.breaks = found | added
 
     def _end(self, line: Line) -> int:
         last = line.last - 1
@@ -491,3 +531,25 @@ class _Unit:
     equals: int
     body: int
     ifs: list[int] = field(default_factory=list)
+
+
+class _Ends:
+    """Where lines end, and whether they hold braces on one line, as long as no break is added behind them."""
+
+    def __init__(self, breaks: set[int], flat: set[int], pieces: int) -> None:
+        self.breaks, self.braces = [*sorted(breaks), pieces], sorted(flat)
+
+    def of(self, first: int) -> int:
+        """The end of the line that `first` is on."""
+        return self.breaks[bisect_right(self.breaks, first)]
+
+    def flat(self, first: int, end: int) -> bool:
+        return bisect_left(self.braces, first) < bisect_left(self.braces, end)
+
+
+def _copied(
+    opens: list[_Open], chosen: list[int], state: _Unit, outer: list[_Unit]
+) -> tuple[list[_Open], list[int], _Unit, list[_Unit]]:
+    """What `_lines` knows, to begin a line once more."""
+    copies = {id(each): replace(each, ifs=list(each.ifs)) for each in (state, *outer)}
+    return [replace(o) for o in opens], list(chosen), copies[id(state)], [copies[id(each)] for each in outer]

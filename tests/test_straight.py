@@ -94,3 +94,35 @@ def test_what_a_branch_in_a_loop_hands_on_is_what_it_gives():
     # the same draw is carried on and asked about: 0.2, then 0.9, then 0.9
     answers = og.loads(REPEATED + "query all = P(count == 3) of day\nquery two = P(now[1] and now[2]) of day").queries()
     assert [a.value for a in answers] == [Fraction(81, 500), Fraction(9, 50)]
+
+
+TWO_OUT = """
+type T    = 1..3
+type Some = 0..2
+channel day() -> (o: bool) {
+    for t in T carrying was = false {
+        match t {
+            1 => {
+                n: Some = 1
+                now ~ bernoulli(1/3)
+            }
+            2 => {
+                n: Some = if was then 2 else 1
+                now = was
+            }
+            3 => {
+                n: Some = ind(was)
+                now = not was
+            }
+        }
+        next was = now
+    }
+    o = now[3]
+}
+"""
+
+
+def test_results_of_a_branch_that_hands_on_keep_apart():
+    # `n` in the second arm asks for what is carried, which is `now` of the same branch: the two were swapped there
+    text = TWO_OUT + "query n = E(n[2]) of day\nquery both = P(n[2] == 2 and now[3]) of day\nquery one = P(n[3] == 1 and now[1]) of day"
+    assert [a.value for a in og.loads(text).queries()] == [Fraction(4, 3), 0, Fraction(1, 3)]

@@ -70,12 +70,19 @@ class Plan:
         self.component: dict[int, int] = {}
         self.last: frozenset[str] | None = None
         self.made = 0
+        self.later: list[Callable[[], None]] = []
+        self.asking = False
 
     def demand(self, component: int) -> int:
         """A new demand: something whose expectation goes to `component`."""
         new = len(self.component)
         self.component[new] = component
         return new
+
+    def finish(self) -> None:
+        """Do what had to wait until no box is half made."""
+        while self.later:
+            self.later.pop()()
 
     def count(self) -> None:
         self.made += 1
@@ -105,7 +112,14 @@ class Scope:
     def slot(self, wire: str) -> str:
         """Where the value of `wire` stands; makes the steps that put it there."""
         found = self.slots.get(wire)
-        if found is None:
+        if found is None and not self.plan.asking:
+            self.plan.asking = True
+            try:
+                found = self.slot(wire)
+                self.plan.finish()
+            finally:
+                self.plan.asking = False
+        elif found is None:
             for before in self.ahead(wire, self.slots):
                 if not self.depends(before) and before not in self.slots:
                     self.slot(before)  # one by one, so that a long chain of wires is no deep recursion
@@ -205,7 +219,6 @@ class Scope:
         return found
 
     def branch(self, box: Branch) -> BranchBuilder:
-        self.solid(box.subject)  # where it is carried, what the branch hands on is made first, and so the branch
         if box.name not in self.inner:
             self.inner[box.name] = BranchBuilder(self, box)
         found: BranchBuilder = self.inner[box.name]
@@ -415,8 +428,8 @@ class LoopBuilder:
             return self.parent.slot(name)
         before = f"{self.prefix}{name}"
         first = self.parent.solid(carry.init)
-        self.body.slots[name] = before  # known before its successor is made, which may need it
-        self.step.carries.append((before, first, self.body.solid(carry.next)))
+        # what is handed on may need the very box that is being made, which would be made twice
+        self.parent.plan.later.append(lambda: self.step.carries.append((before, first, self.body.solid(carry.next))))
         return before
 
     def out(self, wire: str) -> str:
@@ -476,9 +489,10 @@ class BranchBuilder:
 
     def out(self, wire: str) -> str:
         slot = f"{self.prefix}{wire}"
+        inner = [scope.solid(wire) for scope in self.scopes]
         self.step.outs.append(slot)
-        for scope, (_, _, outs) in zip(self.scopes, self.step.arms, strict=True):
-            outs.append(scope.solid(wire))
+        for each, (_, _, outs) in zip(inner, self.step.arms, strict=True):
+            outs.append(each)
         return slot
 
 

@@ -186,7 +186,10 @@ def dynamic_programming(
         raise refuse("not-yet", "more than one seat decides: dynamic programming is for a single decider")
     seat = seat_of(code, player) if player is not None else code.players[0]
     if len(code.players) != 1:
-        raise refuse("not-yet", f"others than {player_name(seat)} decide: plug in their strategy first")
+        raise refuse(
+            "not-yet", f"others than {player_name(seat)} decide: dynamic programming is for a single decider",
+            help="ask for `best_response` without a method: the others follow the strategy that stands after `under`",
+        )  # fmt: skip
     hoist(code)
     sweep = Sweep(code, seat, points, limit, outcomes)
     worth = sweep.run()

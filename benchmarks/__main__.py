@@ -11,10 +11,12 @@
     clearing      118 buses: a warm solve, and a thousand load scenarios with prices, against bare HiGHS
     ercot         a real-time dispatch on 2,000 buses beside bare HiGHS, a battery's day beside PyPSA
     grids         a grid of 2,000 buses cleared, and cleared again, beside PyPSA and bare HiGHS
+    owners        a day of offers planned around a clearing, and days played, beside warm HiGHS
     claims        every claim of every shipped text: the slowest
     fuzz          broken texts (only when named): --seconds N
+    readings      random channels in every reading (only when named): --seconds N
 
-Without names, all but `fuzz`. The exit status is 1 if a target is missed.
+Without names, all but the last two. The exit status is 1 if a target is missed.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from benchmarks.measure import Outcome
 from benchmarks.report import line, renew
 
-NAMES = ("reservation", "check_speed", "compile", "exact", "trees", "repeated", "market", "coherence", "clearing", "ercot", "grids", "claims")
+BY_NAME = ("fuzz", "readings")
+NAMES = ("reservation", "check_speed", "compile", "exact", "trees", "repeated", "market", "coherence", "clearing", "ercot", "grids", "owners", "claims")
 HERE = Path(__file__).resolve().parent
 PAGE = HERE.parent / "docs" / "benchmarks.md"
 
@@ -41,14 +44,14 @@ def main(argv: list[str] | None = None) -> int:
     parser = _options()
     options = parser.parse_args(argv)
     for name in options.names:
-        if name not in (*NAMES, "fuzz"):
-            parser.error(f"there is no measurement {name}; there are {', '.join(NAMES)} and fuzz")
+        if name not in (*NAMES, *BY_NAME):
+            parser.error(f"there is no measurement {name}; there are {', '.join((*NAMES, *BY_NAME))}")
     results = Path(options.results)
     results.mkdir(parents=True, exist_ok=True)
     outcomes = []
     for name in options.names or NAMES:
         print(f"{name} ...", flush=True)
-        more = {"seconds": options.seconds} if name == "fuzz" else {}
+        more = {"seconds": options.seconds} if name in BY_NAME else {}
         outcome: Outcome = importlib.import_module(f"benchmarks.{name}").measure(**more)
         for figure in outcome.figures:
             print(f"  {line(figure)}", flush=True)
@@ -66,7 +69,7 @@ def main(argv: list[str] | None = None) -> int:
 def _options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help="one of the above")
-    parser.add_argument("--seconds", type=float, default=60.0, help="how long `fuzz` goes on")
+    parser.add_argument("--seconds", type=float, default=60.0, help="how long `fuzz` and `readings` go on")
     parser.add_argument("--results", default=str(HERE / "results"), help="the folder for the results")
     parser.add_argument("--page", default=str(PAGE), help="the document with the table")
     return parser

@@ -14,11 +14,18 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from opengames.diagnostics import Refusal
 from opengames.evaluate import evaluate
 from opengames.models.quotes_file import read_quotes
-from opengames.solvers.coherence import Coherent, Incoherent, Worlds, check_quotes, quote, ticket
+from opengames.solvers.coherence import Coherent, Incoherent, Worlds, bounds, check_quotes, quote, ticket
 from opengames.solvers.coherence.asking import check_quotes as check_small
-from opengames.solvers.coherence.certificates import NotACertificate, check_layers, check_stakes
+from opengames.solvers.coherence.bounded import bounded
+from opengames.solvers.coherence.certificates import (
+    NotACertificate,
+    _bound_of_many,
+    check_layers,
+    check_stakes,
+)
 from opengames.solvers.coherence.many import check_many
-from opengames.solvers.coherence.witness import refute
+from opengames.solvers.coherence.quotes import at
+from opengames.solvers.coherence.witness import none_below, refute
 from opengames.spaces import BOOL, Enum
 from opengames.terms import Const, Fold, Prim, Var
 
@@ -164,6 +171,83 @@ def test_bounds_over_thousands_of_columns_are_those_of_one_large_program():
         done = linprog(sign * pays, A_eq=matrix, b_eq=prices, method="highs")
         assert float(end.value) == pytest.approx(sign * done.fun, abs=1e-8)
     assert np.isclose(float(found.high.value), 0.144)
+
+
+def test_bounds_agree_both_ways_where_worlds_can_be_listed():
+    rng = random.Random(11)
+    weather = Enum("Weather", ("Sun", "Rain", "Snow"))
+    worlds = Worlds((("w", weather), ("a", BOOL), ("b", BOOL)), (Prim("implies", (Prim("==", (Var("w"), Const("Snow"))), Var("a"))),))
+    atoms = [Prim("==", (Var("w"), Const(x))) for x in weather.labels] + [Var("a"), Var("b")]
+    seen = set()
+    for _ in range(25):
+        quotes = []
+        for i in range(rng.randint(1, 3)):
+            given = rng.choice([None, None, *atoms])
+            price = F(rng.randint(0, 4), 4)
+            event = rng.choice(atoms)
+            quotes.append(quote(event, price, given=given, name=f"q{i}") if rng.random() < 0.6 else
+                          quote(event, bid=price / 2, ask=price, given=given, name=f"q{i}"))  # fmt: skip
+        target = quote(Prim(rng.choice(["and", "or"]), tuple(rng.sample(atoms, 2))), 0, given=rng.choice([None, *atoms]), name="it")
+        if not check_quotes(worlds, quotes).coherent:
+            seen.add("incoherent")
+            with pytest.raises(Refusal, match="incoherent"):
+                bounded(worlds, quotes, target)
+            continue
+        small = bounds(worlds, quotes, target.event, target.given, name="it")
+        low, high = bounded(worlds, quotes, target)
+        assert (low.value, high.value) == (small.low.value, small.high.value)
+        for side, end in ((1, low), (-1, high)):
+            _bound_of_many(worlds, at(target, end.value), [(s.quote, s.tickets, s.price) for s in end.hedge] + [(target, F(side), end.value)],
+                           [(s.quote, s.tickets) for s in end.guard])  # fmt: skip
+            seen.add(target.given is None)
+    assert seen == {"incoherent", True, False}
+
+
+@pytest.mark.parametrize("count", [2, 9])
+def test_bounds_over_forty_wires_are_those_of_frechet(count):
+    """For both of two events max(0, a + b - 1) and min(a, b); for either max(a, b) and min(1, a + b); and so for more."""
+    chances = [F(99 - i, 100) for i in range(N)]
+    free = Worlds(WIDE.wires)
+    some = range(0, 4 * count, 4)
+    every, either = E[0], E[0]
+    for i in some[1:]:
+        every, either = Prim("and", (every, E[i])), Prim("or", (either, E[i]))
+    quotes = [quote(e, p, name=e.name) for e, p in zip(E, chances, strict=True)]
+    found = bounds(free, quotes, every, name="all")
+    assert found.low.value == max(F(0), 1 - sum(1 - chances[i] for i in some)) and found.high.value == min(chances[i] for i in some)
+    if count < 5:
+        found = bounds(free, quotes, either, name="any")
+        assert found.low.value == max(chances[i] for i in some) and found.high.value == 1
+
+
+def test_a_bound_that_is_none_is_refused_by_z3_too():
+    free = Worlds(WIDE.wires)
+    quotes = [quote(e, F(9, 10), name=e.name) for e in E]
+    both = quote(Prim("and", (E[0], E[1])), F(85, 100), name="both")
+    stakes = [(quotes[0], F(-1), F(9, 10)), (quotes[1], F(-1), F(9, 10))]
+    none_below(free, [*stakes, (both, F(1), F(8, 10))], True)
+    with pytest.raises(NotACertificate, match="lose"):
+        none_below(free, [*stakes, (both, F(1), F(85, 100))], True)
+
+
+def test_counting_over_many_wires_is_counting_world_by_world():
+    from opengames.solvers.coherence import cases as module
+    from opengames.solvers.coherence.cases import Values, cases
+
+    worlds = Worlds(WIDE.wires[:8])
+    among = cases(worlds, worlds.spaces)
+    total = Const(F(-1, 2))
+    for i, e in enumerate(E[:8]):
+        part = Prim("*", (Const(F(i - 3, 3)), Prim("ind", (Prim("or", (e, E[(i + 1) % 8])),))))
+        total = Prim("-" if i % 3 else "+", (total, part))
+    assert module._COUNTED < 2**8
+    values, codes = Values(worlds, among).numbers(total)
+    for op in ("<", "<=", ">", ">="):
+        compared = Prim(op, (total, Const(F(1, 6))))
+        holds = Values(worlds, among).event(compared)
+        for case in range(0, len(among), 7):
+            world = dict(among.world(case))
+            assert bool(holds[case]) == evaluate(compared, world, {}, {}) and values[codes[case]] == evaluate(total, world, {}, {})
 
 
 # ------------------------------------------------------------------------------ files

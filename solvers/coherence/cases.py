@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cached_property
-from math import prod
+from math import lcm, prod
 from typing import TYPE_CHECKING, Any
 
 from opengames.diagnostics import refuse
@@ -28,6 +28,9 @@ LISTED = 1 << 20
 """Combinations that are listed; beyond them worlds are looked for one by one (see `many`)."""
 
 _TABLE = 1 << 16
+_COUNTED = 64  # combinations beyond which a sum of indicators is added up, event by event
+_SAFE = 1 << 62
+_ONE = Fraction(1)
 
 
 class TooMany(Exception):
@@ -144,6 +147,10 @@ class Values:
         """The values of a numeric term, each once, and the place of each case's value among them."""
         import numpy as np
 
+        counted = self._counted(term) if self._size(term) > _COUNTED else None
+        if counted is not None:
+            several, at = np.unique(counted[0], return_inverse=True)
+            return [Fraction(int(v), counted[1]) for v in several], at.reshape(-1)
         table, flat = self._table(term)
         found = [Fraction(v) for v in table if v is not None]
         values = sorted(set(found))
@@ -170,8 +177,28 @@ class Values:
             case Apply(fun=name, args=args) if self._size(term) > _TABLE:
                 fun = self.worlds.program.funs[name]
                 return self.event(substitute(fun.body, {p.name: a for p, a in zip(fun.inputs, args, strict=True)}))
+            case Prim(op="<" | "<=" | ">" | ">=" as op, args=(a, b)) if self._size(term) > _COUNTED:
+                counted = self._counted(Prim("-", (a, b)))
+                if counted is not None:
+                    total = counted[0]
+                    return {"<": total < 0, "<=": total <= 0, ">": total > 0, ">=": total >= 0}[op]
         table, flat = self._table(term)
         return np.array([bool(v) for v in table])[flat]
+
+    def _counted(self, term: Term) -> tuple[np.ndarray[Any, Any], int] | None:
+        """A sum of indicators in each case, in whole numbers over a denominator; `None` for what is no such sum."""
+        import numpy as np
+
+        parts = _indicated(term)
+        if parts is None:
+            return None
+        scale = lcm(*(v.denominator for _, v in parts))
+        if sum(abs(v) for _, v in parts) * scale >= _SAFE:
+            return None
+        total = np.zeros(len(self.cases), np.int64)
+        for event, v in parts:
+            total += int(v * scale) * self.event(event).astype(np.int64)
+        return total, scale
 
     def _size(self, term: Term) -> int:
         return prod(len(self.cases.values[self._rows[n]]) for n in free(term))
@@ -210,6 +237,23 @@ class Values:
             place, code = divmod(place, n)
             env[name] = self.cases.values[row][code]
         return env
+
+
+def _indicated(term: Term, times: Fraction = _ONE) -> list[tuple[Term | None, Fraction]] | None:
+    """A number as amounts, each counted where an event holds, or always for `None`."""
+    match term:
+        case Const(value=value):
+            return [(None, times * Fraction(value))]
+        case Prim(op="ind", args=(event,)):
+            return [(event, times)]
+        case Prim(op="+" | "-" as op, args=(a, b)):
+            first, second = _indicated(a, times), _indicated(b, times if op == "+" else -times)
+            return None if first is None or second is None else first + second
+        case Prim(op="neg", args=(a,)):
+            return _indicated(a, -times)
+        case Prim(op="*", args=(Const(value=k), a)) | Prim(op="*", args=(a, Const(value=k))):
+            return _indicated(a, times * Fraction(k))
+    return None
 
 
 __all__ = ["LISTED", "Cases", "TooMany", "Values", "cases", "used"]

@@ -388,6 +388,11 @@ def check_bound(
     assert target.ask is not None
     bets = [(_term(q.event), q.given, _paid(q, t), t) for q, t in hedge]
     own = (_term(target.event), target.given, target.ask, Fraction(side))
+    own_and_hedge = [(q, t, _paid(q, t)) for q, t in hedge] + [(target, Fraction(side), target.ask)]
+    every = [*(q for q, _, _ in own_and_hedge), *(q for q, _ in guard)]
+    if not _listable(worlds, [t for q in every for t in (q.event, q.given) if t is not None]):
+        _bound_of_many(worlds, target, own_and_hedge, guard)
+        return
     least, _ = dominates(worlds, [*bets, own])  # type: ignore[list-item]
     if least < 0:
         raise NotACertificate(f"in some world the hedge of `{target.name}` loses {-least}")
@@ -402,6 +407,27 @@ def check_bound(
     more, _ = dominates(worlds, [(_term(q.event), q.given, _paid(q, t), t) for q, t in guard], off)  # type: ignore[misc]
     if more <= 0:
         raise NotACertificate(f"where `{target.name}` is called off, nothing makes its hedge win")
+
+
+def _listable(worlds: Worlds, terms: Sequence[Any]) -> bool:
+    names = _names(worlds, terms)
+    return worlds.count(names) <= BITS and not (worlds.channel is not None and _deep(worlds, names))
+
+
+def _bound_of_many(
+    worlds: Worlds, target: Quote, staked: Sequence[tuple[Quote, Fraction, Fraction]], guard: Sequence[tuple[Quote, Fraction]]
+) -> None:  # fmt: skip
+    """The same by z3, of worlds that are too many to list."""
+    from opengames.solvers.coherence.witness import none_below
+
+    none_below(worlds, staked, True)
+    if target.given is None:
+        return
+    on: Term = Const(False)
+    for q in (*(q for q, _, _ in staked[:-1]), *(q for q, _ in guard)):
+        on = Prim("or", (on, Const(True) if q.given is None else _term(q.given)))
+    off = Prim("and", (on, Prim("not", (_term(target.given),))))
+    none_below(worlds, [(q, t, _paid(q, t)) for q, t in guard], False, off)
 
 
 __all__ = ["Layer", "NotACertificate", "Sets", "Wins", "World", "check_bound", "check_layers", "check_stakes", "dominates", "possible"]

@@ -92,7 +92,7 @@ def bounds(
     """The least and the largest coherent price of a ticket on `event`, with certificates of both.
 
     number: the ticket pays what `event` is worth. Raises `Refusal`: `not-a-distribution` if the quotes are incoherent,
-    `over-budget` if the worlds are too many to list, and what `check_quotes` refuses.
+    and what `check_quotes` refuses.
     """
     called = name or (event if isinstance(event, str) else "the ticket") + (f" | {given}" if isinstance(given, str) else "")
     asked = Quote(called, event, given, Fraction(0), Fraction(0), number)
@@ -100,19 +100,23 @@ def bounds(
     try:
         book = open_book(worlds, [*read, target])
     except TooMany:
-        raise refuse(
-            "over-budget", f"the worlds that these quotes and `{called}` tell apart are too many to list",
-            help="quote fewer variables, or ask `check_quotes` whether one price is coherent",
-        ) from None  # fmt: skip
-    some = list(range(len(read)))
-    if find(book, some).stakes is not None:
-        raise incoherent(worlds, read)
-    before, left, guard = _deferred(book, some)
-    ends = [_end(book, left, side, before, guard) for side in (1, -1)]
-    for side, end in zip((1, -1), ends, strict=True):
+        from opengames.solvers.coherence.bounded import bounded
+
+        found = bounded(worlds, read, target)
+    else:
+        if find(book, list(range(len(read)))).stakes is not None:
+            raise incoherent(worlds, read)
+        found = both_ends(book)
+    for side, end in zip((1, -1), found, strict=True):
         hedge, guard_of = ([(s.quote, s.tickets) for s in stakes] for stakes in (end.hedge, end.guard))
         check_bound(worlds, read, at(target, end.value), side, hedge, guard_of, end.layers)
-    return Bounds(target, *ends)
+    return Bounds(target, *found)
+
+
+def both_ends(book: Book) -> tuple[Bound, Bound]:
+    """The least and the largest price of the last quote of a book that agree with the others, which are coherent."""
+    before, left, guard = _deferred(book, list(range(len(book.quotes) - 1)))
+    return _end(book, left, 1, before, guard), _end(book, left, -1, before, guard)
 
 
 def incoherent(worlds: Worlds, quotes: Sequence[Quote]) -> Refusal:
@@ -270,4 +274,4 @@ def _rough(whole: np.ndarray[Any, Any], cost: Sequence[int], scales: Sequence[in
     return [int(j) for j in np.argsort(-done.x) if done.x[j] > 1e-9]
 
 
-__all__ = ["Bound", "Bounds", "bounds", "incoherent"]
+__all__ = ["Bound", "Bounds", "both_ends", "bounds", "incoherent"]

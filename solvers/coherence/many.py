@@ -44,7 +44,7 @@ def check_many(
     """
     began = perf_counter()
     terms: list[Term] = [t for q in quotes for t in (q.event, q.given) if t is not None]  # type: ignore[misc]
-    known = _Known(worlds, quotes, Search(worlds, terms, seconds))
+    known = Known(worlds, quotes, Search(worlds, terms, seconds))
     every = list(range(len(quotes)))
     stakes, layers = known.decide(every)
     if stakes is None:
@@ -58,7 +58,7 @@ def check_many(
     return Incoherent(tuple(quotes), placed, wins, f"{_METHOD}, {wins.method}", said, perf_counter() - began)
 
 
-def _fewer(known: _Known, stakes: Sequence[Stake], limit: int) -> tuple[Sequence[Stake], str]:
+def _fewer(known: Known, stakes: Sequence[Stake], limit: int) -> tuple[Sequence[Stake], str]:
     """Stakes on quotes of which none can be left out, as far as `limit` tries allow."""
     number = {q.name: i for i, q in enumerate(known.quotes)}
     kept = sorted({number[s.quote.name] for s in stakes})
@@ -75,7 +75,7 @@ def _fewer(known: _Known, stakes: Sequence[Stake], limit: int) -> tuple[Sequence
     return stakes, "minimal"
 
 
-class _Known:
+class Known:
     """The worlds that are known."""
 
     def __init__(self, worlds: Worlds, quotes: Sequence[Quote], search: Search) -> None:
@@ -109,7 +109,7 @@ class _Known:
             for world in found:
                 self.add(world)
 
-    def _around(self, world: dict[str, Any], found: Winning) -> None:
+    def around(self, world: dict[str, Any], stakes: Sequence[tuple[Quote, Fraction]]) -> None:
         """Worlds that differ from this one in one variable and in which the stakes lose too."""
         import numpy as np
 
@@ -125,15 +125,12 @@ class _Known:
         inside = Values(self.worlds, near)
         for term in self.worlds.such_that:
             alive &= inside.event(term)
-        staked = sorted({i for i, _ in found.tickets})
         gain = np.zeros(len(moves))
-        for i in staked:
-            q = self.quotes[i]
-            side = 1 if (i, 1) in found.tickets else -1
-            cost = float((q.ask if side > 0 else q.bid) or 0)
+        for q, tickets in stakes:
+            cost = float((q.ask if tickets > 0 else q.bid) or 0)
             codes_of, pays = turns_out(inside, q)
             table = np.array([0.0, *(float(v) - cost for v in pays)])
-            gain += side * float(found.tickets[i, side]) * table[codes_of]
+            gain += float(tickets) * table[codes_of]
         for j in np.flatnonzero(alive & (gain <= 0)).tolist():
             self._rows[tuple(codes[:, j].tolist())] = None
 
@@ -156,12 +153,13 @@ class _Known:
             found = layer(book, left)
             if not isinstance(found, Winning):
                 return found, book
-            worse = self.search.worst([(s.quote, s.tickets) for s in self._stakes(found)])
+            stakes = [(s.quote, s.tickets) for s in self._stakes(found)]
+            worse = self.search.worst(stakes)
             if worse is None:
                 return found, book
             for world in worse:
                 self.add(world)
-            self._around(worse[0], found)
+            self.around(worse[0], stakes)
         raise refuse("over-budget", f"{ROUNDS:,} worlds were looked at, and the quotes are not settled",
                      help="quote fewer tickets at a time")  # fmt: skip
 
@@ -169,4 +167,4 @@ class _Known:
         return [Stake(self.quotes[i], Fraction(side) * t) for (i, side), t in sorted(found.tickets.items())]
 
 
-__all__ = ["ROUNDS", "SECONDS", "check_many"]
+__all__ = ["ROUNDS", "SECONDS", "Known", "check_many"]

@@ -239,6 +239,23 @@ class Search:
         better = self._optimum(on, pairs)
         return (first,) if better is None or better == first else (better, first)
 
+    def below(
+        self, stakes: Sequence[tuple[Quote, Fraction]], strictly: bool = True, where: Sequence[Any] = ()
+    ) -> tuple[dict[str, Any], ...]:  # fmt: skip
+        """Worlds with some facts in which stakes bring less than 0 (at most 0 if not `strictly`), the worst first; none if there is none."""
+        import z3
+
+        parts = [part for q, tickets in stakes for part in self._gain(q, tickets)]
+        scale = lcm(*(v.denominator for _, v in parts))
+        constant = sum(int(v * scale) for x, v in parts if x is None)
+        pairs = [(x, int(v * scale)) for x, v in parts if x is not None]
+        total = _sum(pairs) + constant
+        first = self.example(*where, total < 0 if strictly else total <= 0)
+        if first is None:
+            return ()
+        better = self._optimum(z3.And(True, *where), pairs)
+        return (first,) if better is None or better == first else (better, first)
+
     def _gain(self, q: Quote, tickets: Fraction) -> list[tuple[Any, Fraction]]:
         """What tickets gain, as a sum of facts."""
         import z3

@@ -54,6 +54,32 @@ def refute(worlds: Worlds, placed: Sequence[tuple[Quote, Fraction, Fraction]], a
     return Wins(_least(place.facts, on, gain, above), None, None, None, "z3")
 
 
+def none_below(worlds: Worlds, placed: Sequence[tuple[Quote, Fraction, Fraction]], strictly: bool, where: Term | None = None) -> None:
+    """That stakes bring less than 0 (at most 0 if not `strictly`) in no possible world in which `where` holds; `placed` as for `refute`.
+
+    Raises `NotACertificate` if they do in one, or if z3 does not decide.
+    """
+    import z3
+
+    from opengames.solvers.coherence.certificates import NotACertificate
+
+    place = _Place(worlds)
+    gain: Any = z3.RealVal(0)
+    for q, tickets, cost in placed:
+        given: Any = z3.BoolVal(True) if q.given is None else place.event(q.given)  # type: ignore[arg-type]
+        gain = gain + z3.If(given, _real(tickets) * (place.worth(q.event) - _real(cost)), z3.RealVal(0))  # type: ignore[arg-type]
+    there: Any = z3.BoolVal(True) if where is None else place.event(where)
+    place.restrict()
+    solver = z3.Solver()
+    solver.set("timeout", _MILLISECONDS)
+    solver.add(*place.facts, there, gain < 0 if strictly else gain <= 0)
+    answer = solver.check()
+    if answer == z3.sat:
+        raise NotACertificate("z3 finds a world in which these stakes lose")
+    if answer == z3.unknown:
+        raise NotACertificate(f"z3 does not decide whether these stakes may lose: {solver.reason_unknown()}")
+
+
 def _least(facts: Sequence[Any], on: Any, gain: Any, above: Fraction) -> Fraction:
     """The least gain as far as z3 finds it soon; else what was asked for, which is a bound."""
     import z3

@@ -90,6 +90,7 @@ def limit(matrix: object = ((0.5,),), mw: object = (30.0,), cap: object = 5251.0
         (lambda: fleet([gas(high="100")], ["A"]), "`gas` has 100 for `high`"),
         (lambda: fleet([gas(services={"ECRS": (1, 10)})], ["A"]), r"`gas` offers `\(1, 10\)` of ECRS"),
         (lambda: fleet([gas(services={"ECRS": AsOffer(1, 10, NAN)})], ["A"]), "`gas` offers ECRS with a ramp of nan"),
+        (lambda: fleet([cell(least=-50, stored=-20)], ["A"]), "`cell` must keep between -50 and 100 MWh"),
         (lambda: fleet([cell(charging=None)], ["A"]), "`cell` has efficiencies None and 1.0"),
         (lambda: sced(market(load=np.array([]))), "shape"),
         (lambda: sced(Interval(fleet([], []), np.array([]), {})), "there is no bus"),

@@ -124,7 +124,8 @@ def day_ahead(day: DayAhead, kinks: bool = True) -> DayAheadCleared:
     _check(day)
     terms = check_horizon(day.fleets, day.load, _shifted(day), day.hours, day.regulation_share, day.reference, day.limits)
     many = len(terms.load)
-    for each in (*day.energy, *day.obligations, *day.as_only):
+    offered: tuple[EnergyOffer | Obligation | AsOnlyOffer, ...] = (*day.energy, *day.obligations, *day.as_only)
+    for each in offered:
         hours = list(each.hours) if isinstance(each.hours, Sequence | np.ndarray) else []
         if not hours or not all(isinstance(t, int | np.integer) and 0 <= t < many for t in hours) or len(set(hours)) < len(hours):
             raise _bad(each.name, f"is for the hours {hours or each.hours}", f"hours are positions from 0 to {many - 1}, each of them once")

@@ -131,9 +131,9 @@ def demand_curves(plan: Plan, voll: float = VOLL, floor: float = FLOOR) -> dict[
     responsive reserve.
     """
     _check(plan)
-    for what, value in (("VOLL", voll), ("floor", floor)):
-        if not (is_number(value) and value >= 0):
-            raise refuse("bad-curve", f"the {what} of the demand curves is {value} $/MW-h", help="give a number of 0 or more")
+    for what, given in (("VOLL", voll), ("floor", floor)):
+        if not (is_number(given) and given >= 0):
+            raise refuse("bad-curve", f"the {what} of the demand curves is {given} $/MW-h", help="give a number of 0 or more")
     split = contingency_split(plan)
     for product, mw in split.items():
         if mw < 0:

@@ -214,8 +214,8 @@ def _check(r: Resource) -> None:
         raise _bad(r, f"ramps by {r.ramp_up} and {r.ramp_down} MW/min", "give both as numbers that are not negative, `inf` where none counts")
     check_span(r.name, r.offer, r.low, r.high)
     if isinstance(r, Esr):
-        if not r.least <= r.most:
-            raise _bad(r, f"must keep between {r.least:g} and {r.most:g} MWh", "the least is not above the most")
+        if not 0 <= r.least <= r.most:
+            raise _bad(r, f"must keep between {r.least:g} and {r.most:g} MWh", "the least is 0 MWh or more, and not above the most")
         if not r.least <= r.stored <= r.most:
             raise _bad(r, f"has {r.stored:g} MWh in store and must keep between {r.least:g} and {r.most:g} MWh",
                        "telemetry and limits contradict each other: mend one of them")  # fmt: skip

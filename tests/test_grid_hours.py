@@ -139,6 +139,12 @@ def test_hours_are_what_each_is_by_itself():
     assert hours.binding.tolist() == [1, 0, 1]
 
 
+@pytest.mark.parametrize("prices", [{"shedding": -5.0}, {"overloading": float("nan")}, {"shedding": float("inf")}])
+def test_prices_of_failure_are_finite_and_not_below_zero(prices):
+    grid = triangle()
+    assert refused(lambda: clear_hours(grid, grid.buses.load[None], **prices))[0] == "bad-option"
+
+
 def test_the_hour_that_cannot_be_cleared_is_named():
     grid = triangle()
     found, said = refused(lambda: clear_hours(grid, np.outer([1.0, 9.0], grid.buses.load), names=["7", "8"]))

@@ -116,6 +116,51 @@ def test_the_kalman_filter_conditions_the_joint_normal_distribution(case, lag: i
     assert found.log_evidence == pytest.approx(joint.log_density(y), abs=1e-9)
 
 
+LEVEL = """
+type T = 1..3
+param start: real = 1
+param slip: real = 1
+param noise: real = 1
+
+channel drift() -> (x: real[T], y: real[T]) {
+    x0 ~ normal(0, start)
+    for t in T carrying before = x0 {
+        x ~ normal(before, if t == 2 then slip else 0)
+        y ~ normal(x, noise)
+        next before = x
+    }
+}
+recognition r(y: real[T]) -> (x: real[T]) of drift by kalman
+"""
+
+
+@pytest.mark.parametrize(("param", "place"), [("start", "`x0`, before the loop"), ("slip", "`x`, at t = 2"), ("noise", "`y`, at t = 1")])
+def test_a_deviation_below_zero_is_refused_with_its_draw(param: str, place: str) -> None:
+    """Squared, it would give what a positive one gives."""
+    model = og.loads(LEVEL, "level.game")
+    with pytest.raises(og.Refusal) as caught:
+        model.with_params(**{param: -1}).recognise("r", y=[1, 2, 3])
+    first = caught.value.diagnostics[0]
+    assert first.code == "not-a-distribution"
+    assert place in first.notes[0]
+
+
+def test_evidence_without_noise_is_taken_at_its_word_or_refused() -> None:
+    model = og.loads(LEVEL, "level.game")
+    exact = model.with_params(noise=0)
+    found = exact.recognise("r", y=[2, 5, 5])
+    assert found.mean("x") == pytest.approx([2, 5, 5], abs=1e-6)
+    assert found.deviation("x") == pytest.approx(0, abs=1e-6)
+    for y, step in (([2, 5, 6], "t = 3"), ([2, 2, 2.1], "t = 3")):
+        with pytest.raises(og.Refusal) as caught:
+            exact.recognise("r", y=y)
+        assert caught.value.diagnostics[0].code == "impossible-evidence"
+        assert step in caught.value.diagnostics[0].headline
+    with pytest.raises(og.Refusal) as caught:
+        model.with_params(start=0, slip=0, noise=0).recognise("r", y=[1, 0, 0])
+    assert "at t = 1" in caught.value.diagnostics[0].headline
+
+
 @pytest.mark.parametrize(
     "method", ["enkf[members = 1_000]", pytest.param("enkf[members = 1_000, lag = 12]", marks=pytest.mark.slow), "particle[particles = 2_000]"]
 )

@@ -101,12 +101,15 @@ class OptimalFlow:
     reference: see `ShiftFactors`; lambda is the price there. shedding: $/MWh at which load goes unserved, overloading: $/MWh at
     which limits are passed; none: never, and a network that cannot be cleared is refused. Batteries are not dispatched: one
     interval cannot say what stored energy is worth.
-    Raises `Refusal` as `ShiftFactors` does; `solve` `infeasible`.
+    Raises `Refusal` as `ShiftFactors` does, and `bad-option` for a price below 0; `solve` `infeasible`.
     """
 
     def __init__(
         self, network: Network, reference: Reference = None, *, shedding: float | None = None, overloading: float | None = None
     ) -> None:
+        for said, price in (("shedding", shedding), ("overloading", overloading)):
+            if price is not None and not 0 <= price < np.inf:
+                raise refuse("bad-option", f"`{said}` is {price:g} $/MWh", notes=("expected a finite price of 0 or more",))
         self.network = network
         self.factors = ShiftFactors(network, reference)
         self.shedding, self.overloading = shedding, overloading

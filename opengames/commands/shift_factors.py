@@ -60,6 +60,13 @@ def run(args: argparse.Namespace) -> int:
         raise refuse("bad-option", "`--events K` and `--game FILE` go together", help="--events 5 --game congestion.game")
     if args.out and not args.out.endswith(".csv"):
         raise refuse("bad-option", f"`--out {args.out}` must end in .csv")
+    if args.predict is not None and not args.predict.strip():
+        raise refuse("bad-option", "`--predict` names no price", help="--predict 'lambda=24.5,LINE_7=12'")
+    for option in ("out", "game"):
+        written = getattr(args, option)
+        for read_from in (args.prices, args.shadows, args.lambdas):
+            if written and read_from and Path(written).resolve() == Path(read_from).resolve():
+                raise refuse("file-exists", f"`--{option} {written}` is a file that is read", help="choose another name")
     seen = read(
         args.prices, args.shadows, energy=args.energy, time=args.time, reference=args.reference, lambdas=args.lambdas
     )
@@ -69,7 +76,7 @@ def run(args: argparse.Namespace) -> int:
     options = Options(changes=not args.no_changes, level=args.level, intervals=args.intervals, ridge=args.ridge)
     found = fit(seen, options)
     row = len(seen) - 1 if args.at is None else row_of(found, _time(seen, args.at))
-    told = score(seen, options, folds=args.score) if args.score else None
+    told = None if args.score is None else score(seen, options, folds=args.score)
     predicted = _predicted(found, args) if args.predict else None
     if args.out:
         _write(found, row, args.out)

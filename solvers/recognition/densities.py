@@ -260,7 +260,10 @@ def noiseless(diagram: Diagram) -> tuple[Diagram, tuple[Port, ...]]:
             case Draw(out=out, kernel=kernel):
                 port = Port(named(out.name, NOISE), REAL)
                 mean, deviation = _of_normals(box, kernel, "mean"), _of_normals(box, kernel, "deviation")
-                moved = Prim("+", (mean, Prim("*", (deviation, Var(port.name)))))
+                # the root is never used: it is there to fail where the deviation is negative
+                least = Prim(">=", (deviation, ZERO))
+                sure = If(least, deviation, Prim("sqrt", (deviation,), at=box.at))
+                moved = Prim("+", (mean, Prim("*", (sure, Var(port.name)))))
                 boxes.append(Compute(out, moved, at=box.at))
                 noise.append(port)
             case Loop(iters=iters):
@@ -297,6 +300,20 @@ def noiseless(diagram: Diagram) -> tuple[Diagram, tuple[Port, ...]]:
     return replace(diagram, inputs=diagram.inputs + tuple(noise), boxes=tuple(boxes)), tuple(noise)
 
 
+def draws(diagram: Diagram) -> tuple[Draw, ...]:
+    """The draws of a diagram, those in its loops and branches too."""
+    found: list[Draw] = []
+    for box in diagram.boxes:
+        match box:
+            case Draw():
+                found.append(box)
+            case Loop():
+                found.extend(draws(box.body))
+            case Branch():
+                found.extend(d for arm in box.arms for d in draws(arm.body))
+    return tuple(found)
+
+
 __all__ = [
-    "DEVIATION", "LOG", "MEAN", "POSSIBLE", "SEEN", "conditioned", "described", "log_chance", "named", "noiseless",
+    "DEVIATION", "LOG", "MEAN", "POSSIBLE", "SEEN", "conditioned", "described", "draws", "log_chance", "named", "noiseless",
 ]  # fmt: skip

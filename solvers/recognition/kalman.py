@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from opengames.diagnostics import refuse
+from opengames.diagnostics import Refusal, refuse
 from opengames.diagram import Port, wires
 from opengames.program import Program, Recognition
 from opengames.sampled import faults
@@ -25,13 +25,16 @@ from opengames.sampled.backend import jax, jnp
 from opengames.solvers.recognition import dense
 from opengames.solvers.recognition.affine import check_linear
 from opengames.solvers.recognition.beliefs import Belief, Normals
-from opengames.solvers.recognition.densities import noiseless
+from opengames.solvers.recognition.densities import draws, noiseless
 from opengames.solvers.recognition.members import unlagged
 from opengames.solvers.recognition.recognise import Found, by_index, by_round, round_name
 from opengames.solvers.recognition.rounds import Runner, params_of, positions
 from opengames.solvers.recognition.shape import Sought, StateSpace, unsuited
 
 Arrays = dict[str, list[Any]]
+
+#: Evidence whose deviation is below the first share of its size is taken to be certain; it may then be off by the second, for rounding.
+SURE, OFF = 1e-7, 1e-5
 
 
 def kalman(program: Program, space: StateSpace, declared: Recognition, lag: int) -> Callable[..., Found]:
@@ -62,39 +65,47 @@ class _Kalman:
         self.every = list(dict.fromkeys(s.wire for s in every))
         names = dict.fromkeys([*(c.next for c in space.loop.carry), *self.every, *(s.wire for s in space.seen)])
         self.wanted = tuple(Port(n, spaces[n]) for n in names)
+        self.drawn = {d.at for part in (space.before, space.loop.body) for d in draws(part)}
         self.flags: list[faults.Flag] = []
+        self.first_flags: list[faults.Flag] = []
         self.compiled = jax.jit(jax.vmap(self._one, in_axes=(0, 0, None)))
 
     def __call__(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays) -> Found:
         seen = {s.wire: [by_round(a, self.space, 1) for a in evidence[s.name]] for s in self.space.seen}
         out = jax.tree.map(np.asarray, self.compiled(inputs, seen, params_of(self.program)))
-        self._tell(out["up"])
+        self._tell(out["first up"], out["up"])
+        if out["impossible"].any():
+            when = f" at {round_name(self.space, int(out['impossible'].any(0).argmax()))}" if self.space.loop.iters else ""
+            raise refuse(
+                "impossible-evidence", f"the evidence{when} differs from what the channel computes without noise", span=self.declared.at,
+                notes=("nothing drawn can make up for it: its deviation there is 0, or as good as 0",), help="look at the data there; or draw the evidence with a deviation",
+            )  # fmt: skip
         return Found(
             self._beliefs(out), out["degrees"].shape[-1], by_index(out["log"], self.space), by_index(out["surprise"], self.space)
         )
 
     # ------------------------------------------------------------------ the channel as a function
 
-    def _start(self, inputs: Arrays, params: Any) -> tuple[Any, Any, Arrays, Arrays]:
-        """Mean and covariance of the first state, the known carried values, and what stays the same."""
+    def _start(self, inputs: Arrays, params: Any) -> tuple[Any, Any, Arrays, Arrays, Any]:
+        """Mean and covariance of the first state, the known carried values, what stays the same, and what went wrong."""
         outs = self.space.before.outputs
         unit = _basis(sum(_count(p) for p in self.noise_before))
 
-        def at(z: Any) -> Arrays:
-            if not outs:
-                return {}
+        def at(z: Any) -> tuple[Arrays, Any]:
             given = inputs | _ports(self.noise_before, z)
-            found, _ = self.before(jnp.zeros((0, 2), jnp.uint32), given, params, outs, faults.Faults(False))
-            return found
+            raised = faults.Faults(True)
+            found, _ = self.before(jnp.zeros((0, 2), jnp.uint32), given, params, outs, raised)
+            self.first_flags[:] = raised.flags
+            return found, raised.arrays()
 
-        found = jax.vmap(at)(unit) if outs else {}
+        found, up = jax.vmap(at)(unit) if outs else ({}, ())
         base = {n: [a[0] for a in arrays] for n, arrays in found.items()}
         first = {c.name: (found[c.init] if c.init in found else [jnp.broadcast_to(a, (len(unit), *jnp.shape(a))) for a in inputs[c.init]]) for c in self.space.loop.carry}
         rows = [*(first[c.name] for c in self.carried), *(found[p.name] for p in self.kept)]
         table = _flat(rows, len(unit))
         slopes = (table[1:] - table[0]).T
         known = {c.name: [a[0] for a in first[c.name]] for c in self.known}
-        return table[0], slopes @ slopes.T, known, inputs | base
+        return table[0], slopes @ slopes.T, known, inputs | base, tuple(u[0] for u in up)
 
     def _round(self, s: Any, z: Any, known: Arrays, same: Arrays, params: Any, position: Any) -> tuple[Arrays, Any]:
         loop = self.space.loop
@@ -119,7 +130,7 @@ class _Kalman:
     # ------------------------------------------------------------------------------- the filter
 
     def _one(self, inputs: Arrays, evidence: Arrays, params: Any) -> dict[str, Any]:
-        mean, spread, known, same = self._start(inputs, params)
+        mean, spread, known, same, first_up = self._start(inputs, params)
         n, q, k = mean.shape[0], sum(_count(p) for p in self.noise), self._width(self.every)
         unit = _basis(n + q)
         depth = (self.lag + 1) * k
@@ -149,7 +160,8 @@ class _Kalman:
         buffer = tuple(x[n:].reshape(self.lag + 1, k) for x in (mean, deviation))
         return {
             "left": left, "buffer": buffer, "state": (mean[:n], deviation[:n]), "log": news["log"],
-            "surprise": news["surprise"], "degrees": news["gap"], "up": up,
+            "surprise": news["surprise"], "degrees": news["gap"], "up": up, "impossible": news["impossible"],
+            "first up": first_up,
         }  # fmt: skip
 
     def _width(self, names: list[str]) -> int:
@@ -158,13 +170,21 @@ class _Kalman:
 
     # ------------------------------------------------------------------------------ what comes out
 
-    def _tell(self, up: Any) -> None:
+    def _tell(self, first: Any, up: Any) -> None:
+        for flag, each in zip(self.first_flags, first, strict=False):
+            if np.asarray(each).any():
+                raise self._refused(flag.site, "before the loop")
         for flag, each in zip(self.flags, up, strict=False):
             hit = np.asarray(each).reshape(*np.shape(each)[:2], -1).any(-1)
             if hit.any():
-                step = int(hit.any(0).argmax())
-                where = (f"computing `{flag.site.place}`, at {round_name(self.space, step)}",) if self.space.loop.iters else ()
-                raise refuse(flag.site.code, flag.site.headline, span=flag.site.span, notes=where, help=flag.site.help)
+                raise self._refused(flag.site, f"at {round_name(self.space, int(hit.any(0).argmax()))}")
+
+    def _refused(self, site: faults.Site, when: str) -> Refusal:
+        code, headline = site.code, site.headline
+        if code == "outside-domain" and site.span in self.drawn:
+            code, headline = "not-a-distribution", "a standard deviation is below 0"
+        where = (f"computing `{site.place}`, {when}",) if self.space.loop.iters else ()
+        return refuse(code, headline, span=site.span, notes=where, help=site.help)
 
     def _beliefs(self, out: dict[str, Any]) -> dict[str, Belief]:
         found: dict[str, Belief] = {}
@@ -252,15 +272,20 @@ def _conditioned(middle: Any, joint: Any, m: int, y: Any) -> tuple[Any, Any, dic
     """A normal distribution of (state, evidence) given the evidence, and how likely that was."""
     d = joint.shape[0] - m
     spread, cross = joint[m:, m:], joint[:m, m:]
-    scale = jnp.maximum(jnp.trace(spread) / d, 1e-300)
+    trace = jnp.trace(spread)
+    certain = trace <= 1e-290
+    scale = jnp.where(certain, 1.0, trace / d)
     root = jnp.linalg.cholesky(spread + 1e-15 * scale * jnp.eye(d))
     gap = y - middle[m:]
+    size = jnp.maximum(jnp.abs(y), jnp.abs(middle[m:]))
+    impossible = (jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0)) <= SURE * size) & (jnp.abs(gap) > OFF * size)
     half = jax.scipy.linalg.solve_triangular(root, jnp.concatenate([gap[:, None], cross.T], 1), lower=True)
     surprise = (half[:, 0] ** 2).sum()
     mean = middle[:m] + half[:, 1:].T @ half[:, 0]
     after = joint[:m, :m] - half[:, 1:].T @ half[:, 1:]
     log = -(surprise + 2 * jnp.log(jnp.diag(root)).sum() + d * jnp.log(2 * jnp.pi)) / 2
-    return mean, (after + after.T) / 2, {"surprise": surprise, "log": log, "gap": gap}
+    log = jnp.where(certain, jnp.inf, log)  # the density of what had to happen
+    return mean, (after + after.T) / 2, {"surprise": surprise, "log": log, "gap": gap, "impossible": impossible.any()}
 
 
 def _places(wires: list[tuple[str, Any]]) -> dict[str, slice]:

@@ -52,6 +52,8 @@ def best_response(work: Work, ask: Ask, game: str) -> Any:
 
     by = work.question.by
     options = work.budgets(ask.op)
+    if by is not None and by.name == "actor_critic":
+        return _learned(work, ask, game, options)
     planned = by is not None and by.name == "dynamic_programming"
     if not planned:
         try:
@@ -66,6 +68,19 @@ def best_response(work: Work, ask: Ask, game: str) -> Any:
                 raise
     found = planning.dynamic_programming(work.program, game, _seat(work, ask), work.desk.params, **options)
     work.methods[found.method] = None
+    return found
+
+
+def _learned(work: Work, ask: Ask, game: str, options: dict[str, Any]) -> Any:
+    """A policy learned from plays; its value is an estimate from others."""
+    from opengames.commands.progress import tell
+    from opengames.solvers.learning import best_response as learned
+
+    found = learned(
+        work.program, game, _seat(work, ask), work.desk.params, under=work.question.under, progress=tell, **options
+    )
+    work.methods[f"{found.method}, {found.steps:,} steps, seed {found.seed}"] = None
+    work.interval, work.runs = found.interval, found.runs
     return found
 
 

@@ -27,6 +27,7 @@ from opengames.program import Method, Question
 EFFECTS: dict[tuple[str, str], frozenset[str]] = {
     ("exact", "nodes"): WIRES | CHANGES | NORMAL_FORM | {"reach", RECOGNITION},
     ("exact", "strategies"): CHANGES,
+    **{("actor_critic", o.name): frozenset({"best_response"}) for o in METHODS["actor_critic"].options},
     ("enumeration", "profiles"): NORMAL_FORM,
     ("enumeration", "systems"): frozenset({"equilibria"}),
     ("dynamic_programming", "points"): frozenset({"best_response"}),
@@ -90,7 +91,7 @@ def budgets(question: Question, op: str) -> dict[str, Any]:
         return {}
     alone = {"pure": 0} if by.name == "induction" else {}
     return alone | {
-        _ARGUMENTS.get(name, name): value if isinstance(value, bool) else int(value)
+        _ARGUMENTS.get(name, name): value if isinstance(value, bool) else float(value) if value % 1 else int(value)
         for name, value in by.options
         if op in EFFECTS.get((by.name, name), ()) and by.name != "simulate"
     }

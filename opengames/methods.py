@@ -64,7 +64,7 @@ class MethodWord:
 _NODES = Option("nodes", "count", 500_000, "situations of the play that may be kept apart", 1)
 _SEED = Option("seed", "count", 0, "of the random numbers")
 _LAG = Option("lag", "count", 0, "rounds of later evidence that each entry waits for")
-_LEARNING = "learning is missing: ask `by dynamic_programming` for one decider"
+_LEARNING = "proximal policy optimisation is missing: ask `by actor_critic` or `by dynamic_programming` for one decider"
 _NO_REGRET = "no-regret learning is missing: ask for `equilibria` of a small game"
 _LEARNS = frozenset({"best_response"})
 _PLAYS_ON = frozenset({"equilibria"})
@@ -153,7 +153,18 @@ METHODS: dict[str, MethodWord] = {
         MethodWord("kalman", "Kalman filter, for linear channels with normal noise", _INVERTS, (_LAG,)),
         MethodWord("lp", "clearings by linear programming, in floating point", WIRES),
         MethodWord("qp", "clearings by linear or quadratic programming, in floating point", WIRES),
-        MethodWord("actor_critic", "reinforcement learning", _LEARNS, missing=_LEARNING),
+        MethodWord(
+            "actor_critic", "a response of a single decider learned from plays, with what it earns in others; never known to be best",
+            _LEARNS,
+            (
+                Option("steps", "count", 100_000, "decisions learned from", 1),
+                _SEED,
+                Option("runs", "count", 1_000, "plays in which what was learned is judged", 2),
+                Option("hidden", "count", 64, "units of each of the two hidden layers of a network", 1),
+                Option("rate", "amount", Fraction(1, 200), "length of the first steps of learning"),
+                Option("points", "count", 21, "cells that a real quantity is told apart in, at most", 2),
+            ),
+        ),
         MethodWord("ppo", "reinforcement learning", _LEARNS, missing=_LEARNING),
         MethodWord("exp3", "no-regret learning", _PLAYS_ON, missing=_NO_REGRET),
         MethodWord("regret_matching", "no-regret learning", _PLAYS_ON, missing=_NO_REGRET),

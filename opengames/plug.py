@@ -41,6 +41,12 @@ def plug(diagram: Diagram, strategy: Strategy) -> Diagram:
     return _plug(diagram, strategy, ())
 
 
+def plug_others(diagram: Diagram, strategy: Strategy, seat: str) -> Diagram:
+    """`diagram` with the decisions replaced that `strategy` has a plan for, those of `seat` left as they are."""
+    others = tuple(plan for plan in strategy.plans if plan.seat != seat)
+    return _plug(diagram, replace(strategy, plans=others), ())
+
+
 def unplanned(diagram: Diagram, strategy: Strategy) -> list[tuple[str, str]]:
     """The (seat, wire) pairs that `strategy` has no plan for, clearings left out."""
     found: list[tuple[str, str]] = []

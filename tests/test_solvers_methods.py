@@ -109,7 +109,7 @@ def test_every_word_says_what_it_does_or_what_is_missing():
         assert word.name == name and word.summary
         assert word.missing is None or ("missing" in word.missing and not word.options)
     assert {"exact", "simulate", "dynamic_programming", "enumeration"} <= {n for n, w in METHODS.items() if not w.missing}
-    assert METHODS["z3"].available and METHODS["actor_critic"].missing
+    assert METHODS["z3"].available and METHODS["actor_critic"].available and METHODS["ppo"].missing
 
 
 def test_options_are_checked_by_name_and_kind():

@@ -48,6 +48,16 @@ class Sign:
                 self._status = None
 
 
+#: The signs of the work going on, the innermost last.
+_signs: list[Sign] = []
+
+
+def tell(done: int, total: int) -> None:
+    """Say on the innermost sign how far its work is; nothing where none is shown."""
+    if _signs:
+        _signs[-1].at(done, total)
+
+
 @contextmanager
 def progress(what: str, wanted: bool = True) -> Iterator[Sign]:
     """Shows `what` on the error stream if the work inside takes long and somebody is there to see it."""
@@ -58,8 +68,10 @@ def progress(what: str, wanted: bool = True) -> Iterator[Sign]:
     timer = threading.Timer(PATIENCE, sign._show)
     timer.daemon = True
     timer.start()
+    _signs.append(sign)
     try:
         yield sign
     finally:
+        _signs.remove(sign)
         timer.cancel()
         sign._end()

@@ -281,5 +281,7 @@ def test_some_of_many_points_fill_a_param_of_two_indices(folder, tmp_path):
     one = og.loads(text.replace("HB_WEST | HB_NORTH", "HB_NORTH | HB_WEST"), "m.game")
     said = f"{folder / 's.duckdb'}:lmp,market=DAM,point=HB_NORTH|HB_WEST,day=2026-01-05"
     assert float(one.with_data(price=said).query("west")) == -sum(range(24))
+    with pytest.raises(Refusal, match="`point=HB_EAST`"):
+        one.with_data(price=said.replace("|HB_WEST", "|HB_EAST")).query("west")
     with pytest.raises(Refusal):  # the other way round would give each the other's prices
         og.loads(text, "m.game").with_data(price=said).query("west")

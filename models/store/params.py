@@ -32,6 +32,12 @@ def read_columns(path: Path, said: str | None, decl: ParamDecl) -> tuple[dict[st
         table = BY_NAME[checked_view(view, among=tuple(BY_NAME))]
         columns = store.columns(view)
         rows = selected(store, table, first, last, **where)
+        for name, several in where.items():
+            there = {row[columns.index(name)] for row in rows} if isinstance(several, tuple) else ()
+            absent = [value for value in several if value not in {str(v) for v in there}] if there else []
+            if absent:
+                raise refuse("data-shape", f"`{table.name}` of `{store.name}` has no such rows with `{name}={absent[0]}`",
+                             help=f"`opengames store show --db {store.path}` tells what there is", **at)  # fmt: skip
         space = decl.space
         of_records = isinstance(space, Family) and isinstance(space.item, Record)
         if not of_records and not (isinstance(space, Family) and len(space.index) > 1):

@@ -204,6 +204,23 @@ def test_derivatives_by_a_chance_are_exact():
     assert (found.delta, found.gamma, found.degree) == (slope, 0, 1)
 
 
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 10), st.integers(1, 5))
+@settings(max_examples=8, deadline=None)
+def test_derivatives_given_a_condition_are_those_of_the_quotient(wet, other, at, paid):
+    """Bayes' rule, differentiated by hand: f = u / d with u = paid p a and d = p a + (1 - p) b."""
+    text = f"""
+    param p: prob = {at * 10}%
+    channel day() -> (wet: bool, seen: bool) {{
+        wet ~ bernoulli(p)   seen ~ bernoulli(if wet then {wet * 10}% else {other * 10}%)
+    }}"""
+    a, b, p = F(wet, 10), F(other, 10), F(at, 10)
+    d, slope = p * a + (1 - p) * b, a - b
+    found = by_param(Worlds.of(text, "day"), f"if wet then {paid} else 0", "p", "seen", discount="0.5")
+    first = F(paid, 2) * a * b / d**2
+    assert (found.value, found.delta, found.gamma) == (F(paid, 2) * p * a / d, first, -2 * first * slope / d)
+    assert found.degree == 1 and found.over == (1 if slope else 0) and "exact" in str(found)
+
+
 def test_derivatives_of_a_polynomial_and_of_what_is_none():
     text = """
     param p: prob = 30%

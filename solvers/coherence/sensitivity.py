@@ -5,7 +5,7 @@
 * With a param, the value of a payoff is usually a polynomial, since chances are multiplied and added. Where the terms show
   that it is one (`polynomial`: nothing is compared with the param, or divided by it), it is found by
   evaluating at exact points: Newton's differences that vanish for several points beyond the degree. Then derivatives are
-  exact. Elsewhere (`exp` or `max` of the param, say), they are differences at several scales with an estimate
+  exact. Given a condition, the value is a quotient of two such, what is paid where it holds over its chance: exact too. Elsewhere (`exp` or `max` of the param, say), they are differences at several scales with an estimate
   of their error, and say so. Where slopes from both sides stay apart, or grow, as the scale shrinks, there is no derivative.
 """
 
@@ -24,6 +24,7 @@ from opengames.solvers.coherence.quotes import Event, Number
 from opengames.solvers.coherence.state_prices import read_payoffs, value
 from opengames.solvers.coherence.worlds import Worlds
 from opengames.spaces import Reals
+from opengames.terms import Prim, Term
 
 _DEGREE = 8
 _EXTRA = 3
@@ -39,6 +40,7 @@ class Sensitivity:
 
     degree: of the polynomial in the param that the value is by its terms, confirmed at `_EXTRA` further points; `None` if the
     derivatives are numerical, `error` then being an estimate of what the first may be off; of the second nothing is claimed.
+    over: where the value is a quotient of polynomials, the degree of the lower one.
     """
 
     payoff: str
@@ -48,15 +50,18 @@ class Sensitivity:
     gamma: Fraction | float
     degree: int | None
     error: float = 0.0
+    over: int | None = None
 
     def lines(self) -> list[str]:
         how = f"exact, a polynomial of degree {self.degree}" if self.degree is not None else f"numerical, the first off by about {self.error:.2g}"
+        how += f" over one of degree {self.over}" if self.over is not None else ""
         return [f"{self.payoff} by {self.param}: {digits(self.delta)}, and {digits(self.gamma)} for the second derivative  ({how})"]
 
     def to_dict(self) -> dict[str, Any]:
         shown = {k: in_full(v) if isinstance(v, Fraction) else v for k, v in
                  (("value", self.value), ("delta", self.delta), ("gamma", self.gamma))}  # fmt: skip
-        return {"kind": "sensitivity", "payoff": self.payoff, "param": self.param, **shown, "degree": self.degree, "error": self.error}
+        return {"kind": "sensitivity", "payoff": self.payoff, "param": self.param, **shown, "degree": self.degree, "over": self.over,
+                "error": self.error}  # fmt: skip
 
     def __str__(self) -> str:
         return self.lines()[0]
@@ -99,6 +104,10 @@ def by_param(
         if exact is not None:
             slope, curve, degree = exact
             return Sensitivity(called, param, at(here), slope, curve, degree)
+    if condition is not None:
+        quotient = _given(worlds, term, condition, param, discount, (here, step, signs))
+        if quotient is not None:
+            return Sensitivity(called, param, at(here), *quotient[:3], over=quotient[3])
     scales = _EXACT if all(isinstance(at(here + s * reach / 10**6), Fraction) for s in (0, *signs)) else _ROUNDED
     steps = [reach / 10**n for n in scales]
     kind = _broken(at, here, steps, signs)
@@ -109,6 +118,32 @@ def by_param(
         )  # fmt: skip
     first, second, error = _best(at, here, steps, signs)
     return Sensitivity(called, param, at(here), first, second, None, error)
+
+
+def _given(
+    worlds: Worlds, payoff: Term, condition: Term, param: str, discount: Number, around: tuple[Fraction, Fraction, list[int]]
+) -> tuple[Fraction, Fraction, int, int] | None:  # fmt: skip
+    """Derivatives of what is paid where the condition holds, over its chance, and both degrees; `None` if they are no polynomials."""
+    here = around[0]
+    holds: Term = Prim("ind", (condition,))
+    paid: Term = Prim("*", (payoff, holds))
+    if not (is_polynomial(worlds, paid, param) and is_polynomial(worlds, holds, param)):
+        return None
+
+    def above(x: Fraction) -> Fraction | float:
+        return value(worlds, paid, None, discount=discount, params={param: x}).amount
+
+    def below(x: Fraction) -> Fraction | float:
+        return value(worlds, holds, None, params={param: x}).amount
+
+    upper, lower = _polynomial(above, *around), _polynomial(below, *around)
+    n, d = above(here), below(here)
+    if upper is None or lower is None or not isinstance(n, Fraction) or not isinstance(d, Fraction) or not d:
+        return None
+    ratio = n / d
+    slope = (upper[0] - ratio * lower[0]) / d
+    curve = (upper[1] - 2 * slope * lower[0] - ratio * lower[1]) / d
+    return slope, curve, upper[2], lower[2]
 
 
 def _broken(at: Callable[[Fraction], Fraction | float], here: Fraction, steps: list[Fraction], signs: list[int]) -> str:

@@ -163,36 +163,58 @@ game Market(load: real) {
 """
 
 
-@pytest.mark.parametrize(("load", "price"), [(4, 7), (5, 10), (6, 10)])
-def test_a_quadratic_cost_has_the_price_of_a_hair_more_load_too(load, price):
+@pytest.mark.parametrize(("demand", "price"), [(4, 7), (5, 10), (6, 10)])
+def test_a_quadratic_cost_has_the_price_of_a_hair_more_load_too(demand, price):
     """One more costs 3 + x of the first, up to 5 of it, and then 10: at 5 every price from 8 to 10 clears."""
     text = BENT.replace("3 * x", "3 * x + x^2 / 2").replace(", on: bool", "").replace("4 * ind(on)", "4")
-    exact = exactly_at(text, {"load": load})
+    exact = exactly_at(text, {"load": demand})
     program, _, cleared = clearing_of(text)
-    data = np.array([[float(v) for v in data_of(program, cleared, {"load": load})]] * 3)
+    data = np.array([[float(v) for v in data_of(program, cleared, {"load": demand})]] * 3)
     answers, status = cleared.solve(data)
     assert (status == SOLVED).all() and np.allclose(answers, answers[0])
     for answer in (exact, named(cleared, answers[0])):
         assert float(answer["dual need"]) == pytest.approx(-price)
-        assert float(answer["dual top"]) == pytest.approx(max(price - 8, 0) if load >= 5 else 0)
+        assert float(answer["dual top"]) == pytest.approx(max(price - 8, 0))
 
 
 def test_whole_numbers_held_leave_a_price_that_is_chosen_by_the_same_rule():
     """With the dear unit off one more costs 3, with it on 10; what another whole number would change is no part of the price."""
     program, _, cleared = clearing_of(BENT)
     found = {}
-    for load in (4, 6):
-        data = np.array([[float(v) for v in data_of(program, cleared, {"load": load})]])
+    for demand in (4, 6):
+        data = np.array([[float(v) for v in data_of(program, cleared, {"load": demand})]])
         answers, status = cleared.solve(data)
         assert status[0] == SOLVED
-        found[load] = named(cleared, answers[0])["dual need"]
+        found[demand] = named(cleared, answers[0])["dual need"]
     assert found == pytest.approx({4: -3, 6: -10})
 
 
 def test_members_with_the_same_data_are_solved_once():
     program, _, cleared = clearing_of(BENT)
-    data = np.repeat(np.array([[float(v) for v in data_of(program, cleared, {"load": load})] for load in (4, 6, 7)]), 100, axis=0)
+    data = np.repeat(np.array([[float(v) for v in data_of(program, cleared, {"load": demand})] for demand in (4, 6, 7)]), 100, axis=0)
     answers, status = cleared.solve(data)
     assert (status == SOLVED).all()
     assert cleared.tally.engines["repetition"] == 297 and sum(cleared.tally.engines.values()) == 300
     assert np.array_equal(answers[:100], np.repeat(answers[:1], 100, axis=0)) and len(np.unique(answers, axis=0)) == 3
+
+
+@pytest.mark.parametrize("used", [1, 60, 150])
+@pytest.mark.parametrize("balance", ["load == sum(p)", "load <= sum(p)"])
+def test_the_price_of_a_kink_is_the_upper_end_however_many_units_there_are(used, balance):
+    """With as many units used up as the load says, one more megawatt costs the next unit: the bounds of all the others change nothing."""
+    text = f"""
+    player op
+    type Unit = 1..200
+    game Market(load: real) {{
+        decide p: real[Unit] by op seeing load earning -sum(u * p[u] for u in Unit)
+            subject to {{ balance: {balance}
+                range[u in Unit]: 0 <= p[u] <= 1 }}
+        price = dual(balance)
+    }}
+    """
+    program, _, cleared = clearing_of(text)
+    data = np.array([[float(v) for v in data_of(program, cleared, {"load": used})]])
+    answers, status = cleared.solve(data)
+    assert status[0] == SOLVED
+    assert named(cleared, answers[0])["dual balance"] == pytest.approx(used + 1)
+    assert exactly_at(text, {"load": used})["dual balance"] == used + 1

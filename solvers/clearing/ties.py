@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _TINY = 1e-6
 _NEAR = 1e-3
 _LESS = 0.05
+_MOST = 1e3
 _MET = 1e-9
 _PRICED = 1e-7
 _DENSE = 40
@@ -395,7 +396,8 @@ def _tilted(moving: Moving, priced: np.ndarray, tighter: int) -> Tilted:
     row, low, high, costs = (draw.uniform(1.0, 2.0, k) for k in (m, n, n, n))
     size = _TINY * _typical(program.row_lower, program.row_upper, program.lower, program.upper)
     equal = program.row_lower == program.row_upper
-    inward = np.where(priced, float(tighter), -_LESS) * size * row
+    most = _outweighing(program, priced)
+    inward = np.where(priced, most * tighter, -_LESS) * size * row
     fixed = program.lower == program.upper
     out = np.where(fixed, 0.0, _LESS * size)
     free = np.isinf(program.lower) & np.isinf(program.upper)
@@ -403,12 +405,23 @@ def _tilted(moving: Moving, priced: np.ndarray, tighter: int) -> Tilted:
     if tighter < 0:
         step = np.where(free, 0.0, step)
     # an equation moves as one: less on its right is more on its left
-    down, up = np.where(equal, -size * row, inward), np.where(equal, -size * row, -inward)
+    down, up = np.where(equal, -most * size * row, inward), np.where(equal, -most * size * row, -inward)
     tilted = replace(
         program, cost=program.cost + step, row_lower=program.row_lower + down, row_upper=program.row_upper + up,
         lower=program.lower - out * low, upper=program.upper + out * high,
     )  # fmt: skip
     return Tilted(replace(moving, program=tilted), _NEAR * _LESS * size)
+
+
+def _outweighing(program: Program, priced: np.ndarray) -> float:
+    """How much further equations and rules whose duals are asked for are moved, so that the bounds of many units, each a hair looser,
+    do not give together what one balance takes."""
+    equal = program.row_lower == program.row_upper
+    others = ~(equal | priced)
+    loosened = int(np.isfinite(program.row_lower[others]).sum() + np.isfinite(program.row_upper[others]).sum())
+    loosened += int(np.isfinite(program.lower).sum() + np.isfinite(program.upper).sum())
+    moved = max(int((equal | priced).sum()), 1)
+    return min(max(2.0 * _LESS * loosened / moved, 1.0), _MOST)
 
 
 def _lean(moving: Moving, priced: np.ndarray, tighter: int) -> Lean:
@@ -418,10 +431,12 @@ def _lean(moving: Moving, priced: np.ndarray, tighter: int) -> Lean:
     draw = np.random.default_rng(0)
     row, low, high = (draw.uniform(1.0, 2.0, k) for k in (m, n, n))
     equal, fixed = program.row_lower == program.row_upper, program.lower == program.upper
-    inward = np.where(priced, float(tighter), -_LESS) * row
+    most = _outweighing(program, priced)
+    inward = np.where(priced, most * tighter, -_LESS) * row
     return Lean(
-        np.where(equal, -row, inward), np.where(equal, -row, -inward), -_LESS * low, _LESS * high, equal, fixed, tighter > 0
-    )
+        np.where(equal, -most * row, inward), np.where(equal, -most * row, -inward), -_LESS * low, _LESS * high, equal, fixed,
+        tighter > 0,
+    )  # fmt: skip
 
 
 def _typical(*numbers: np.ndarray) -> float:

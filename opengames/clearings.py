@@ -233,12 +233,12 @@ class Ready:
             except (Refusal, ArithmeticError):
                 return None
             for name, space, (least, most), told in zip(*priced(self.box), between.tolist(), numbers[self.clearing.moves :], strict=True):
-                if most - least > _SAME * (1 + min(abs(least), abs(most))):
+                if most > least + _SAME * (1 + abs(told)):
                     idle, said, times = found.get(name, (True, _between(least, most, told, space), 0))
                     # what nobody wants has no price to speak of, and any that is high enough would do
                     found[name] = (idle and abs(told) <= _SAME and inf in (-least, most), said, times + 1)
         lines = [
-            f"`dual({name})` of `{self.place}` is not unique{f' in {times} of {len(self.met)}' if len(self.met) > 1 else ''}: {said}"
+            f"`dual({name})` of `{self.place}` is not unique{f' in {times} of {len(self.met)} plays, at first' if len(self.met) > 1 else ''}: {said}"
             for name, (idle, said, times) in found.items() if not idle
         ]  # fmt: skip
         idle_ones, more = len(found) - len(lines), len(lines) - _TOLD

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.optimize import linprog
 
 import opengames as og
+from opengames.diagnostics import Refusal
 
 MARKET = """
 use std.energy: MW, MWh, h
@@ -124,3 +125,50 @@ def test_duals_are_those_of_the_linear_program(cost, rows):
     )
     for each in og.loads(text).verify():
         assert each.verdict == ("refuted" if each.name == "wrong" else "proved"), (text, each)
+
+
+FORMS = {
+    "least": "{sum} >= -{limit}", "most": "{sum} <= {limit}", "near": "abs({sum}) <= {limit}", "between": "-{limit} <= {sum} <= {limit}",
+    "capped[j in J]": "x[j] <= {limit}", "late[j in J]": "j >= 2 implies x[j] <= {limit}", "apart[i in J, j in J]": "x[i] - x[j] <= {limit}",
+    "greatest": "max({sum}, x[1]) <= {limit}", "met": "{sum} == 1",
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@given(
+    cost=st.lists(st.integers(-8, 8), min_size=2, max_size=3),
+    rules=st.lists(st.tuples(st.sampled_from(sorted(FORMS)), st.lists(st.integers(-2, 2), min_size=3, max_size=3), st.integers(1, 6)),
+                   min_size=1, max_size=3, unique_by=lambda r: r[0]),
+)  # fmt: skip
+@settings(max_examples=10, deadline=None)
+def test_claims_about_prices_agree_with_the_clearing_in_rationals(cost, rules):
+    """What the exact reading prints is never refuted, and proved unless there are several prices; what it does not print is never proved."""
+    n = len(cost)
+    gain = " + ".join(f"({c}) / 2 * x[{j}]" for j, c in enumerate(cost, 1))
+    said, asked = [], []
+    for name, parts, limit in rules:
+        total = " + ".join(f"({c}) * x[{j}]" for j, c in enumerate(parts[:n], 1))
+        said.append(f"            {name}: " + FORMS[name].format(sum=total, limit=limit))
+        plain = name.partition("[")[0]
+        asked.append((plain, f"d_{plain}" + {0: "", 1: "[2]", 2: "[2, 1]"}[name.count(" in ")]))
+    text = (
+        f"type J = 1..{n}\nplayer o\ngame G {{\n    decide x: [-3, 5][J] by o\n        earning {gain}\n        subject to {{\n"
+        + "\n".join(said) + "\n        }\n" + "".join(f"    d_{p} = dual({p})\n" for p, _ in asked) + f"    gain = {gain}\n}}\n"
+    )  # fmt: skip
+    wanted = [what for _, what in asked] + ["gain"]
+    model = og.loads(text + "".join(f"query q{i} = E({what}) of G by exact\n" for i, what in enumerate(wanted)))
+    try:
+        known = [Fraction(model.query(f"q{i}").value) for i in range(len(wanted))]
+    except Refusal as refused:
+        assume(refused.diagnostics[0].code != "infeasible")
+        raise
+    claims = "".join(
+        f"verify same{i}: {what} == {value} of G by z3\nverify wrong{i}: {what} == {value + 1} of G by z3\n"
+        for i, (what, value) in enumerate(zip(wanted, known, strict=True))
+    )
+    found = {a.name: a.verdict for a in og.loads(text + claims).verify()}
+    last = len(wanted) - 1
+    assert found[f"same{last}"] == "proved" and found[f"wrong{last}"] == "refuted"
+    for i in range(last):
+        assert found[f"same{i}"] != "refuted" and found[f"wrong{i}"] != "proved", (text, i, found)
+        assert (found[f"same{i}"] == "proved") <= (found[f"wrong{i}"] == "refuted"), (text, i, found)

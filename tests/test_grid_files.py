@@ -348,6 +348,8 @@ def test_files_of_pandapower_and_pypsa_are_read(tmp_path):
     pypsa = pytest.importorskip("pypsa", reason="pypsa is not installed")
     from pandapower.networks import case5
 
+    from opengames.models.grid.from_pypsa import from_pypsa
+
     pandapower.to_json(case5(), str(tmp_path / "five.json"))
     assert clear(read_network(tmp_path / "five.json")).cost == pytest.approx(17479.9, abs=0.05)
     net = pypsa.Network()
@@ -359,6 +361,14 @@ def test_files_of_pandapower_and_pypsa_are_read(tmp_path):
     found = clear(read_network(tmp_path / "two"))
     assert found.lmp == pytest.approx([10, 30])
     assert found.output == pytest.approx([50, 20])
+    # a generator of sign -1 is a buyer who would lose by buying, then one who is paid to
+    net.add("Generator", "taker", bus="a", p_nom=20, sign=-1, marginal_cost=5)
+    assert clear(from_pypsa(net)).cost == pytest.approx(found.cost)
+    net.generators.loc["taker", "marginal_cost"] = -15
+    taken = clear(from_pypsa(net))
+    assert taken.cost == pytest.approx(found.cost + 20 * (10 - 15))
+    assert taken.output == pytest.approx([70, 20, -20])
+    assert refused(lambda: clear(from_pypsa(pypsa.Network())))[0] == "bad-case"
     (tmp_path / "no.json").write_text("{}")
     assert refused(lambda: read_network(tmp_path / "no.json"))[0] == "bad-case"
     (tmp_path / "no.nc").write_text("?")

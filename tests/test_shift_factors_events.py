@@ -189,10 +189,15 @@ def test_the_command_fits_predicts_and_writes(tmp_path, capsys, monkeypatch):
     out = capsys.readouterr().out
     found = fit(read("lmp.csv", "shadow.csv"))
     assert f"{found.factors()[0, 1]:+.5f}" in out and "wrote sf.csv" in out
-    rows = list(csv.DictReader(Path("sf.csv").open()))
+    rows = list(csv.DictReader(Path("sf.csv").read_text().splitlines()))
     assert [(r["constraint"], r["bus"]) for r in rows] == [("X", "A"), ("X", "B")]
     assert float(rows[1]["factor"]) == pytest.approx(found.factors()[0, 1], rel=1e-6)
     assert main(["shift-factors", "lmp.csv", "shadow.csv", "--predict", "lambda=21,Y=4"]) == 2
     assert "outside-seen" in "".join(capsys.readouterr())
+    before = Path("lmp.csv").read_text()
+    for wrong in (["--out", "lmp.csv"], ["--score", "0"], ["--predict", ""]):
+        assert main(["shift-factors", "lmp.csv", "shadow.csv", *wrong]) == 2
+        assert "error[" in "".join(capsys.readouterr())
+    assert Path("lmp.csv").read_text() == before
     assert main(["shift-factors", "lmp.csv", "shadow.csv", "--events", "1", "--game", "c.game"]) == 0
     assert main(["check", "c.game"]) == 0

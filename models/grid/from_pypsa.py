@@ -48,6 +48,9 @@ def from_pypsa(network: Any, snapshot: Any = None, name: str | None = None) -> N
         np.concatenate([_at(t, "bus1", place) for t in both]), np.concatenate([t.x_pu.to_numpy(float) for t in both]), tap,
         np.concatenate((np.zeros(len(lines)), trafos.phase_shift.to_numpy(float))), limit,
     )  # fmt: skip
+    growing = sum(int(t.s_nom_extendable.sum()) for t in both)
+    if growing:
+        notes.append(f"{growing} extendable lines and transformers stay at the size they have")
     units = _units(network, at, place, notes)
     storages = _storages(network, place, notes)
     if len(network.links):
@@ -126,9 +129,15 @@ def _units(network: Any, at: Any, place: dict[str, int], notes: list[str]) -> Un
         notes.append(f"{int(table.p_nom_extendable.sum())} extendable generators stay at the size they have")
     ramp = table.ramp_limit_up.to_numpy(float) * size / 60
     names = tuple(map(str, table.index))
-    curves = tuple(polynomial((q, c, 0.0), n) for q, c, n in zip(square, price, names, strict=True))
+    # a generator of sign -1 takes out what it "makes", and its costs count by that
+    sign = table["sign"].to_numpy(float) if "sign" in table else np.ones(len(size))
+    if not (np.abs(sign) > 0).all():
+        lost = names[int(np.flatnonzero(~(np.abs(sign) > 0))[0])]
+        raise refuse("data-out-of-range", f"`sign` of the generator `{lost}` is {sign[names.index(lost)]:g}", notes=("expected 1, or -1 for one that takes power",))
+    ends = np.sort(np.stack((least, most)) * size * sign, axis=0) if (least <= most).all() else np.stack((least, most)) * size
+    curves = tuple(polynomial((q, c, 0.0), n) for q, c, n in zip(square / sign**2, price / sign, names, strict=True))
     return Units(
-        names, _at(table, "bus", place), least * size, most * size, np.where(np.isfinite(ramp), ramp, np.inf),
+        names, _at(table, "bus", place), ends[0], ends[1], np.where(np.isfinite(ramp), ramp, np.inf),
         tuple(map(str, table.carrier)), curves,
     )  # fmt: skip
 

@@ -227,6 +227,8 @@ def unknown_bus(network: Network, name: str) -> Refusal:
 
 
 def _refuse_parts(network: Network) -> None:
+    if not len(network.buses):
+        raise refuse("bad-case", f"`{network.name}` has no bus", help="look at the file it was read from")
     part = islands(network)
     if not part.any():
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction as F
-from itertools import pairwise
+from itertools import count, pairwise
 
 import numpy as np
 import pytest
@@ -423,3 +423,42 @@ def test_rules_that_are_not_convex_are_decided_all_the_same():
     """
     both = og.loads(text).verify()
     assert [c.verdict for c in both] == ["proved", "refuted"]
+
+
+def test_a_verdict_does_not_depend_on_what_else_the_machine_does(monkeypatch):
+    """The wall clock runs away: each look at it is an hour later. Time is that of the processor, and nothing is left open."""
+    from opengames.proved import solve
+
+    hours = count(0, 3600)
+    monkeypatch.setattr(solve, "perf_counter", lambda: float(next(hours)))
+    text = """
+type Hour = 1..6
+type Rain = {0, 1, 2}
+player owner
+game Tank {
+    for t in Hour carrying level = 5 {
+        rain ~ uniform(Rain)
+        decide flow: [-5, 5] by owner seeing level
+            earning 0
+            subject to {
+                room:  level + flow <= 8
+                stock: level + flow >= 0
+            }
+        next level = level + flow + rain
+    }
+}
+verify inside: forall t in Hour: level[t] in [0, 10] of Tank
+"""
+    (found,) = og.loads(text).verify()
+    assert found.verdict == "proved" and "can be met" not in str(found)
+
+
+def test_a_proof_is_not_told_with_less_because_its_time_is_nearly_over():
+    from opengames.proved.legal import legal
+
+    text = "player p\ngame G(a: [0, 5]) {\n    decide x: [0, 5] by p seeing a earning 0 subject to { up: x >= a }\n}\n"
+    model = og.loads(text)
+    tr = Translator({}, {})
+    made = play(tr, model.program.diagrams["G"])
+    found = legal(tr, made, Clock.start(0.0))
+    assert found.stuck == "" and found.assumed == ()

@@ -487,10 +487,16 @@ def test_a_lambda_in_whole_dollars_is_not_taken_for_coarse_rounding():
 # ------------------------------------------------------------------------------- 2,000 buses
 
 
+@cache
+def ten_days() -> Fit:
+    """The fit of ten days of the 2,000-bus grid, made once."""
+    return fit(read(DATA / "texas2000_computed_lmp_10d.parquet", DATA / "texas2000_computed_shadow_10d.parquet"))
+
+
 @needs_data
 def test_ten_days_of_2000_buses_fit_to_their_rounding():
-    seen = read(DATA / "texas2000_computed_lmp_10d.parquet", DATA / "texas2000_computed_shadow_10d.parquet")
-    found = fit(seen)
+    found = ten_days()
+    seen = found.seen
     assert not found.changes and not found.wrong.any() and found.identified().all()
     assert np.abs(found.residuals).max() < 2e-4
     often = seen.bound >= 5
@@ -512,7 +518,8 @@ def test_the_fit_recovers_the_true_factors_of_the_2000_bus_grid():
     from scipy.sparse.linalg import splu
 
     case = frames.CaseFrames(str(Path(cases.submodule_search_locations[0]) / "data" / "case_ACTIVSg2000.m"))
-    seen = read(DATA / "texas2000_computed_lmp_10d.parquet", DATA / "texas2000_computed_shadow_10d.parquet")
+    found = ten_days()
+    seen = found.seen
     place = {int(b): i for i, b in enumerate(case.bus["BUS_I"])}
     assert list(seen.buses) == [str(b) for b in place]
     branch = case.branch
@@ -529,7 +536,6 @@ def test_the_fit_recovers_the_true_factors_of_the_2000_bus_grid():
     def shape(sf):
         return sf - sf.mean(axis=1, keepdims=True)
 
-    found = fit(seen)
     error = np.abs(shape(found.factors()) - shape(truth))
     assert error.max() < 1e-4
     half = found.quantile() * found.shape.se

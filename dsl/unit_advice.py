@@ -64,7 +64,7 @@ def _with_unit(scope: Scope, expr: s.Expr, unit: str) -> Advice:
     number = expr.operand if isinstance(expr, s.Unary) and expr.op == "-" else expr
     if isinstance(number, s.Number) and number.unit is None and number.written:
         words = f"{number.written} {unit}"
-        return Advice(f"say the unit: `{words}`", Edit(number.at, words))
+        return Advice(f"say the unit: `{'-' * (number is not expr)}{words}`", Edit(number.at, words))
     return _behind(scope, expr, f"* 1 {unit}", "give it the unit", ())
 
 

@@ -789,3 +789,25 @@ def test_acts_are_pure_functions():
 def test_constants_are_events():
     market = two()
     assert market.price(ALWAYS) == 1.0 and market.price(NEVER) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("event", "given"), [("a", None), ("a and b", None), ("c", "a"), ("a or c", "b"), ("ind(a) + ind(b) + ind(c) >= 2", "not b or c")]
+)  # fmt: skip
+def test_what_if_is_what_moves_do(event, given):
+    from opengames.solvers.market import open_market
+
+    tables = [(["a"], [0.3, 0.7]), (["a", "b"], [[0.8, 0.2], [0.3, 0.7]]), (["b", "c"], [[0.5, 0.5], [0.1, 0.9]])]
+    market = open_market(dict.fromkeys("abc", (False, True)), factors=tables, depth=10)
+    market.join("ann", 1000)
+    targets, state = [0.05, 0.4, 0.93], market.state
+    found = market.what_if(event, targets, given=given)
+    assert market.state is state and list(found) == ["a", "b", "c"]
+    for i, target in enumerate(targets):
+        market.move("ann", event, to=target, given=given)
+        for name, prices in found.items():
+            assert prices[i] == pytest.approx(list(market.prices(name).values()), abs=1e-9)
+        market.undo()
+    for wrong in ([0.5, 1.0], [float("nan")], "0.5", 3, [None]):
+        with pytest.raises(Refusal):
+            market.what_if(event, wrong, given=given)

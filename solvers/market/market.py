@@ -171,6 +171,20 @@ class Market:
             act = self._move(trader, event, to, given)
         return preview(self.state, act, {text: self.claim(text) for text in arguments.names(watch, "`watch`")})
 
+    def what_if(
+        self, event: Told, to: Iterable[float], *, given: Told | None = None, watch: Iterable[str] | None = None
+    ) -> dict[str, np.ndarray[Any, np.dtype[np.float64]]]:  # fmt: skip
+        """[target, value]: prices of variables if an event were moved to each of many prices. watch: all that are open, if left out."""
+        from opengames.solvers.market.lifetime import must_be_open
+        from opengames.solvers.market.what_if import what_if
+
+        names = self.open if watch is None else arguments.names(watch, "`watch`")
+        for name in names:
+            must_be_open(self.state, name)
+        if isinstance(to, str | bytes | Mapping) or not isinstance(to, Iterable):
+            raise arguments.wrong(to, "`to`", "a list of prices")
+        return what_if(self.state, self.claim(event, given), [arguments.number(p, "a price") for p in to], names)
+
     @property
     def acts(self) -> tuple[Act, ...]:
         """What has been done and not undone, in order."""

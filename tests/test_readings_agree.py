@@ -6,12 +6,14 @@
 from __future__ import annotations
 
 from fractions import Fraction as F
+from itertools import combinations
 from pathlib import Path
 
 import pytest
 from test_straight import REPEATED, TWO_OUT
 
 import opengames as og
+from benchmarks import random_games
 from benchmarks.random_channels import written
 from benchmarks.readings import Enumeration, disagreements, measure
 from opengames.exact import scope
@@ -63,7 +65,7 @@ def _at_once(self: scope.LoopBuilder, name: str) -> str:
 @pytest.mark.parametrize("text", [ASKED, CARRIED], ids=["two results", "subject"])
 def test_the_mistakes_there_were_are_found(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     found = disagreements(text, slow=False)
-    assert found is not None and found[0] > 10 and found[1] == []
+    assert found is not None and found[0] >= 8 and found[1] == []
 
     def mixed(self: scope.BranchBuilder, wire: str) -> str:
         slot = f"{self.prefix}{wire}"
@@ -82,3 +84,23 @@ def test_the_long_run_counts_what_it_compared(tmp_path: Path) -> None:
     outcome = measure(seconds=0.5, seed=3, folder=tmp_path, sizes=(3,))
     texts, answers, bad = (f.value for f in outcome.figures)
     assert texts >= 1 and answers > 5 and bad == 0
+
+
+def test_payoffs_and_verdicts_are_those_of_all_plans() -> None:
+    found = [f for seed in range(30) if (f := random_games.disagreements(seed, draws=3)) is not None]
+    assert [wrong for _, wrong in found if wrong] == []
+    assert len(found) >= 10 and len({text for text, _ in found}) == len(found)
+
+
+def test_wires_that_are_sure_take_no_axis_of_a_table() -> None:
+    # whichever is summed out first meets all others, and an array has 64 axes at most
+    import numpy as np
+
+    from opengames.exact.elimination import Factor, contract
+
+    names = [f"s{i}" for i in range(66)]
+    factors = [Factor(pair, np.ones((1, 1))) for pair in combinations(names, 2)]
+    factors.append(Factor(("s0", "x"), np.array([[0.25, 3.0]])))
+    sizes = {"x": 2} | dict.fromkeys(names, 1)
+    assert contract(factors, sizes, ("x", "s1")).tolist() == [[0.25], [3.0]]
+    assert float(contract(factors, sizes)) == 3.25

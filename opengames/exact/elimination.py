@@ -36,13 +36,21 @@ def best_order(
 
 def contract(factors: Sequence[Factor], sizes: Mapping[str, int], keep: Sequence[str] = ()) -> Table:
     """The product of all factors, summed over every variable not in `keep`; axes in the order of `keep`."""
-    order, _ = best_order([f.names for f in factors], sizes, keep)
-    left = list(factors)
+    left = [_without_sure(f, keep) for f in factors]
+    order, _ = best_order([f.names for f in left], sizes, keep)
     for name in order:
         touching = [f for f in left if name in f.names]
         left = [f for f in left if name not in f.names]
         left.append(eliminate(touching, name))
     return multiply(left, tuple(keep), sizes)
+
+
+def _without_sure(factor: Factor, keep: Collection[str]) -> Factor:
+    """The factor without the variables that have one value: they cost no entries, but an array has 64 axes at most."""
+    if 1 not in factor.table.shape:
+        return factor
+    stay = [(n, k) for n, k in zip(factor.names, factor.table.shape, strict=True) if k > 1 or n in keep]
+    return Factor(tuple(n for n, _ in stay), factor.table.reshape([k for _, k in stay]))
 
 
 def eliminate(factors: Sequence[Factor], name: str) -> Factor:

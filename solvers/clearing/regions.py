@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -130,7 +131,7 @@ class Regions:
         """Answer those of `left` that lie in a region; gives the rest."""
         here = left
         for rows, conditions, near in ((costs, region.prices, self.near[1]), (bounds, region.room, self.near[0])):
-            (inside,) = rows.of(here, lambda numbers, c=conditions, near=near: (c.inside(numbers, near),))
+            (inside,) = rows.of(here, partial(conditions.inside, near))
             here = here[inside]
             if not len(here):
                 return left
@@ -193,7 +194,7 @@ class _Affine:
 
     def bounds(self, data: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(members, n + m) each."""
-        return tuple(b[:, 0] + data @ b[:, 1:].T for b in (self.lower, self.upper))  # type: ignore[return-value]
+        return self.lower[:, 0] + data @ self.lower[:, 1:].T, self.upper[:, 0] + data @ self.upper[:, 1:].T
 
 
 @dataclass(frozen=True)
@@ -208,10 +209,9 @@ class _Conditions:
     strict: np.ndarray
     left: np.ndarray
 
-    def inside(self, rows: np.ndarray, near: float) -> np.ndarray:
+    def inside(self, near: float, rows: np.ndarray) -> tuple[np.ndarray]:
         """(members,) whether all hold at the tilted numbers."""
-        found: np.ndarray = (rows @ self.tilted.T).min(axis=1, initial=np.inf) >= -near
-        return found
+        return ((rows @ self.tilted.T).min(axis=1, initial=np.inf) >= -near,)
 
     def judged(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """(members,) by how much one is missed at the true numbers, relative; and whether the strict ones are all well above 0."""

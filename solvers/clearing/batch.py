@@ -30,6 +30,7 @@ from opengames.solvers.clearing.program import Moving, Program
 from opengames.solvers.clearing.reduce import Reduction, reduce
 from opengames.solvers.clearing.shared import Corner, Members, middle
 from opengames.solvers.clearing.solution import BAR, Solution
+from opengames.solvers.clearing.threads import on_one_thread
 
 #: What found a member: an index into these words.
 ENGINES = ("shared basis", "pivots", "HiGHS", "active set")
@@ -120,6 +121,7 @@ class Batch:
         self._lower = _Affine(program.lower, moving.lower_by)
         self._upper = _Affine(program.upper, moving.upper_by)
 
+    @on_one_thread
     def solve(self, data: np.ndarray, compiled: bool = False) -> Many:
         """See `solve_many`."""
         data = np.asarray(data, float)

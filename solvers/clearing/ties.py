@@ -27,6 +27,7 @@ from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.kinks import furthest
 from opengames.solvers.clearing.program import Moving, Program
 from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BAR, BASIC, NOTHING, Basis, Solution
+from opengames.solvers.clearing.threads import on_one_thread
 
 if TYPE_CHECKING:
     from opengames.solvers.clearing.regions import Regions
@@ -115,6 +116,7 @@ class Ties:
         self._certificate: Certificate | None = None
         self._engine: Any = None
 
+    @on_one_thread
     def solve(self, data: np.ndarray) -> Settled:
         """The members (members, d). Where each is solved alone, those that repeat another's data are not solved again."""
         if len(data) < 2 or (self.straight and self.moving.fixed_matrix):

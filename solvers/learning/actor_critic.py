@@ -29,6 +29,8 @@ STEPS, HIDDEN, RATE = 100_000, 64, 5e-3
 EPISODES, ROUNDS = 64, 150
 #: Plays beforehand, by chance, from which scales are taken.
 LOOK = 128
+#: Numbers seen that are kept for each place, to say where things lie.
+KEPT = 10_000_000
 #: How far the advantages trust what was earned rather than the critic.
 TRUST = 0.95
 #: The bonus on entropy in the first round, advantages having unit spread.
@@ -37,7 +39,7 @@ BONUS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """What a run of learning gave. met: for each place, all numbers seen in the last round. steps: decisions made in all.
+    """What a run of learning gave. met: for each place, the numbers seen, (decisions, leaves). steps: decisions made in all.
 
     curve: what an episode of each round earned on average, moves being drawn. stopped: whether it was interrupted.
     """
@@ -93,7 +95,8 @@ def learn(
     begin, step = learner(environment.sites, max(rounds, 1), rate)
     state = begin(net)
     curve: list[float] = []
-    plays, stopped = look, False
+    met = {name: [_met(look, name)] for name in environment.sites}
+    stopped = False
     try:
         for done in range(rounds if net else 0):
             told: list[Any] = []
@@ -102,15 +105,16 @@ def learn(
             net, state = step(net, state, batch, np.float32(BONUS * (1 - done / rounds)))
             net = jax.tree.map(np.asarray, net)
             used += horizon * episodes
+            for name, seen in met.items():
+                if sum(x.size for x in seen) < KEPT:
+                    seen.append(_met(plays, name))
             curve.append(float(plays.totals.mean()))
             if progress is not None:
                 progress(used, steps)
     except KeyboardInterrupt:
         stopped = True
-    met = {name: _met(look, name) for name in environment.sites}
-    if curve:
-        met = {name: np.concatenate([met[name], _met(plays, name)]) for name in met}
-    return Learned(environment, scales, net, met, used, tuple(curve), stopped)
+    seen_in_all = {name: np.concatenate(seen) for name, seen in met.items()}
+    return Learned(environment, scales, net, seen_in_all, used, tuple(curve), stopped)
 
 
 def _look(environment: Environment, episodes: int, random: np.random.Generator) -> Plays:

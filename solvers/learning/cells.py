@@ -1,9 +1,9 @@
 """A learned policy as a table: what it sees, told apart in cells, and one move for each.
 
-The points of a finite space are cells of their own. A real quantity is cut into cells of equal width, each standing for the values
-nearest to its point, between the ends of its type or of what was met while learning; what lies outside belongs to the last cell.
-In a cell the policy does what its actor finds likeliest at the point, among the moves that are legal in all of the cell's corners:
-rules that are linear in what is seen are then obeyed everywhere in it.
+The points of a finite space are cells of their own. A real quantity that took few values while learning has a cell for each of
+them. Any other is cut into cells of equal width between the ends of its type or of what was met. A cell stands for the values nearest
+to its point; what lies outside belongs to the last one. In a cell the policy does what its actor finds likeliest at the point; in
+cells of equal width among the moves that are legal in all corners, so that rules linear in what is seen are obeyed everywhere.
 
 The table is a strategy of the text: printed, plugged into the game, and simulated like one that a person wrote.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from math import ceil, floor, log10, prod
 from typing import Any
 
@@ -27,22 +27,29 @@ from opengames.solvers.learning.actor_critic import Learned
 from opengames.solvers.learning.environment import Leaf, Site
 from opengames.solvers.text import Doing
 from opengames.spaces import Family, Grid, Reals, Record, Space
-from opengames.terms import At, Const, Prim, Term, Var
+from opengames.terms import At, Const, Fold, Prim, Term, Var
 
 #: Cells of a real quantity, if nothing else is said.
 POINTS = 21
+#: Values up to which a real quantity has a cell for each that was met, and how often each must have been met on average.
+LISTED, OFTEN = 64, 4
 #: Cells of one decision of the text, over all iterations, beyond which no table is made.
 CELLS = 200_000
 
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """The cells of one thing seen: their values, and the numbers that stand for them. step: their width, 0 for a finite space."""
+    """The cells of one thing seen: their values, and the numbers that stand for them. step: their width, where all have one."""
 
     leaf: Leaf
     values: tuple[Any, ...]
     numbers: Any
     step: Fraction = Fraction(0)
+
+    @property
+    def real(self) -> bool:
+        """Whether the cells are of a real quantity."""
+        return isinstance(self.leaf.space, Reals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class Table:
     def terms(self) -> tuple[Term, ...]:
         """For each wire decided, what it is, over what the decision sees."""
         keys = tuple(_key(a) for a in self.axes)
-        index = tuple(_numbered(a) if a.step else a.leaf.space for a in self.axes)
+        index = tuple(_numbered(a) if a.real else a.leaf.space for a in self.axes)
         made = [self.site.moves[int(i)] for i in self.best.ravel()]
         wires = len(self.site.step.box.outs)
         columns = [tuple(made)] if wires == 1 else [tuple(m[i] for m in made) for i in range(wires)]
@@ -96,7 +103,7 @@ def _table(learned: Learned, place: str, points: int) -> Table:
         step = learned.environment.code.steps[pc]
         assert isinstance(step, Choose)
         around = {name: value for name, _, value in step.around}
-        fixed = tuple(a.values.index(around[a.leaf.name]) if a.leaf.name in around and not a.step else None for a in axes)
+        fixed = tuple(a.values.index(around[a.leaf.name]) if a.leaf.name in around and not a.real else None for a in axes)
         where = tuple(slice(None) if f is None else slice(f, f + 1) for f in fixed)
         grids = [a.numbers[w] for a, w in zip(axes, where, strict=True)]
         seen = np.stack([g.ravel() for g in np.meshgrid(*grids, indexing="ij")], axis=1) if axes else np.zeros((1, 0))
@@ -137,6 +144,9 @@ def _axis(leaf: Leaf, met: Any, points: int) -> Axis:
         values = tuple(spaces.points(space))
         numbers = [float(v) for v in values] if isinstance(space, Grid) else range(len(values))
         return Axis(leaf, values, np.asarray(numbers, dtype=float))
+    values = tuple(sorted({Fraction(float(x)).limit_denominator(10**6) for x in np.unique(np.round(met, 9))[: LISTED + 1]}))
+    if len(values) <= LISTED and len(met) >= OFTEN * len(values):
+        return Axis(leaf, values, np.asarray([float(v) for v in values]))
     low = float(space.lower) if space.lower is not None else float(met.min())
     high = float(space.upper) if space.upper is not None else float(met.max())
     step = _round_step((high - low) / max(points - 1, 1))
@@ -160,8 +170,15 @@ def _numbered(axis: Axis) -> Grid:
 
 def _key(axis: Axis) -> Term:
     """The cell of what is seen: itself, or for a real quantity the number of its cell."""
-    if not axis.step:
+    if not axis.real:
         return axis.leaf.term
+    if not axis.step:
+        middles = tuple((a + b) / 2 for a, b in pairwise(axis.values))
+        if not middles:
+            return Const(Fraction(0))
+        cells = Grid(tuple(Fraction(i) for i in range(len(middles))))
+        above = Prim(">", (axis.leaf.term, At(Const(middles), (Var("cell'"),), (cells,))))
+        return Fold("sum", (("cell'", cells),), Prim("ind", (above,)))
     at = Prim("/", (Prim("-", (axis.leaf.term, Const(axis.values[0]))), Const(axis.step)))
     half = Prim("floor", (Prim("+", (at, Const(Fraction(1, 2)))),))
     return Prim("clamp", (half, Const(Fraction(0)), Const(Fraction(len(axis.values) - 1))))

@@ -102,9 +102,9 @@ class LearnedPolicy:
             )
         for table in self.tables.values():
             for axis in table.axes:
-                if axis.step:
-                    step = number(axis.step, getattr(axis.leaf.space, "shown", None))
-                    found.append(f"`{axis.leaf.name}` is told apart in {len(axis.values)} cells, {step} wide")
+                if axis.real:
+                    wide = f", {number(axis.step, getattr(axis.leaf.space, 'shown', None))} wide" if axis.step else ", one for each value met"
+                    found.append(f"`{axis.leaf.name}` is told apart in {len(axis.values)} cells{wide}")
         return found
 
     def _mean(self, of: Mean) -> str:
@@ -116,7 +116,7 @@ class LearnedPolicy:
         if rows > ROWS:
             raise refuse("over-budget", f"the policy has {rows:,} rows, more than {ROWS:,}", help="ask with fewer `points`")
         doing = tuple(row for table in self.tables.values() for row in table.rows())
-        nearest = any(axis.step for table in self.tables.values() for axis in table.axes)
+        nearest = any(axis.real for table in self.tables.values() for axis in table.axes)
         return Policy(self.game, self.player, None, doing, taken=self.taken, nearest=nearest).to_game(name)
 
 

@@ -215,9 +215,10 @@ class Writer:
             return [f"{pad}{name} ~ {of.name}({args})"], {name: of.outputs[0][1]}
         if r.random() < 0.5:
             names = [f"w{self.fresh()}" for _ in of.outputs]
-            return [f"{pad}{', '.join(names)} ~ {of.name}({args})"], {n: k for n, (_, k) in zip(names, of.outputs, strict=True)}
+            return [f"{pad}{', '.join(names)} ~ {of.name}({args})"], dict(zip(names, (k for _, k in of.outputs), strict=True))
         whole = f"w{self.fresh()}"
-        lines, bound = [f"{pad}{whole} ~ {of.name}({args})"], {}
+        lines = [f"{pad}{whole} ~ {of.name}({args})"]
+        bound: dict[str, Kind] = {}
         for out, k in of.outputs:
             name = f"w{self.fresh()}"
             lines.append(f"{pad}{name}: {k} = {whole}.{out}")
@@ -249,13 +250,14 @@ class Writer:
                 value = r.choice(own) if own and r.random() < 0.6 else self.expr(here, k)
                 lines.append(f"{pad}    next {n} = {value}")
         made: dict[str, Kind] = {}
-        for n, k in {**carried, **bound}.items():
+        every: dict[str, Kind] = {**carried, **bound}
+        for n, here_kind in every.items():
             if n.startswith("c") and n not in carried:
                 continue  # what an inner loop carries is a family there, and not here
-            if isinstance(k, tuple):
-                made[n] = ("fam", (index, *k[1]), k[2])
+            if isinstance(here_kind, tuple):
+                made[n] = ("fam", (index, *here_kind[1]), here_kind[2])
             else:
-                made[n] = ("fam", (index,), k)
+                made[n] = ("fam", (index,), here_kind)
         return [*first, f"{pad}{head} {{", *lines, f"{pad}}}"], {**starts, **made}
 
     def branch(self, scope: dict[str, Kind], pad: str, deep: int, weight: int) -> tuple[list[str], dict[str, Kind]]:

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -169,8 +170,8 @@ def ways(program: Any, diagram: Any, flattened: Any, branchless: Any, ask: Any, 
         made = unrolled(of, [term, *evidence], program.funs, {})
         if made is not None:
             flat, (what, *given) = made
-            yield f"{name} forward", lambda flat=flat, what=what, given=given: exact(flat, what, given, "forward")
-            yield f"{name} factors", lambda flat=flat, what=what, given=given: exact(flat, what, given, "factors")
+            yield f"{name} forward", partial(exact, flat, what, given, "forward")
+            yield f"{name} factors", partial(exact, flat, what, given, "factors")
     if ask.op == "distribution" or not evidence:
         yield "together", lambda: _together(program, diagram, ask)
 

@@ -197,7 +197,7 @@ def _loads(network: Network, series: Mapping[str, np.ndarray], parts: Sequence[s
         return _spread(network, series, parts, kind)
     place = {n: i for i, n in enumerate(parts)}
     told = {place[_called(name, kind)]: column for name, column in series.items()}
-    _refuse_untold(network, [parts[i] for i in np.flatnonzero(network.buses.load) if i not in told], kind)
+    _refuse_untold(network, [parts[i] for i in np.flatnonzero(network.buses.load).tolist() if i not in told], kind)
     loads = np.zeros((_hours(series), len(parts)))
     for i, column in told.items():
         loads[:, i] = column

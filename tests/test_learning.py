@@ -90,6 +90,11 @@ def environment(text, game):
     return Environment(loaded(text).program, game)
 
 
+@cache
+def lesson(seed):
+    return learn(environment(SHOP, "Shop"), 800, seed)
+
+
 def by_chance(random):
     return lambda d: np.where(d.legal, random.random(d.legal.shape), -1.0).argmax(axis=1)
 
@@ -171,8 +176,9 @@ def test_the_better_of_two_arms_is_learned_and_said_to_be_learned():
 
 
 def test_an_owner_that_moves_the_price_learns_the_best_plan():
-    found = best_response(owner().program, "Day", "owner", steps=3_000, runs=20)
+    found = best_response(owner().program, "Day", "owner", steps=3_000, runs=20, under="maker")
     assert found.value == pytest.approx(6_620), "as `maker` earns, which is proved to be best"
+    assert [(name, more.value) for name, _, more in found.beside] == [("maker", pytest.approx(0))]
     text = owner().text + found.to_game("learned") + "query again = E(profit) of Day under learned\n"
     assert og.loads(text).query("again").value == 6_620, "what is printed does what was played"
 
@@ -188,8 +194,8 @@ def test_a_seller_with_a_rule_learns_to_wait_as_dynamic_programming_does():
 
 
 def test_the_same_seed_learns_the_same_and_another_seed_other_weights():
-    env = environment(SHOP, "Shop")
-    one, same, other = (learn(env, 800, seed) for seed in (5, 5, 6))
+    one, other = lesson(5), lesson(6)
+    same = learn(Environment(loaded(SHOP).program, "Shop"), 800, 5)
     assert one.curve == same.curve != other.curve
 
     def leaves(found):
@@ -221,7 +227,7 @@ def test_an_interrupted_lesson_keeps_what_was_learned():
 
     found = learn(environment(SHOP, "Shop"), 800, 5, progress=stops)
     assert found.stopped and 400 < found.steps < 800
-    whole = learn(environment(SHOP, "Shop"), 800, 5)
+    whole = lesson(5)
     assert whole.curve[: len(found.curve)] == found.curve and len(whole.curve) > len(found.curve)
 
 

@@ -34,7 +34,7 @@ KEPT = 10_000_000
 #: How far the advantages trust what was earned rather than the critic.
 TRUST = 0.95
 #: The bonus on entropy in the first round, advantages having unit spread.
-BONUS = 0.02
+BONUS = 0.1
 
 
 @dataclass(frozen=True, slots=True)

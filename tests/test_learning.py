@@ -55,6 +55,9 @@ param start: real = 4
 strategy wait of Shop { ann.sell = if t >= 3 then (if left >= 2 then 2 else 0) else 0 }
 """
 
+WAITING = SHOP[SHOP.index("strategy wait") :]
+UNPLANNED = SHOP.replace(WAITING, "")
+
 # A rule on a record that depends on a real quantity seen.
 BOUND = """
 player ann
@@ -184,7 +187,7 @@ def test_an_owner_that_moves_the_price_learns_the_best_plan():
 
 
 def test_a_seller_with_a_rule_learns_to_wait_as_dynamic_programming_does():
-    program = loaded(SHOP).program
+    program = loaded(UNPLANNED).program
     best = dynamic_programming(program, "Shop", exact=True).value
     assert best == 2 * 9 + 2 * 5 - 2
     found = best_response(program, "Shop", "ann", steps=6_000, runs=200)
@@ -250,8 +253,6 @@ REAL = """
 player ann
 game Real { decide x: real by ann earning y   y = -x * x }
 """
-WAITING = SHOP[SHOP.index("strategy wait") :]
-UNPLANNED = SHOP.replace(WAITING, "")
 HIDDEN = UNPLANNED.replace("seeing t, left", "seeing t").replace("price[t] * sell", "price[t] * min(sell, left)").replace(
     "subject to { enough: sell <= left }", ""
 )

@@ -1,7 +1,7 @@
 """A learned policy as a table: what it sees, told apart in cells, and one move for each.
 
-The points of a finite space are cells of their own. A real quantity that took few values while learning has a cell for each of
-them. Any other is cut into cells of equal width between the ends of its type or of what was met. A cell stands for the values nearest
+The points of a finite space are cells of their own. A real quantity that took few round values while learning has a cell for
+each. Any other is cut into cells of equal width between the ends of its type or of what was met. A cell stands for the values nearest
 to its point; what lies outside belongs to the last one. In a cell the policy does what its actor finds likeliest at the point; in
 cells of equal width among the moves that are legal in all corners, so that rules linear in what is seen are obeyed everywhere.
 
@@ -33,6 +33,8 @@ from opengames.terms import At, Const, Fold, Prim, Term, Var
 POINTS = 21
 #: Values up to which a real quantity has a cell for each that was met, and how often each must have been met on average.
 LISTED, OFTEN = 64, 4
+#: The largest denominator of such a value.
+ROUND = 1_000
 #: Cells of one decision of the text, over all iterations, beyond which no table is made.
 CELLS = 200_000
 
@@ -140,13 +142,17 @@ def _legal(learned: Learned, pc: int, axes: tuple[Axis, ...], seen: Any) -> Any:
 
 def _axis(leaf: Leaf, met: Any, points: int) -> Axis:
     space = leaf.space
+    values: tuple[Any, ...]
     if not isinstance(space, Reals):
         values = tuple(spaces.points(space))
-        numbers = [float(v) for v in values] if isinstance(space, Grid) else range(len(values))
-        return Axis(leaf, values, np.asarray(numbers, dtype=float))
-    values = tuple(sorted({Fraction(float(x)).limit_denominator(10**6) for x in np.unique(np.round(met, 9))[: LISTED + 1]}))
-    if len(values) <= LISTED and len(met) >= OFTEN * len(values):
-        return Axis(leaf, values, np.asarray([float(v) for v in values]))
+        own = [float(v) for v in values] if isinstance(space, Grid) else range(len(values))
+        return Axis(leaf, values, np.asarray(own, dtype=float))
+    some = np.unique(np.round(met, 9))[: LISTED + 1]
+    if len(some) <= LISTED and len(met) >= OFTEN * len(some):
+        values = tuple(sorted({Fraction(float(x)).limit_denominator(ROUND) for x in some}))
+        numbers = np.asarray([float(v) for v in values])
+        if all(np.abs(numbers - x).min() < 1e-7 for x in some):
+            return Axis(leaf, values, numbers)
     low = float(space.lower) if space.lower is not None else float(met.min())
     high = float(space.upper) if space.upper is not None else float(met.max())
     step = _round_step((high - low) / max(points - 1, 1))

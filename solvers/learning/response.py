@@ -19,12 +19,13 @@ from opengames.program import Program, Strategy
 from opengames.show import Shown, number
 from opengames.solvers import claims
 from opengames.solvers.answers import Policy
+from opengames.solvers.code import Choose
 from opengames.solvers.completion import declared
 from opengames.solvers.learning.actor_critic import HIDDEN, RATE, STEPS, learn
 from opengames.solvers.learning.cells import POINTS, Table, strategy, tables
 from opengames.solvers.learning.checking import RUNS, Mean, mean, payoffs
 from opengames.solvers.learning.environment import Decision, Environment
-from opengames.solvers.planning import dynamic_programming
+from opengames.solvers.planning import Plan, dynamic_programming
 from opengames.solvers.problem import player_name
 from opengames.spaces import is_finite
 from opengames.tree import Player
@@ -37,6 +38,7 @@ COMPARED = 3
 CHEAP, SHORT, COARSE, OUTCOMES = 200_000, 100, 21, 5
 #: What is added to the seed for the plays of the check, so that they share no luck with those learned from.
 _APART = 0x5EED
+_MET = "met in a play of what was learned; more `steps` or `points` may keep out of it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +151,10 @@ def best_response(
     plans = strategy("learned", game, made)
     if rest is not None:
         plans = replace(plans, plans=(*plans.plans, *(p for p in rest.plans if p.seat != environment.player[0])))
-    own = payoffs(program, game, plans, environment.player, runs, seed + _APART, params)
+    try:
+        own = payoffs(program, game, plans, environment.player, runs, seed + _APART, params)
+    except Refusal as refused:
+        raise Refusal(*(replace(d, notes=(*d.notes, _MET)) for d in refused.diagnostics)) from refused
     value = mean(own)
     beside = []
     for other in _others(program, game, under):
@@ -178,26 +183,35 @@ def _planned(
         plan = dynamic_programming(
             program, environment.diagram, environment.player, params, COARSE, False, CHEAP, False, OUTCOMES
         )
+        assert isinstance(plan, Plan)
+        plays = environment.play(_following(environment, plan), runs, np.random.default_rng([seed, _APART]))
     except Refusal:
-        return None  # a question that it does not take, or too large: nothing is compared
+        return None  # a question that it does not take, too large, or a plan that does not hold between its points
+    return Planned(float(plan.value), mean(plays.totals))
+
+
+def _following(environment: Environment, plan: Plan) -> Callable[[Decision], Any]:
+    """What a plan on a grid does: its move at the nearest point, any legal one where that is not."""
 
     def acts(decision: Decision) -> Any:
         step = environment.code.steps[decision.pc]
+        assert isinstance(step, Choose)
         table = plan.tables[step.place, step.index]
         names = [n for n, _ in step.seen]
         place = []
         for axis in table.axes:
             column = names.index(next(n for n, slot in step.seen if slot == axis.slot))
-            values = np.asarray([float(environment.number(decision.site.leaves[column], {names[column]: environment.arrays.encode(v)})) for v in axis.values])
+            leaf = decision.site.leaves[column]
+            points = [environment.number(leaf, {names[column]: environment.arrays.encode(v)}) for v in axis.values]
+            values = np.asarray(points, dtype=float)
             place.append(np.abs(decision.seen[:, column : column + 1] - values).argmin(axis=1))
         chosen = np.broadcast_to(table.best[tuple(place)], len(decision.seen))
         numbers = {move: i for i, move in enumerate(decision.site.moves)}
-        wanted = np.asarray([numbers[m] for m in table.step.moves])[chosen]
+        wanted = np.asarray([numbers.get(m, 0) for m in table.step.moves])[chosen]
         legal = decision.legal[np.arange(len(wanted)), wanted]
         return np.where(legal, wanted, decision.legal.argmax(axis=1))
 
-    plays = environment.play(acts, runs, np.random.default_rng([seed, _APART]))
-    return Planned(float(plan.value), mean(plays.totals))
+    return acts
 
 
 def _is_small(environment: Environment) -> bool:

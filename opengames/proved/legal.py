@@ -21,6 +21,7 @@ import z3
 
 from opengames.cases import Assignment, Undecided
 from opengames.proved import values as v
+from opengames.proved.corners import Corners, always_met
 from opengames.proved.knowledge import Facts, names_in, near
 from opengames.proved.plays import Choice, Play, Reached
 from opengames.proved.solve import Clock, Reply, satisfy
@@ -32,6 +33,7 @@ from opengames.spaces import is_finite, points, size
 MOVES = 256
 """Moves of a decision that are tried one by one."""
 _CLEARING, _LEAST = 0.5, 2.0  # seconds for a decision that is cleared: its rules are many, and what is not shown is said instead; for all of them
+_CORNERS = 1.0  # seconds for the corners of one such decision
 _SHOWN = 4
 
 
@@ -50,13 +52,17 @@ def legal(tr: Translator, made: Play, clock: Clock, starts: bool = True) -> Lega
     """
     assumed: dict[str, None] = {}
     hard: set[int] = set()
+    shown: dict[tuple[int, int, int], Corners] = {}
     later = tr.facts[made.end :]
+    book = _Book(tr.facts, later)
     if clock.left < _LEAST:  # what is proved already is not said with less because the time is nearly over
         clock = clock.least(_LEAST)
     for each in made.reached:
         if each.clearing and id(each.box) in hard:
             continue
-        asked = _Asked.of(tr, made, each, later)
+        asked = _Asked.of(tr, each, book)
+        if each.clearing and asked is not None and asked.at_corners(shown, clock.least(min(_CORNERS, clock.left / 2))):
+            continue
         if asked is None:
             verdict = Reply("unknown", why="its rules look at what comes after it, or at numbers known by laws only")
         else:
@@ -89,6 +95,23 @@ def _stuck(tr: Translator, made: Play, each: Reached, reply: Reply, starts: bool
     return f"the decision {names} has no legal move{where} (rules {ruled}): such plays come to no end, and nothing is said of them"
 
 
+class _Book:
+    """What is known before each decision; those reached one after another add to one index."""
+
+    def __init__(self, facts: list[Any], later: list[Any]) -> None:
+        self.facts, self.later = facts, later
+        self.end, self.known = 0, Facts(list(later))
+
+    def until(self, end: int) -> Facts:
+        """The facts before `end`, and the later ones."""
+        if end < self.end:
+            self.end, self.known = 0, Facts(list(self.later))
+        for fact in self.facts[self.end : end]:
+            self.known.add(fact)
+        self.end = end
+        return self.known
+
+
 @dataclass
 class _Asked:
     """met: that the move obeys the rules, over the constants of the move and of what came before. known: what is known then."""
@@ -99,7 +122,7 @@ class _Asked:
     known: Facts
 
     @classmethod
-    def of(cls, tr: Translator, made: Play, each: Reached, later: list[Any]) -> _Asked | None:
+    def of(cls, tr: Translator, each: Reached, book: _Book) -> _Asked | None:
         """`None` where the rules depend on what is fixed after the decision by other than a formula."""
         own = {n for c in each.choices for n in names_in(v.truth(tr.labels.same(c.value, c.value)))}
         own |= {str(x) for c in each.choices for x, _ in _leaves(c.value)}
@@ -113,7 +136,13 @@ class _Asked:
             met = z3.substitute(met, (name, value))
         if any(_number(n) > each.count and n not in own for n in names_in(met)):
             return None
-        return cls(tr, each, met, Facts([*tr.facts[:first], *later]))
+        return cls(tr, each, met, book.until(first))
+
+    def at_corners(self, shown: dict[tuple[int, int, int], Corners], clock: Clock) -> bool:
+        """Whether there is always a move, by convexity."""
+        moves = [x for c in self.reached.choices for x, _ in _leaves(c.value)]
+        path = v.truth(v.conj(self.reached.path))
+        return always_met(self.met, moves, self.known, path, shown, id(self.reached.box), clock)
 
     def reply(self, clock: Clock) -> Reply:
         """`unsat` where there is always a move, `sat` with a play that has none."""

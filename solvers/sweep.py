@@ -73,8 +73,12 @@ class Sweep:
 
     def run(self) -> float:
         cuts = sorted({0, *self.code.cuts, len(self.code.steps)})
+        kept: dict[Any, tuple[Any, ...]] = {}
         for step in self.code.choices():
-            step.moves = _never_illegal(step)
+            key = _asked(step)
+            if key not in kept:  # rounds share their moves and rules, and go on sharing what is left of them
+                kept[key] = (_never_illegal(step), step.moves, step.rules)  # what the key names stays alive with it
+            step.moves = kept[key][0]
         self._explore(cuts)
         axes: tuple[Axis, ...] = ()
         worth: Any = np.zeros(())
@@ -363,9 +367,17 @@ class Sweep:
         return values[slot]
 
 
+def _asked(step: Choose) -> tuple[Any, ...]:
+    """What the moves left over by `_never_illegal` depend on."""
+    own = [(id(rule.term), tuple(sorted((n, id(v)) for n, v in rule.fixed.items()))) for rule in step.rules if not rule.wires]
+    return id(step.moves), *own
+
+
 def _never_illegal(step: Choose) -> tuple[Any, ...]:
     """The moves of a decision without those that a rule about nothing but the move forbids; all, where none would be left."""
     own = [rule for rule in step.rules if not rule.wires]
+    if not own:
+        return step.moves
     names = [p.name for p in step.box.outs]
     legal = []
     for move in step.moves:

@@ -409,7 +409,7 @@ class Layout:
     def _wrap(self) -> None:
         """Break lines that are too long, the outermost place first, until each fits or has no place left.
 
-        Braces on one line are opened first. What is broken off a line fits, so that one pass breaks them all.
+        Braces on one line are opened first. One pass breaks nearly all, since what is broken off a line fits.
         """
         found = self.breaks
         for _ in range(len(self.pieces)):
@@ -418,11 +418,13 @@ class Layout:
             if not opened:
                 if not long:
                     return
-                long = []
+                long, before = [], len(self.breaks)
                 self._lines({}, long)
                 opened = {i for line in long for i in range(line.first, line.last) if i in self.flat}
                 if not opened:
-                    return
+                    if len(self.breaks) == before:
+                        return
+                    continue  # a line that was short may stand further right now
             added = self.breaks - found
             self.flat -= opened
             found = self._breaks()

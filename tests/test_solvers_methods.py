@@ -81,8 +81,8 @@ def test_a_method_for_other_questions_is_a_mistake_that_the_checker_reports(ques
 
 
 def test_advice_names_the_words_that_suit_the_question():
-    assert unsuited("induction", ("E",)).advice == "`E` is answered by `exact`, `simulate`, `sympy` or `junction_tree`"
-    assert unsuited("simulate", (RECOGNITION,)).advice == "a recognition is answered by `exact`"
+    assert unsuited("induction", ("E",)).advice == "`E` is answered by `exact`, `simulate`, `sympy`, `junction_tree`, `lp` or `qp`"
+    assert unsuited("simulate", (RECOGNITION,)).advice == "a recognition is answered by `exact`, `enkf`, `particle` or `kalman`"
     assert unsuited("exact", ("feasible",)).advice == "`feasible` is answered by `z3`"
     assert unsuited("exact", ("E", "equilibrium")) is None
 

@@ -34,7 +34,7 @@ def latex(found: Any) -> str:
         return r"\mathrm{true}" if found else r"\mathrm{false}"
     if isinstance(found, str):
         return label(found)
-    return str(_Printer({"fold_short_frac": False}).doprint(found))
+    return str(_Printer({"fold_short_frac": False}).doprint(sympy.sympify(found)))
 
 
 __all__ = ["latex"]

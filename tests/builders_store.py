@@ -64,7 +64,7 @@ def zipped(**members):
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         for name, text in members.items():
-            archive.writestr(name.replace("__", "."), text)
+            archive.writestr(zipfile.ZipInfo(name.replace("__", ".")), text)  # without the time of the run
     return packed.getvalue()
 
 

@@ -358,6 +358,7 @@ def test_a_history_workbook_is_read_sheet_by_sheet(tmp_path):
         ("none.zip", zipped(readme__md="x"), "data-unreadable"),
         ("open.csv", b'LMP,"x\n1,2\n', "data-unreadable"),
     ],
+    ids=lambda x: x if isinstance(x, str) else "contents",  # an archive has the time in it
 )
 def test_files_that_cannot_be_read_are_refused(tmp_path, name, contents, code):
     with blank() as store:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bare_highs import bare
 from benchmarks.measure import Figure, Outcome, in_turns
 from opengames.models.ercot import (
     AsOffer,
@@ -35,7 +36,6 @@ from opengames.models.ercot import (
 )
 from opengames.models.ercot.resources import Resource
 from opengames.models.grid.network import Branches, Buses, Network, Storages, Units
-from opengames.solvers.clearing.program import Program
 
 TITLE = "ERCOT's markets"
 PLAN = Plan(regup=600, regdn=500, rrs=2800, ecrs=1500, nspin=2500)
@@ -71,24 +71,6 @@ def measure(repeats: int = 5, buses: int = 2000, resources: int = 500, day_repea
 def dispatch(network: Network, made: Sequence[Resource], load: np.ndarray) -> Cleared:
     """From offers to prices."""
     return sced(Interval(fleet(made, network.buses.names), load, demand_curves(PLAN), GridLimits(network)))
-
-
-def bare(program: Program, presolve: str) -> float:
-    """HiGHS alone on a program: hand it over, solve, read the objective."""
-    import highspy
-
-    engine = highspy.Highs()
-    for name, value in (("output_flag", False), ("threads", 1), ("presolve", presolve)):
-        engine.setOptionValue(name, value)
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = program.matrix.shape
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = program.cost, program.lower, program.upper
-    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = program.matrix.indptr, program.matrix.indices, program.matrix.data
-    engine.passModel(lp)
-    engine.run()
-    return float(engine.getInfo().objective_function_value)
 
 
 def system(buses: int, resources: int, seed: int = 0, hot: int = 60) -> tuple[Network, list[Resource], np.ndarray]:

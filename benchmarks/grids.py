@@ -16,12 +16,12 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.bare_highs import bare, engine
 from benchmarks.measure import Figure, Outcome, in_turns
 from opengames.models.grid.hours import clear_hours
 from opengames.models.grid.matpower import read_matpower
 from opengames.models.grid.network import Curve, Network
 from opengames.models.grid.opf import OptimalFlow, angle_program, clear
-from opengames.solvers.clearing.program import Program
 
 TITLE = "A grid of 2,000 buses"
 _NONE = np.zeros(0)
@@ -73,30 +73,6 @@ def congested(grid: Network, hot: int) -> Network:
     most = np.argsort(-used / limit)[:hot]
     limit[most] = np.minimum(limit[most], 0.95 * used[most])
     return replace(linear, branches=replace(grid.branches, limit=limit))
-
-
-def engine(program: Program, presolve: str) -> Any:
-    """HiGHS with a program in it, nothing solved."""
-    import highspy
-
-    made = highspy.Highs()
-    for name, value in (("output_flag", False), ("threads", 1), ("presolve", presolve)):
-        made.setOptionValue(name, value)
-    lp = highspy.HighsLp()
-    lp.num_row_, lp.num_col_ = program.matrix.shape
-    lp.col_cost_, lp.col_lower_, lp.col_upper_ = program.cost, program.lower, program.upper
-    lp.row_lower_, lp.row_upper_ = program.row_lower, program.row_upper
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kRowwise
-    lp.a_matrix_.start_, lp.a_matrix_.index_, lp.a_matrix_.value_ = program.matrix.indptr, program.matrix.indices, program.matrix.data
-    made.passModel(lp)
-    return made
-
-
-def bare(program: Program, presolve: str) -> float:
-    """HiGHS alone: hand the program over, solve, read the objective."""
-    made = engine(program, presolve)
-    made.run()
-    return float(made.getInfo().objective_function_value) + program.offset
 
 
 def _again(grid: Network, turns: int, details: dict[str, Any]) -> list[Figure]:

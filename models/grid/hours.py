@@ -52,14 +52,9 @@ def area_loads(network: Network, series: Mapping[str, np.ndarray]) -> np.ndarray
     """Loads (hours, buses) in MW from series by area: each bus keeps its share of its area's load.
 
     Areas are called as in the network, or `area_1` for the area `1`. Raises `Refusal`: `data-unknown-label` for an area that is
-    not there, `missing-columns` for one without a series, `data-shape` for series of different lengths.
+    not there, `data-missing-column` for one without a series, `data-shape` for series of different lengths.
     """
     return _spread(network, series, network.buses.area, "area")
-
-
-def zone_loads(network: Network, series: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Loads (hours, buses) in MW from series by zone. See `area_loads`."""
-    return _spread(network, series, network.buses.zone, "zone")
 
 
 def load_series(network: Network, series: Mapping[str, np.ndarray], where: str = "") -> np.ndarray:
@@ -262,4 +257,4 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(f"`{n}`" for n in kept[:8]) + (" ..." if len(kept) > 8 else "") if kept else "none"
 
 
-__all__ = ["Hours", "area_loads", "clear_hours", "load_series", "read_available", "read_loads", "zone_loads"]
+__all__ = ["Hours", "area_loads", "clear_hours", "load_series", "read_available", "read_loads"]

@@ -17,6 +17,7 @@ from typing import Any
 import z3
 
 from opengames.proved import values as v
+from opengames.proved.knowledge import names_in
 from opengames.proved.plays import Play, Reached, Side
 from opengames.proved.translate import Translator
 from opengames.proved.values import Num, Value
@@ -194,7 +195,8 @@ class _Conditions:
     def _open(self, term: Any) -> Any:
         """The term with the names written out that stand for what depends on the move."""
         while True:
-            names = [(z3.Real(n), e) for n, e in self.defined.items() if n in _constants(term) and self._touches(e)]
+            used = names_in(term) & self.defined.keys()
+            names = [(z3.Real(n), self.defined[n]) for n in sorted(used) if self._touches(self.defined[n])]
             if not names:
                 return term
             term = z3.substitute(term, *names)
@@ -286,21 +288,6 @@ def _plus(a: Any, b: Any) -> Any:
 
 def _times(a: Any, b: Any) -> Any:
     return z3.simplify(a * b)
-
-
-def _constants(term: Any) -> set[str]:
-    found: set[str] = set()
-    seen: set[int] = set()
-    waiting = [term]
-    while waiting:
-        here = waiting.pop()
-        if here.get_id() in seen:
-            continue
-        seen.add(here.get_id())
-        if z3.is_const(here):
-            found.add(str(here))
-        waiting += here.children()
-    return found
 
 
 def _numbers(value: Value, space: Space) -> Iterator[tuple[Value, Space]]:

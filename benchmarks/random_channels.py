@@ -252,8 +252,6 @@ class Writer:
         made: dict[str, Kind] = {}
         every: dict[str, Kind] = {**carried, **bound}
         for n, here_kind in every.items():
-            if n.startswith("c") and n not in carried:
-                continue  # what an inner loop carries is a family there, and not here
             if isinstance(here_kind, tuple):
                 made[n] = ("fam", (index, *here_kind[1]), here_kind[2])
             else:

@@ -12,7 +12,7 @@ from opengames.diagnostics import Window
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.levels import Level, LevelScope
-from opengames.dsl.names_used import bound, forward, mentions
+from opengames.dsl.names_used import bound, carried, forward, mentions
 from opengames.dsl.statements import elaborate
 
 
@@ -69,10 +69,10 @@ def _owners(level: Level, block: s.Block) -> dict[str, int]:
             first[name.text] = name.at
     for number, statement in enumerate(block.statements):
         if isinstance(statement, s.ForStmt):
-            for each in statement.carries:
-                if each.name.text not in owner and level.place(each.name.text) is None:
-                    owner[each.name.text] = number
-                    level.carry_owner[each.name.text] = statement
+            for name in carried(statement):
+                if name.text not in owner and level.place(name.text) is None:
+                    owner[name.text] = number
+                    level.carry_owner[name.text] = statement
     return owner
 
 

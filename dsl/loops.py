@@ -10,7 +10,7 @@ from opengames.dsl.context import Typed, nearest
 from opengames.dsl.draws import draw, let
 from opengames.dsl.infer import conform, value
 from opengames.dsl.levels import Level, LevelScope, LoopInside
-from opengames.dsl.names_used import bound
+from opengames.dsl.names_used import bound, carried
 from opengames.dsl.ranges import bind_iters
 from opengames.spaces import size
 from opengames.terms import Var
@@ -57,7 +57,7 @@ def for_each(scope: LevelScope, node: s.ForStmt, expected: Expected) -> None:
     firsts = {init: outer.use(init) or t.WRONG for _, init, _ in carries}
     carry = _close_carries(inner, body, node, carries, ports, firsts)
     nexts = {f"next {c.name.text}" for c in node.carries}
-    leaving = [n.text for n in bound(node)] + [c.name.text for c in node.carries if outer.carry_owner.get(c.name.text) is node]
+    leaving = [n.text for n in bound(node)] + [n.text for n in carried(node) if outer.carry_owner.get(n.text) is node]
     outs = tuple((n, n) for n in leaving if n in body.wires and n not in nexts)
     good = tuple((o, w) for o, w in outs if not t.is_wrong(body.wires[w][0]))
     for out, wire in outs:

@@ -75,6 +75,17 @@ def bound(statement: s.Stmt) -> Iterator[s.Name]:
             yield from merged([body for _, body in arms])
 
 
+def carried(node: s.ForStmt) -> Iterator[s.Name]:
+    """The wires that a loop, or a loop in it at any depth, carries, as far as they are seen outside: as families.
+
+    What is bound further in under the name of an iteration variable, or of another wire there, stays there.
+    """
+    own = {c.name.text for c in node.carries} | {i.name.text for i in node.iters}
+    taken = own.union(n.text for inner in node.body.statements for n in bound(inner))
+    deeper = (n for inner in node.body.statements if isinstance(inner, s.ForStmt) for n in carried(inner))
+    yield from unique([*(c.name for c in node.carries), *(n for n in deeper if n.text not in taken)])
+
+
 def unique(names: Iterable[s.Name]) -> Iterator[s.Name]:
     seen: set[str] = set()
     for name in names:

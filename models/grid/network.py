@@ -7,9 +7,17 @@ say so.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+
+
+def _untold() -> np.ndarray:
+    return np.zeros(0)
+
+
+def _no_buses() -> np.ndarray:
+    return np.zeros(0, int)
 
 
 @dataclass(frozen=True)
@@ -80,7 +88,13 @@ class Units:
 
 @dataclass(frozen=True)
 class Storages:
-    """Batteries. bus: positions. power: MW both ways. energy: MWh. charge, discharge: efficiencies in (0, 1]."""
+    """Batteries, and whatever else holds energy. bus: positions. power: MW out at most. energy: MWh held at most. charge, discharge:
+    efficiencies in (0, 1].
+
+    What is left out is told by what is there: charging (MW in at most) is `power`; least (MWh that always stay) 0; initial (MWh
+    held at first) NaN, which is half; final (MWh held at the end, at least) NaN, which is as much as at first; leak (the share
+    lost in an hour) 0; inflow (MW that come in by themselves) 0; cost ($/MWh of what goes out) 0.
+    """
 
     names: tuple[str, ...]
     bus: np.ndarray
@@ -88,9 +102,47 @@ class Storages:
     energy: np.ndarray
     charge: np.ndarray
     discharge: np.ndarray
+    charging: np.ndarray = field(default_factory=_untold)
+    least: np.ndarray = field(default_factory=_untold)
+    initial: np.ndarray = field(default_factory=_untold)
+    final: np.ndarray = field(default_factory=_untold)
+    leak: np.ndarray = field(default_factory=_untold)
+    inflow: np.ndarray = field(default_factory=_untold)
+    cost: np.ndarray = field(default_factory=_untold)
+
+    def __post_init__(self) -> None:
+        n, nan = len(self.names), np.full(len(self.names), np.nan)
+        usual = {"charging": self.power, "least": np.zeros(n), "initial": nan, "final": nan, "leak": np.zeros(n), "inflow": np.zeros(n), "cost": np.zeros(n)}
+        for name, numbers in usual.items():
+            if len(getattr(self, name)) != n:
+                object.__setattr__(self, name, numbers)
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+@dataclass(frozen=True)
+class DirectLines:
+    """Direct-current lines: flows that are decided, not driven by angles. tail, head: positions of buses. least, most: MW that
+    leave the tail, negative where power may go back; of which `(1 - share) * flow - lost` arrive at the head. share: of the flow,
+    lost: MW. curves: what a flow costs, one for each line, as of units.
+    """
+
+    names: tuple[str, ...] = ()
+    tail: np.ndarray = field(default_factory=_no_buses)
+    head: np.ndarray = field(default_factory=_no_buses)
+    least: np.ndarray = field(default_factory=_untold)
+    most: np.ndarray = field(default_factory=_untold)
+    share: np.ndarray = field(default_factory=_untold)
+    lost: np.ndarray = field(default_factory=_untold)
+    curves: tuple[Curve, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def arriving(self, flow: np.ndarray) -> np.ndarray:
+        """MW at the head for MW that leave the tail (..., lines)."""
+        return np.asarray((1 - self.share) * flow - self.lost)
 
 
 @dataclass(frozen=True)
@@ -104,6 +156,7 @@ class Network:
     units: Units
     storages: Storages
     notes: tuple[str, ...] = ()
+    direct: DirectLines = DirectLines()
 
 
-__all__ = ["Branches", "Buses", "Curve", "Network", "Storages", "Units"]
+__all__ = ["Branches", "Buses", "Curve", "DirectLines", "Network", "Storages", "Units"]

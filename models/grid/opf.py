@@ -2,13 +2,17 @@
 
     minimise  sum_g cost_g(p_g)   subject to   sum p = sum load,   |flow| <= limit,   least <= p <= most
 
+The flow of a direct-current line is decided like an output: it takes power out at its tail and puts most of it in at its head.
+Parts of a network that only such lines join have a balance each.
+
 Two forms of one program. With *shift factors* its columns are the outputs alone, and a branch has a row only once it has been
 seen overloaded: few ever are, so a grid of thousands of buses is a program of some hundred columns and a dozen rows. With *angles*
 every bus has a balance and an angle, and every branch its row: slower, and the way other programs write it, so that one can be
-held against the other.
+held against the other (`angles`).
 
 Prices: `lmp = lambda - sum_c factor_c shadow_c`, where lambda is the price of a megawatt at the reference and `shadow_c` the
 gain from a megawatt more of limit, positive where the flow from tail to head is at its limit, negative where the flow back is.
+Each part has its own lambda.
 
 Source: Schweppe, Caramanis, Tabors, Bohn, Spot Pricing of Electricity (1988), ch. 7.
 """
@@ -23,9 +27,11 @@ from scipy import sparse
 
 from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED
 from opengames.diagnostics import Refusal, refuse
+from opengames.models.grid.angles import angle_program, load_of
+from opengames.models.grid.columns import Columns
 from opengames.models.grid.network import Network
 from opengames.models.grid.quadratic import Separable
-from opengames.models.grid.shift_factors import Reference, ShiftFactors, susceptances
+from opengames.models.grid.shift_factors import Reference, ShiftFactors
 from opengames.solvers.clearing.highs import Highs
 from opengames.solvers.clearing.program import Block, Program
 from opengames.solvers.clearing.solution import Residuals, Solution
@@ -44,9 +50,11 @@ class Dispatch:
     """A cleared network.
 
     load: (buses,) MW asked for. output: (units,) MW. flow: (branches,) MW from tail to head. lmp: (buses,) $/MWh. energy: lambda,
-    the price at the reference. shadow: (branches,) $/MWh, signed as in the module. cost: $/h. shed: (buses,) MW of load that was
+    the price at the reference. direct: (lines,) MW that leave the tails of direct-current lines. energies: (buses,) lambda of the part
+    that each bus is in, the same number where branches join all. shadow: (branches,) $/MWh, signed as in the module. cost: $/h. shed: (buses,) MW of load that was
     not served, overload: (branches,) MW beyond limits, both 0 unless they were priced. residuals: of the optimality conditions,
-    the flows of branches without a row included. rows: how many branches have one. rounds: programs solved.
+    the flows of branches without a row included. rows: how many branches have one. rounds: programs solved. most: (units,) MW that
+    units could make, where it was told.
     """
 
     network: Network
@@ -63,6 +71,9 @@ class Dispatch:
     engine: str
     rows: int
     rounds: int
+    direct: np.ndarray
+    energies: np.ndarray
+    most: np.ndarray | None = None
 
     @property
     def congestion(self) -> np.ndarray:
@@ -77,7 +88,7 @@ class Dispatch:
 
     @property
     def rent(self) -> float:
-        """What loads pay beyond what units are paid: the congestion rent.   [$/h]"""
+        """What loads pay beyond what units are paid: the rent of branches and direct-current lines, and what is lost in these.   [$/h]"""
         paid = self.lmp @ (self.load - self.shed)
         return float(paid - self.lmp[self.network.units.bus] @ self.output)
 
@@ -113,7 +124,7 @@ class OptimalFlow:
         self.network = network
         self.factors = ShiftFactors(network, reference)
         self.shedding, self.overloading = shedding, overloading
-        self._units = _Outputs(network)
+        self._columns = Columns(network)
         self._limited = np.isfinite(network.branches.limit)
         self._branches: list[int] = []
         self._rows = np.zeros((0, len(network.buses)))
@@ -122,19 +133,19 @@ class OptimalFlow:
     def solve(self, load: np.ndarray | None = None, most: np.ndarray | None = None) -> Dispatch:
         """The dispatch for `load` (buses,) in MW, the network's own if left out, with units that can make `most` (units,) in MW, their
         own most if left out. A unit that can make less than its least makes just that. Raises `Refusal` (`infeasible`, `data-shape`)."""
-        load = _load(self.network, load)
+        load = load_of(self.network, load)
         if most is not None and np.shape(most) != (len(self.network.units),):
             raise refuse("data-shape", f"what units can make has to be {len(self.network.units):,} numbers, one for each unit")
         if self._engine is None:
             program = self._program(load)
             self._engine = Highs(program) if program.quadratic is None else Separable(program)
         parts = self._bounds(load)
-        lower, upper = self._units.bounds(most)
+        lower, upper = self._columns.bounds(most)
         if self.shedding is not None or self.overloading is not None:
             held = self._engine.program
             lower, upper = np.concatenate((lower, held.lower[len(lower) :])), np.concatenate((upper, held.upper[len(upper) :]))
             if self.shedding is not None:
-                upper[len(self._units.cost) :][: len(load)] = np.maximum(load, 0.0)
+                upper[len(self._columns) :][: len(load)] = np.maximum(load, 0.0)
         self._engine.change(**parts, lower=lower, upper=upper)
         limit = self.network.branches.limit
         rounds = 0
@@ -143,65 +154,75 @@ class OptimalFlow:
             found = self._engine.solve()
             if not found.solved:
                 raise self._refusal(found, load, self.network.units.most if most is None else most)
-            output, shed = self._units.of(found.x), self._shed(found.x)
-            injection = self._units.at_buses(output) - load + shed
-            flow = self.factors.flows(injection)
+            (output, direct), shed = self._columns.of(found.x), self._shed(found.x)
+            flow = self.factors.flows(self._columns.at_buses(output, direct) - load + shed)
             over = np.where(self._limited, np.abs(flow) - limit, -np.inf)
             over[self._branches] = -np.inf
             passed = np.flatnonzero(over > OVER * (1 + np.where(self._limited, limit, 0)))
             if not len(passed):
-                return self._dispatch(found, load, output, shed, flow, rounds)
+                return self._dispatch(found, load, most, output, direct, shed, flow, rounds)
             self._add(passed[np.argsort(-over[passed])][:_AT_ONCE], load)
 
     def decomposition(self, dispatch: Dispatch, bus: int | str) -> tuple[Part, ...]:
-        """Which branches make the price of a bus differ from lambda, the largest first; they add up to its congestion."""
+        """Which branches make the price of a bus differ from lambda, the largest first; they add up to its congestion.
+
+        In a part of the network that only direct-current lines join to the reference, one part more, `direct-current lines`, is
+        what its own lambda differs by.
+        """
         at = self.network.buses.names.index(bus) if isinstance(bus, str) else bus
         known = {b: k for k, b in enumerate(self._branches)}
         parts = [
             Part(self.network.branches.names[b], float(self._rows[known[b], at]), float(dispatch.shadow[b])) for b in dispatch.binding
         ]
+        if dispatch.energies[at] != dispatch.energy:
+            parts.append(Part("direct-current lines", -1.0, float(dispatch.energies[at] - dispatch.energy)))
         return tuple(sorted(parts, key=lambda p: -abs(p.adds)))
 
     def intervals(self, dispatch: Dispatch, buses: Sequence[int | str] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Between which numbers the LMP of each bus (all, unless told) lies: least and most (k,), equal where it is unique.
 
         The most is what one more megawatt there costs, the least what one less saves; ERCOT prints the most. Infinite where a
-        megawatt more (less) cannot be cleared. For dispatches of the network's own units, without priced shedding or overloading:
-        others raise `Refusal` (`not-yet`).
+        megawatt more (less) cannot be cleared.
         """
         from opengames.solvers.clearing.certificate import Certificate
         from opengames.solvers.clearing.kinks import intervals
 
-        if self.shedding is not None or self.overloading is not None or (dispatch.output > self.network.units.most + 1e-6).any():
-            raise refuse("not-yet", "intervals of prices with priced shedding or overloading are not worked out", help="leave the prices out")
         names = self.network.buses.names
         asked = range(len(names)) if buses is None else [names.index(b) if isinstance(b, str) else b for b in buses]
         # the program with angles has a row for each bus, whose price is the LMP
-        program = angle_program(self.network, dispatch.load)
-        angle = self.factors.angles(self._units.at_buses(dispatch.output) - dispatch.load) * self.network.base
-        x = np.concatenate((self._units.columns(dispatch.output), angle))
-        y = np.concatenate((dispatch.lmp, -dispatch.shadow[self._limited]))
-        gradient = program.cost if program.quadratic is None else program.cost + program.quadratic @ x
-        residuals, objective = Certificate(program).one(program, x, y, gradient - program.matrix.T @ y)
-        found = intervals(program, Solution(SOLVED, x, y, gradient - program.matrix.T @ y, objective, residuals, dispatch.engine), asked)
+        program = angle_program(self.network, dispatch.load, dispatch.most, shedding=self.shedding, overloading=self.overloading)
+        injection = self._columns.at_buses(dispatch.output, dispatch.direct) - dispatch.load + dispatch.shed
+        x = [self._columns.columns(dispatch.output, dispatch.direct, dispatch.most), self.factors.angles(injection) * self.network.base]
+        if self.shedding is not None:
+            x.append(dispatch.shed)
+        if self.overloading is not None:
+            over = dispatch.overload[self._limited]
+            x += [np.maximum(over, 0.0), np.maximum(-over, 0.0)]
+        point, y = np.concatenate(x), np.concatenate((dispatch.lmp, -dispatch.shadow[self._limited]))
+        gradient = program.cost if program.quadratic is None else program.cost + program.quadratic @ point
+        z = gradient - program.matrix.T @ y
+        residuals, objective = Certificate(program).one(program, point, y, z)
+        found = intervals(program, Solution(SOLVED, point, y, z, objective, residuals, dispatch.engine), asked)
         return found.least, found.most
 
     @property
     def program(self) -> Program:
         """The program as it stands, with the rows that were needed so far. For reports and comparison."""
-        return self._program(_load(self.network, None)) if self._engine is None else self._engine.program
+        return self._program(load_of(self.network, None)) if self._engine is None else self._engine.program
 
     # ------------------------------------------------------------------ the program
 
     def _program(self, load: np.ndarray) -> Program:
-        units, n = self._units, len(self.network.buses)
-        cost, lower, upper = [units.cost], [units.lower], [units.upper]
-        columns = [Block("output", tuple((name,) for name in units.labels), 0, "MW")]
+        own, n = self._columns, len(self.network.buses)
+        cost, lower, upper = [own.cost], [own.lower], [own.upper]
+        columns = [Block("output", tuple((name,) for name in own.labels), 0, "MW")]
+        balance = [(self.factors.of_parts(own.moves.toarray()))[:, own.owner]]
         if self.shedding is not None:
             cost.append(np.full(n, float(self.shedding)))
             lower.append(np.zeros(n))
             upper.append(np.maximum(load, 0.0))
             columns.append(Block("shed", tuple((b,) for b in self.network.buses.names), columns[-1].stop, "MW"))
+            balance.append(self.factors.of_parts(np.eye(n)))
         if self.overloading is not None:
             m = len(self.network.branches)
             cost.append(np.full(2 * m, float(self.overloading)))
@@ -209,22 +230,20 @@ class OptimalFlow:
             upper.append(np.full(2 * m, np.inf))
             index = tuple((b, way) for way in ("there", "back") for b in self.network.branches.names)
             columns.append(Block("overload", index, columns[-1].stop, "MW"))
+            balance.append(np.zeros((self.factors.parts, 2 * m)))
         total = sum(map(len, cost))
-        balance = np.zeros(total)
-        balance[: len(units.cost)] = 1
-        if self.shedding is not None:
-            balance[len(units.cost) : len(units.cost) + n] = 1
-        matrix = sparse.csr_array(np.vstack((balance[None], self._matrix(self._branches, total))))
+        matrix = sparse.csr_array(np.vstack((np.hstack(balance), self._matrix(self._branches, total))))
         quadratic = None
-        if units.square.any():
-            diagonal = np.concatenate((2 * units.square, np.zeros(total - len(units.square))))
+        if own.square.any():
+            diagonal = np.concatenate((2 * own.square, np.zeros(total - len(own))))
             quadratic = sparse.csc_array(sparse.diags_array(diagonal))
             quadratic.eliminate_zeros()
         bounds = self._bounds(load)
-        rows = (Block("balance", ((),), 0, "MW"), Block("limit", self._row_labels(), 1, "MW"))
+        parts = self.factors.parts
+        rows = (Block("balance", ((),) if parts == 1 else tuple((str(k + 1),) for k in range(parts)), 0, "MW"), Block("limit", self._row_labels(), parts, "MW"))
         return Program(
             np.concatenate(cost), matrix, bounds["row_lower"], bounds["row_upper"], np.concatenate(lower), np.concatenate(upper),
-            quadratic, None, units.fixed, rows, tuple(columns),
+            quadratic, None, own.fixed, rows, tuple(columns),
         )  # fmt: skip
 
     def _row_labels(self) -> tuple[tuple[str, ...], ...]:
@@ -234,9 +253,8 @@ class OptimalFlow:
         """The rows of some branches (k, columns)."""
         factors = self._rows[[self._branches.index(b) for b in branches]] if len(branches) else np.zeros((0, len(self.network.buses)))
         out = np.zeros((len(branches), total))
-        at = self._units.bus
-        out[:, : len(at)] = factors[:, at]
-        place = len(at)
+        place = len(self._columns)
+        out[:, :place] = (self._columns.moves.T @ factors.T).T[:, self._columns.owner]
         if self.shedding is not None:
             out[:, place : place + factors.shape[1]] = factors
             place += factors.shape[1]
@@ -248,13 +266,13 @@ class OptimalFlow:
 
     def _bounds(self, load: np.ndarray) -> dict[str, np.ndarray]:
         """Bounds of the rows for a load."""
-        base = self._units.at_buses(self._units.base)
+        base = self._columns.at_base
         which = np.asarray(self._branches, int)
         limit = self.network.branches.limit[which]
         # flow = rows (output - load) + what phase shifters push; what does not depend on columns goes to the bounds
         still = self._still[which] + self._rows @ (base - load)
-        met = load.sum() - base.sum()
-        return {"row_lower": np.concatenate(([met], -limit - still)), "row_upper": np.concatenate(([met], limit - still))}
+        met = self.factors.of_parts(load - base)
+        return {"row_lower": np.concatenate((met, -limit - still)), "row_upper": np.concatenate((met, limit - still))}
 
     @property
     def _still(self) -> np.ndarray:
@@ -276,29 +294,32 @@ class OptimalFlow:
         )
 
     def _shed(self, x: np.ndarray) -> np.ndarray:
-        at, n = len(self._units.cost), len(self.network.buses)
+        at, n = len(self._columns), len(self.network.buses)
         return x[at : at + n] if self.shedding is not None else np.zeros(n)
 
     # ------------------------------------------------------------------ what comes back
 
     def _dispatch(
-        self, found: Solution, load: np.ndarray, output: np.ndarray, shed: np.ndarray, flow: np.ndarray, rounds: int
-    ) -> Dispatch:
+        self, found: Solution, load: np.ndarray, most: np.ndarray | None, output: np.ndarray, direct: np.ndarray, shed: np.ndarray,
+        flow: np.ndarray, rounds: int,
+    ) -> Dispatch:  # fmt: skip
         network = self.network
         shadow = np.zeros(len(network.branches))
-        shadow[self._branches] = -found.y[1:]
+        parts = self.factors.parts
+        shadow[self._branches] = -found.y[parts:]
         overload = np.zeros(len(network.branches))
         if self.overloading is not None:
             over = found.x[-2 * len(network.branches) :].reshape(2, -1)
             overload = over[0] - over[1]
-        energy = float(found.y[0])
-        lmp = energy + found.y[1:] @ self._rows
+        energies = found.y[:parts][self.factors.part]
+        lmp = energies + found.y[parts:] @ self._rows
+        energy = float(found.y[0]) if parts == 1 else float(self.factors.weights @ lmp)
         limit = np.where(self._limited, network.branches.limit, np.inf)
         beyond = np.maximum(0, np.abs(flow - overload) - limit) / (1 + np.where(self._limited, limit, 0))
         residuals = replace(found.residuals, primal=max(found.residuals.primal, float(beyond.max(initial=0.0))))
         return Dispatch(
             network, load, output, flow, lmp, energy, shadow, found.objective, shed, overload, residuals, found.engine,
-            len(self._branches), rounds,
+            len(self._branches), rounds, direct, energies, most,
         )  # fmt: skip
 
     def _refusal(self, found: Solution, load: np.ndarray, at_hand: np.ndarray) -> Refusal:
@@ -317,13 +338,26 @@ class OptimalFlow:
                 "infeasible", f"`{name}` cannot be cleared: its units make {'at most' if few else 'at least'} {most if few else least:,.1f} MW, and its load is {asked:,.1f} MW",
                 help="price unserved load: `shedding`" if few else "let units run lower, or leave some out",
             )  # fmt: skip
-        return self._overloaded(load, at_hand)
+        return self._overloaded(load, at_hand) if self.overloading is None else self._unbalanced(load, at_hand)
+
+    def _unbalanced(self, load: np.ndarray, at_hand: np.ndarray) -> Refusal:
+        """Parts of the network between which direct-current lines cannot carry what they would have to, or lose too much."""
+        part, units, names = self.factors.part, self.network.units, self.network.buses.names
+        asked, most = self.factors.of_parts(load), np.bincount(part[units.bus], at_hand, self.factors.parts)
+        said = [f"the part of bus `{names[int(np.argmax(part == k))]}`: load {asked[k]:,.1f} MW, units up to {most[k]:,.1f} MW" for k in range(self.factors.parts)]
+        return refuse(
+            "infeasible", f"`{self.network.name}` cannot be cleared: direct-current lines cannot carry what its load needs, or units make too much",
+            notes=tuple(said[:_FEW]), help="price unserved load: `shedding`",
+        )  # fmt: skip
 
     def _overloaded(self, load: np.ndarray, at_hand: np.ndarray) -> Refusal:
         """Which limits have to be passed: those of the dispatch that passes them by the fewest megawatts."""
         name = self.network.name
-        free = tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in self.network.units.curves)
-        least = OptimalFlow(replace(self.network, units=replace(self.network.units, curves=free)), 0, overloading=1.0).solve(load, at_hand)
+        units, direct = (
+            replace(each, curves=tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in each.curves))
+            for each in (self.network.units, self.network.direct)
+        )
+        least = OptimalFlow(replace(self.network, units=units, direct=direct), 0, shedding=self.shedding, overloading=1.0).solve(load, at_hand)
         passed = np.flatnonzero(np.abs(least.overload) > 1e-6)
         passed = passed[np.argsort(-np.abs(least.overload[passed]))]
         names, limit = self.network.branches.names, self.network.branches.limit
@@ -337,122 +371,9 @@ class OptimalFlow:
         )  # fmt: skip
 
 
-class _Outputs:
-    """Units as columns: one for each piece of a curve, one for a unit without pieces. base: MW where no column counts."""
-
-    def __init__(self, network: Network) -> None:
-        units = network.units
-        self.count, self.buses, self.unit_bus = len(units), len(network.buses), units.bus
-        cost, square, lower, upper, owner, begin, base = [], [], [], [], [], [], np.zeros(len(units))
-        fixed, labels = 0.0, []
-        endless = np.flatnonzero(~(np.isfinite(units.least) & np.isfinite(units.most)))
-        if len(endless):
-            g = int(endless[0])
-            raise refuse(
-                "data-out-of-range", f"unit `{units.names[g]}` of `{network.name}` makes from {units.least[g]:g} to {units.most[g]:g} MW",
-                notes=("expected finite numbers",),
-            )  # fmt: skip
-        for g, curve in enumerate(units.curves):
-            fixed += curve.fixed
-            if len(curve.mw):
-                base[g] = curve.mw[0]
-                widths = np.diff(curve.mw)
-                cost += curve.price.tolist()
-                lower += [0.0] * len(widths)
-                upper += widths.tolist()
-                square += [0.0] * len(widths)
-                owner += [g] * len(widths)
-                begin += curve.mw[:-1].tolist()
-                labels += [f"{units.names[g]} {k + 1}" for k in range(len(widths))]
-            else:
-                cost.append(curve.linear)
-                square.append(curve.square)
-                lower.append(float(units.least[g]))
-                upper.append(float(units.most[g]))
-                owner.append(g)
-                begin.append(0.0)
-                labels.append(units.names[g])
-        self.cost, self.square = np.array(cost, float), np.array(square, float)
-        self.lower, self.upper = np.array(lower, float), np.array(upper, float)
-        self.owner, self.base, self.fixed, self.labels = np.array(owner, int), base, fixed, labels
-        #: The output at which each column counts 0, and whether it is its unit's first.
-        self._from = np.array(begin, float)
-        self._first = np.append(True, self.owner[1:] != self.owner[:-1]) if len(owner) else np.zeros(0, bool)
-        #: The bus of each column.
-        self.bus = units.bus[self.owner] if len(owner) else np.zeros(0, int)
-
-    def bounds(self, most: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Bounds of the columns where units can make `most` (units,)."""
-        if most is None:
-            return self.lower, self.upper
-        # what is left of each piece below `most`; the first goes below 0 where a unit cannot make its least
-        room = most[self.owner] - self._from
-        upper = np.minimum(self.upper, np.where(self._first, room, np.maximum(room, 0.0)))
-        return np.minimum(self.lower, upper), upper
-
-    def of(self, x: np.ndarray) -> np.ndarray:
-        """Outputs (units,) of the columns of a solution."""
-        return self.base + np.bincount(self.owner, x[: len(self.owner)], self.count)
-
-    def columns(self, output: np.ndarray) -> np.ndarray:
-        """Columns that make outputs (units,), cheap pieces first."""
-        return np.clip(output[self.owner] - self._from, self.lower, self.upper)
-
-    def at_buses(self, output: np.ndarray) -> np.ndarray:
-        """What units put in at each bus (buses,)."""
-        return np.bincount(self.unit_bus, output, self.buses)
-
-
-def angle_program(network: Network, load: np.ndarray | None = None) -> Program:
-    """The same clearing with an angle at every bus: columns outputs and angles, rows balances, then limits.
-
-    Angles are in radians times `base`, the first bus' 0. The price of `balance[b]` is the LMP of bus `b`.
-    """
-    load, units = _load(network, load), _Outputs(network)
-    n, m, k = len(network.buses), len(network.branches), len(units.cost)
-    b = susceptances(network) / network.base
-    pushed = -network.base * b * np.deg2rad(network.branches.shift)
-    tail, head = network.branches.tail, network.branches.head
-    each = np.arange(m)
-    through = sparse.csr_array(
-        (np.concatenate((b, -b)), (np.tile(each, 2), np.concatenate((tail, head)))), shape=(m, n)
-    )
-    signs = sparse.csr_array((np.repeat((1.0, -1.0), m), (np.concatenate((tail, head)), np.tile(each, 2))), shape=(n, m))
-    at = sparse.csr_array((np.ones(k), (units.bus, np.arange(k))), shape=(n, k))
-    limited = np.flatnonzero(np.isfinite(network.branches.limit))
-    matrix = sparse.block_array([[at, -(signs @ through)], [None, through[limited]]], format="csr") if len(limited) else sparse.csr_array(
-        sparse.hstack([at, -(signs @ through)])
-    )  # fmt: skip
-    met = load - units.at_buses(units.base) + signs @ pushed
-    limit = network.branches.limit[limited]
-    lower = np.concatenate((units.lower, np.full(n, -np.inf)))
-    upper = np.concatenate((units.upper, np.full(n, np.inf)))
-    lower[k] = upper[k] = 0
-    quadratic = sparse.csc_array(sparse.diags_array(np.concatenate((2 * units.square, np.zeros(n))))) if units.square.any() else None
-    if quadratic is not None:
-        quadratic.eliminate_zeros()
-    names = network.branches.names
-    return Program(
-        np.concatenate((units.cost, np.zeros(n))), sparse.csr_array(matrix), np.concatenate((met, -limit - pushed[limited])),
-        np.concatenate((met, limit - pushed[limited])), lower, upper, quadratic, None, units.fixed,
-        (Block("balance", tuple((b,) for b in network.buses.names), 0, "MW"), Block("limit", tuple((names[i],) for i in limited), n, "MW")),
-        (Block("output", tuple((u,) for u in units.labels), 0, "MW"), Block("angle", tuple((b,) for b in network.buses.names), k, "")),
-    )  # fmt: skip
-
-
 def clear(network: Network, load: np.ndarray | None = None, reference: Reference = None) -> Dispatch:
     """The dispatch of a network. See `OptimalFlow`."""
     return OptimalFlow(network, reference).solve(load)
-
-
-def _load(network: Network, load: np.ndarray | None) -> np.ndarray:
-    load = np.asarray(network.buses.load if load is None else load, float)
-    if load.shape != (len(network.buses),) or not np.isfinite(load).all():
-        raise refuse(
-            "data-shape", f"the load of `{network.name}` has to be {len(network.buses):,} numbers, one for each bus",
-            notes=(f"found an array of shape {load.shape}" + ("" if np.isfinite(load).all() else ", not all of them finite"),),
-        )  # fmt: skip
-    return load
 
 
 __all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear"]

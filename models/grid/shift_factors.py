@@ -6,7 +6,8 @@ and voltages one. With `A` the branches by buses incidence, `b` the susceptances
 factors are worked out when they are asked for, since all of them for some thousand buses fill a hundred megabytes.
 
 The reference is a distribution over buses: where the other end of each megawatt is. It moves every factor of a branch by the
-same number, changes no flow of balanced injections, and decides what the energy price `lambda` is the price of.
+same number, changes no flow of balanced injections, and decides what the energy price `lambda` is the price of. Parts of a network
+that only direct-current lines join have a reference each: no megawatt goes from one to the other through a branch.
 
 Source: Wood, Wollenberg, Sheble, Power Generation, Operation and Control, 3rd ed. (2014), ch. 3 and 7.
 """
@@ -46,10 +47,12 @@ def load_weights(network: Network) -> np.ndarray:
     return np.asarray(network.buses.load / total)
 
 
-def islands(network: Network) -> np.ndarray:
-    """Which connected part each bus is in (buses,): 0 is the largest."""
-    n, branches = len(network.buses), network.branches
-    joined = sparse.coo_array((np.ones(len(branches)), (branches.tail, branches.head)), shape=(n, n))
+def islands(network: Network, direct: bool = False) -> np.ndarray:
+    """Which part joined by branches each bus is in (buses,): 0 is the largest. direct: direct-current lines join too."""
+    n = len(network.buses)
+    joining = (network.branches, network.direct) if direct else (network.branches,)
+    tail, head = (np.concatenate([getattr(each, end) for each in joining]) for end in ("tail", "head"))
+    joined = sparse.coo_array((np.ones(len(tail)), (tail, head)), shape=(n, n))
     _, part = csgraph.connected_components(joined, directed=False)
     by_size = np.argsort(-np.bincount(part), kind="stable")
     rank = np.empty_like(by_size)
@@ -61,7 +64,8 @@ class ShiftFactors:
     """The shift factors of a connected network relative to a reference.
 
     reference: a bus (its position or name), weights over buses that add up to one, or none for load weights (the first bus
-    where there is no load).
+    where there is no load). In a part that it does not reach, the load weights of that part. Direct-current lines drive no
+    flow here; what they join counts as connected.
     Raises `Refusal`: `disconnected-bus` where parts of the network hang together with nothing, `bad-case` for a branch without
     reactance, `bad-option` for weights that add up to something else.
     """
@@ -70,6 +74,10 @@ class ShiftFactors:
         _refuse_parts(network)
         self.network = network
         self.weights = _weights(network, reference)
+        #: Which part each bus is in (buses,), 0 the largest, and how many there are.
+        self.part = islands(network)
+        self.parts = int(self.part.max()) + 1
+        self._own = _within(network, self.weights, self.part)
         b = susceptances(network)
         n, m = len(network.buses), len(network.branches)
         ends = np.concatenate((network.branches.tail, network.branches.head))
@@ -80,14 +88,15 @@ class ShiftFactors:
         self.through = sparse.csr_array(sparse.diags_array(b) @ incidence)
         self._susceptance = sparse.csc_array(incidence.T @ self.through)
         self._incidence = incidence
-        self._kept = np.arange(1, n)  # the first bus' angle is 0
+        # the angle of the first bus of each part is 0
+        self._free = np.setdiff1d(np.arange(n), np.unique(self.part, return_index=True)[1])
         #: What phase shifters add to each branch at equal angles.   [MW]
         self.shifted = -b * np.deg2rad(network.branches.shift)
         self._pushed = incidence.T @ self.shifted
 
     @cached_property
     def _solve(self):
-        core = self._susceptance[1:, :][:, 1:]
+        core = self._susceptance[self._free, :][:, self._free]
         if not core.shape[0]:
             return np.asarray
         try:
@@ -97,17 +106,27 @@ class ShiftFactors:
         return factors.solve
 
     def angles(self, injection: np.ndarray) -> np.ndarray:
-        """Angles of the buses in radians, the first one's 0, for injections (buses,) or (buses, k) in MW that balance."""
+        """Angles of the buses in radians, that of the first of a part 0, for injections (buses,) or (buses, k) in MW that balance."""
         right = np.asarray(injection, float)
         pushed = self._pushed if right.ndim == 1 else self._pushed[:, None]
         out = np.zeros_like(right)
-        out[1:] = self._solve((right - pushed)[1:])
+        out[self._free] = self._solve((right - pushed)[self._free])
         return out
+
+    def of_parts(self, values: np.ndarray) -> np.ndarray:
+        """Sums (parts,) or (parts, k) of what buses have (buses,) or (buses, k)."""
+        return np.asarray(self._belongs @ values)
+
+    @cached_property
+    def _belongs(self) -> sparse.csr_array:
+        n = len(self.part)
+        return sparse.csr_array((np.ones(n), (self.part, np.arange(n))), shape=(self.parts, n))
 
     def flows(self, injection: np.ndarray) -> np.ndarray:
         """Flows (branches,) or (branches, k) in MW, phase shifters included. What does not balance is taken at the reference."""
         right = np.asarray(injection, float)
-        right = right - (np.multiply.outer(self.weights, right.sum(axis=0)))
+        own = self._own if right.ndim == 1 else self._own[:, None]
+        right = right - own * self.of_parts(right)[self.part]
         shifted = self.shifted if right.ndim == 1 else self.shifted[:, None]
         return np.asarray(self.through @ self.angles(right) + shifted)
 
@@ -117,16 +136,16 @@ class ShiftFactors:
         n = len(self.network.buses)
         found = np.zeros((len(which), n))
         if len(which) and n > 1:
-            found[:, 1:] = self._solve(self.through[which].toarray()[:, 1:].T).T
-        return np.asarray(found - (found @ self.weights)[:, None])
+            found[:, self._free] = self._solve(self.through[which].toarray()[:, self._free].T).T
+        return np.asarray(found - self.of_parts((found * self._own).T).T[:, self.part])
 
     def columns(self, buses: np.ndarray) -> np.ndarray:
         """Shift factors of every branch at some buses (branches, k)."""
         which = np.asarray(buses, int)
-        put_in = np.repeat(-self.weights[:, None], len(which), axis=1)
+        put_in = np.where(self.part[:, None] == self.part[which], -self._own[:, None], 0.0)
         put_in[which, np.arange(len(which))] += 1
         angles = np.zeros_like(put_in)
-        angles[1:] = self._solve(put_in[1:])
+        angles[self._free] = self._solve(put_in[self._free])
         return np.asarray(self.through @ angles)
 
     def full(self) -> np.ndarray:
@@ -163,7 +182,7 @@ class ShiftFactors:
     def _between(self, which: np.ndarray) -> np.ndarray:
         """Angles for a megawatt in at the tail and out at the head of each of some branches (buses, k)."""
         found = np.zeros((len(self.network.buses), len(which)))
-        found[1:] = self._solve(self._incidence[which].toarray().T[1:])
+        found[self._free] = self._solve(self._incidence[which].toarray().T[self._free])
         return found
 
 
@@ -215,6 +234,21 @@ def _weights(network: Network, reference: Reference) -> np.ndarray:
     return weights
 
 
+def _within(network: Network, weights: np.ndarray, part: np.ndarray) -> np.ndarray:
+    """Weights (buses,) that add up to one in each part: those given, else those of load, else its first bus."""
+    own = np.zeros(len(part))
+    for k in range(int(part.max()) + 1):
+        here = np.flatnonzero(part == k)
+        for wanted in (weights, network.buses.load):
+            total = wanted[here].sum()
+            if abs(total) > 1e-12 and (wanted is weights or total > 0):
+                own[here] = wanted[here] / total
+                break
+        else:
+            own[here[0]] = 1.0
+    return own
+
+
 def unknown_bus(network: Network, name: str) -> Refusal:
     """The refusal of a bus that is not there."""
     from difflib import get_close_matches
@@ -229,7 +263,7 @@ def unknown_bus(network: Network, name: str) -> Refusal:
 def _refuse_parts(network: Network) -> None:
     if not len(network.buses):
         raise refuse("bad-case", f"`{network.name}` has no bus", help="look at the file it was read from")
-    part = islands(network)
+    part = islands(network, direct=True)
     if not part.any():
         return
     names = network.buses.names
@@ -240,7 +274,7 @@ def _refuse_parts(network: Network) -> None:
         said.append(f"no branch in service ends at {_these('bus', 'buses', lone)}")
     said += [f"{_these('bus', 'buses', each)} hang together, apart from the others" for each in apart if len(each) > 1]
     raise refuse(
-        "disconnected-bus", f"`{network.name}` falls into {part.max() + 1} parts that no branch joins",
+        "disconnected-bus", f"`{network.name}` falls into {part.max() + 1} parts that no {'branch or direct-current line' if len(network.direct) else 'branch'} joins",
         notes=(*said[:_FEW], *([f"and {len(said) - _FEW} more parts"] if len(said) > _FEW else [])),
         help="put a branch back in service, or leave these buses out",
     )  # fmt: skip

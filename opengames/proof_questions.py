@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from opengames.cases import CASES, Undecided, count, parts
 from opengames.desk import Work
 from opengames.diagnostics import Refusal
-from opengames.diagram import Decide, Diagram, Loop, walk
+from opengames.diagram import Box, Decide, Diagram, Draw, Loop, walk
 from opengames.plug import is_clearing
 from opengames.show import show
 from opengames.spaces import is_finite
@@ -68,18 +68,23 @@ def verdict(work: Work, most: float | None = None) -> str:
 
 
 def before(work: Work, diagram: Diagram) -> str | None:
-    """The verdict on a claim about plays whose histories the exact reading would keep apart without end: where loops carry
-    real quantities. `None` where there is none within a short time.
+    """The verdict on a claim about plays whose histories the exact reading would keep apart without end: where loops in which
+    something is drawn or decided carry real quantities. `None` where there is none within a short time.
     """
-    if work.question.by is not None or not any(
-        isinstance(box, Loop) and any(not is_finite(c.space) for c in box.carry) for _, box in walk(diagram)
-    ):
+    if work.question.by is not None or not any(_forks(box) for _, box in walk(diagram)):
         return None
     try:
         return verdict(work, BEFORE)
     except Undecided:
         work.methods.clear()
         return None
+
+
+def _forks(box: Box) -> bool:
+    """Whether a box is a loop that carries real quantities from draw to draw, or from decision to decision."""
+    if not isinstance(box, Loop) or all(is_finite(c.space) for c in box.carry):
+        return False
+    return any(isinstance(inner, Draw | Decide) for _, inner in walk(box.body))
 
 
 def instead(work: Work, refused: Refusal) -> str | None:

@@ -159,3 +159,90 @@ def test_the_text_and_the_arrays_clear_alike(seed):
         low, high = arrays.intervals[product]
         assert low - 1e-6 <= text[product.lower()] <= high + 1e-6
     assert (text["worth"] - text["spent"]) * 5 / 60 == pytest.approx(-arrays.objective, rel=1e-7)  # money an hour, and in five minutes
+
+
+PLAIN = """
+use std.energy: MW, MWh, h, min
+use std.ercot: Sced, DayAhead, Service, Award
+
+type Bus      = Hub | Far
+type Limit    = 1..1
+type Resource = Gas | Cell
+type Segment  = Low | Mid | High
+type Step     = 1..3
+type None     = 1..1
+
+player ercot
+
+fun width(r: Resource, j: Segment) -> real MW = {width}
+fun price(r: Resource, j: Segment) -> real $/MWh = {price}
+fun wanted(k: Service, i: Step) -> (width: real MW, value: real $/MWh) = {wanted}
+param offer: (width: real MW, price: real $/MWh)[Resource, Segment] = [(width: width(r, j), price: price(r, j)) for r in Resource, j in Segment]
+param service: (most: real MW, price: real $/MWh)[Resource, Award] = [(most: 0 MW, price: 0 $/MWh) for r in Resource, w in Award]
+param curve: (width: real MW, value: real $/MWh)[Service, Step] = [wanted(k, i) for k in Service, i in Step]
+param limit: (most: real MW, penalty: real $/MWh)[Limit] = [(most: 500 MW, penalty: 5_251 $/MWh) for c in Limit]
+param factor: real[Limit, Bus] = [0 for c in Limit, b in Bus]
+
+game Now {{
+    x ~ Sced[ercot, Bus, Limit, Resource, Segment, Step](
+        [Hub: 40 MW, else: 0 MW], factor, limit,
+        [(bus: Hub, least: if r == Cell then -50 MW else 0 MW, most: {most}, before: 0 MW, up: 6_000 MW/h, down: 6_000 MW/h) for r in Resource],
+        [(stores: r == Cell, soc: {soc}, low: 10 MWh, high: 90 MWh) for r in Resource],
+        offer, service, curve, [(width: 500 MW, price: {short}) for i in Step], 250 $/MWh, 100%, 5 min)
+    price = x.lambda
+}}
+game Then {{
+    x ~ DayAhead[ercot, Bus, Limit, Resource, Segment, Step, None, None, None, None](
+        factor, limit, [(bus: Hub, least: if r == Cell then -50 MW else 0 MW, most: {most}) for r in Resource],
+        offer, service, curve, [(bus: Hub, width: 40 MW, price: 2_000 $/MWh) for d in None],
+        [(bus: Hub, width: 0 MW, price: 0 $/MWh) for v in None], [(source: Hub, sink: Hub, most: 0 MW, price: 0 $/MWh) for o in None],
+        [(service: NSPIN, most: 0 MW, price: 0 $/MWh) for n in None], [0 MW for k in Service])
+    price = x.lambda
+}}
+query now  = E(price) of Now
+query then = E(price) of Then
+"""
+WIDTH = "match j { Low => 50 MW, Mid => 0 MW, High => 50 MW }"
+PRICE = "match j { Low => 10 $/MWh, Mid => 0 $/MWh, High => 40 $/MWh }"
+WANTED = "(width: 0 MW, value: 100 $/MWh - 30 $/MWh * i)"
+
+
+def plain(**changed: str) -> str:
+    usual = {"width": WIDTH, "price": PRICE, "wanted": WANTED, "most": "if r == Cell then 50 MW else 100 MW", "soc": "50 MWh",
+             "short": "7_000.01 $/MWh"}  # fmt: skip
+    return PLAIN.format(**usual | changed)
+
+
+def test_a_segment_without_width_may_hold_any_price():
+    found = og.loads(plain())
+    assert (float(found.query("now")), float(found.query("then"))) == (10, 10)
+
+
+@pytest.mark.parametrize(
+    ("question", "changed", "rule", "said"),
+    [
+        ("now", {"price": "if r == Cell and j == High then 9 $/MWh else " + PRICE}, "offer_rises[Cell, High]", "10 $/MWh <= 9 $/MWh"),
+        ("then", {"price": "if r == Cell and j == High then 9 $/MWh else " + PRICE}, "offer_rises[Cell, High]", "10 $/MWh <= 9 $/MWh"),
+        ("now", {"price": "if j == High then 2_500 $/MWh else " + PRICE}, "offer_in_range[Gas, High]", "2500 $/MWh <= 2000 $/MWh"),
+        ("then", {"price": "if j == High then 5_500 $/MWh else " + PRICE}, "offer_in_range[Gas, High]", "5500 $/MWh <= 5000 $/MWh"),
+        ("now", {"price": "if r == Gas and j == Low then -251 $/MWh else " + PRICE}, "offer_in_range[Gas, Low]", "-250 $/MWh <= -251 $/MWh"),
+        ("now", {"wanted": "(width: if k == RRS then 10 MW else 0 MW, value: 30 $/MWh * i)"}, "curve_falls[RRS, 2]", "60 $/MWh <= 30 $/MWh"),
+        ("then", {"wanted": "(width: if k == RRS then 10 MW else 0 MW, value: 30 $/MWh * i)"}, "curve_falls[RRS, 2]", "60 $/MWh <= 30 $/MWh"),
+        ("now", {"short": "9_000 $/MWh - 50 $/MWh * i"}, "penalty_rises[2]", "8950 $/MWh <= 8900 $/MWh"),
+        ("now", {"most": "-60 MW"}, "limits_in_order[Gas]", "0 MW <= -60 MW"),
+        ("then", {"most": "-60 MW"}, "limits_in_order[Gas]", "0 MW <= -60 MW"),
+        ("now", {"soc": "91 MWh"}, "charge_inside[Cell]", "91 MWh <= 90 MWh"),
+        ("now", {"soc": "9 MWh"}, "charge_inside[Cell]", "10 MWh <= 9 MWh"),
+    ],
+)  # fmt: skip
+def test_a_table_that_no_market_can_clear_is_refused_by_its_place(question, changed, rule, said):
+    with pytest.raises(og.Refusal) as refused:
+        og.loads(plain(**changed)).query(question)
+    (found,) = refused.value.diagnostics
+    assert (found.code, found.headline) == ("infeasible", f"the data break the rule `{rule}`")
+    assert f"it asks for {said}, which does not hold" in found.notes
+
+
+def test_a_negative_width_names_the_segment():
+    with pytest.raises(og.Refusal, match=r"segments\[Cell, Mid\]"):
+        og.loads(plain(width="if r == Cell and j == Mid then -5 MW else " + WIDTH)).query("now")

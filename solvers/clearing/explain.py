@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,16 +12,20 @@ from opengames.diagnostics import Refusal, Window, refuse
 from opengames.diagram import Decide, Diagram, binds
 from opengames.program import ParamDecl
 from opengames.show import digits, number, show
+from opengames.solvers.clearing import affine_values as av
+from opengames.solvers.clearing.affine_values import Affine
 from opengames.solvers.clearing.assemble import Pieces, moving
 from opengames.solvers.clearing.program import Program, label
+from opengames.solvers.clearing.rules_rows import Part
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space
-from opengames.terms import At, Check, Const, Fold, Get, Param, Prim, Term, Var
+from opengames.terms import At, Check, Const, Fold, Get, Param, Prim, Term, Var, children
 
 if TYPE_CHECKING:
     from opengames.solvers.clearing.clearing import Cleared
 
 _MOST = 8
 _TOLD = 3
+_HAIR = 1e-9
 
 
 def explain(clearing: Cleared, data: np.ndarray) -> Refusal:
@@ -50,6 +55,9 @@ def _infeasible(clearing: Cleared, data: np.ndarray) -> Refusal:
 
     pieces = clearing.in_rows.pieces
     program = moving(pieces).at(data)
+    against = [row for row in _against_data(program) if pieces.rule[row] >= 0]
+    if against:
+        return _broken(clearing, data, program, against)
     found = conflict(program)
     box = clearing.box
     if found is None:
@@ -74,13 +82,62 @@ def _infeasible(clearing: Cleared, data: np.ndarray) -> Refusal:
     )  # fmt: skip
 
 
+def _broken(clearing: Cleared, data: np.ndarray, program: Program, rows: list[int]) -> Refusal:
+    """The refusal of rules with nothing decided in them, which the data break: the first of them, and which the others are."""
+    row = rows[0]
+    box, pieces = clearing.box, clearing.in_rows.pieces
+    rule = box.rules[int(pieces.rule[row])]
+    part, item = _part_of(clearing.in_rows.parts, row)
+    notes = list(_witness(clearing, data, _taking_part(clearing, pieces, (row,), ())))
+    if part.sides is not None:
+        left, op, right = part.sides
+        shown = shown_of(rule.term, clearing)
+        values = [number(_value(side, item, data), shown) for side in (left, right)]
+        notes.insert(0, f"it asks for {values[0]} {op} {values[1]}, which does not hold")
+    others = list(dict.fromkeys(f"`{label(program.rows, k)}`" for k in rows[1:]))
+    if others:
+        notes.append(f"nor {'does' if len(others) == 1 else 'do'} {_listed(others, 'more rules')}")
+    return refuse(
+        "infeasible", f"the data break the rule `{label(program.rows, row)}`", span=part.at or rule.at, label="does not hold",
+        windows=(Window(box.at, f"{box.seat.name} decides here"),) if box.at is not None else (), notes=tuple(notes),
+        help=f"nothing that {box.seat.name} decides takes part in this rule: mend the data, or the rule",
+    )  # fmt: skip
+
+
+def _against_data(program: Program) -> list[int]:
+    """The rows without anything decided that do not hold."""
+    empty = np.diff(program.matrix.indptr) == 0
+    return np.flatnonzero(empty & ((program.row_lower > _HAIR) | (program.row_upper < -_HAIR))).tolist()
+
+
+def _part_of(parts: tuple[Part, ...], row: int) -> tuple[Part, int]:
+    """The part that a row belongs to, and where in it the row stands."""
+    for part in parts:
+        if row < part.form.items:
+            return part, row
+        row -= part.form.items
+    raise ValueError("this row is of no rule")
+
+
+def _value(form: Affine, item: int, data: np.ndarray) -> float:
+    one = av.gather(form, np.array([item]))
+    return float(one.constant[0] + sum(v * data[a - 1] for v, a in zip(one.value, av.atoms_of(one.monomial), strict=True)))
+
+
 def _taking_part(clearing: Cleared, pieces: Pieces, rows: tuple[int, ...], columns: tuple[int, ...]) -> set[Term]:
     """The data that some of these rows and bounds depend on."""
     used = set(pieces.row_by.column[np.isin(pieces.row_by.row, rows)].tolist())
     used |= set(pieces.matrix_by[2][np.isin(pieces.matrix_by[0], rows)].tolist())
     for by in (pieces.lower_by, pieces.upper_by):
         used |= set(by.column[np.isin(by.row, columns)].tolist())
-    return {pieces.data[k] for k in used}
+    parts = {part for k in used for part in _within(pieces.data[k])}
+    return {term for term in pieces.data if term in parts}
+
+
+def _within(term: Term) -> Iterator[Term]:
+    yield term
+    for each in children(term):
+        yield from _within(each)
 
 
 def _grouped(rules: list[tuple[str, str]]) -> list[str]:
@@ -124,7 +181,7 @@ def _shown(term: Term, spaces: dict[str, Space], params: Any) -> Shown | None:
                 if found is not None:
                     return found
             return None
-        case Fold(op="sum" | "min" | "max", body=body):
+        case Fold(op="sum" | "min" | "max" | "and", body=body):
             return _shown(body, spaces, params)
         case Check(value=value):
             return _shown(value, spaces, params)
@@ -171,9 +228,9 @@ def _unbounded(clearing: Cleared, data: np.ndarray) -> Refusal:
     )  # fmt: skip
 
 
-def _listed(names: list[str]) -> str:
+def _listed(names: list[str], of: str = "more wires") -> str:
     if len(names) > _MOST:
-        names = [*names[: _MOST - 1], f"{len(names) - _MOST + 1} more wires"]
+        names = [*names[: _MOST - 1], f"{len(names) - _MOST + 1} {of}"]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 

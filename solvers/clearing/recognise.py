@@ -37,7 +37,7 @@ from opengames.solvers.clearing.affine_terms import Reader, not_convex
 from opengames.solvers.clearing.assemble import Pieces, assemble, concave
 from opengames.solvers.clearing.columns import Columns, columns_of
 from opengames.solvers.clearing.frames import Sym, Value
-from opengames.solvers.clearing.rules_rows import Rules
+from opengames.solvers.clearing.rules_rows import Part, Rules
 from opengames.solvers.clearing.scopes import DATA, KNOWN, Binding, Scope, refused
 from opengames.solvers.clearing.wires import bindings
 from opengames.spaces import Space, index_size, is_finite, leaves
@@ -49,13 +49,16 @@ _REMEMBERED = 64
 
 @dataclass(frozen=True)
 class Recognised:
-    """A decision as it was read. prices: how many numbers its duals are; priced: (rule, offset, size) of each dual wire."""
+    """A decision as it was read. prices: how many numbers its duals are; priced: (rule, offset, size) of each dual wire.
+    parts: where every rule is kept as rows, what those rows are made of, in their order.
+    """
 
     box: Decide
     pieces: Pieces
     columns: Columns
     prices: int
     priced: tuple[tuple[int, int, int], ...]
+    parts: tuple[Part, ...] = ()
 
 
 def clear_for(program: Program) -> Clear:
@@ -105,7 +108,7 @@ def recognise(
         reader.unknowns, columns, box.rules, rules.parts, earning, {k for k, _, _ in priced}, at, bounds
     )
     concave(pieces.quadratic, len(pieces.cost), at)
-    return Recognised(box, pieces, columns, prices, priced)
+    return Recognised(box, pieces, columns, prices, priced, () if bounds else tuple(rules.parts))
 
 
 def _priced(box: Decide) -> tuple[tuple[tuple[int, int, int], ...], int]:

@@ -16,7 +16,7 @@ from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.affine_terms import COMPARISONS, Reader, not_convex
 from opengames.solvers.clearing.affine_values import Affine
 from opengames.solvers.clearing.folds import spread
-from opengames.solvers.clearing.frames import Frame, Num, Sym, lift
+from opengames.solvers.clearing.frames import Code, Frame, Num, Sym, lift
 from opengames.solvers.clearing.scopes import DATA, DECIDED, KNOWN, Scope
 from opengames.spaces import Bool, Grid, Reals, index_points, is_finite
 from opengames.spans import Span
@@ -30,7 +30,8 @@ class Part:
     """Rows of one comparison: `form <= 0` (sense -1), `== 0` (0) or `>= 0` (1), or `-half <= form <= half` where `half` is given.
 
     rule: its position among the rules, -1 for rows that tie a piece to its parts. place: (rows,), where in the rule's index
-    each stands. sign: of the price of a row with two bounds.
+    each stands. sign: of the price of a row with two bounds. sides: of a comparison that has nothing decided in it, what stands
+    to the left and to the right, for reports.
     """
 
     rule: int
@@ -40,6 +41,7 @@ class Part:
     at: Span | None
     half: np.ndarray | None = None
     sign: int = 1
+    sides: tuple[Affine, str, Affine] | None = None
 
 
 class Rules:
@@ -59,10 +61,11 @@ class Rules:
         self._say(rule.term, scope, self._base)
 
     def _part(
-        self, form: Affine, sense: int, frame: Frame, at: Span | None, half: np.ndarray | None = None, sign: int = 1
-    ) -> None:
+        self, form: Affine, sense: int, frame: Frame, at: Span | None, half: np.ndarray | None = None, sign: int = 1,
+        sides: tuple[Affine, str, Affine] | None = None,
+    ) -> None:  # fmt: skip
         place = frame.within(self._base)
-        self.parts.append(Part(self._rule, av.merged(form), sense, place, at or self._at, half, sign))
+        self.parts.append(Part(self._rule, av.merged(form), sense, place, at or self._at, half, sign, sides))
 
     def _say(self, term: Term, scope: Scope, frame: Frame) -> None:
         reader = self.reader
@@ -72,8 +75,7 @@ class Rules:
         if much == KNOWN:
             broken = np.flatnonzero(~reader.test(term, scope, frame))
             if len(broken):
-                never = av.constant(av.constant_of(1, len(broken), reader.kind))
-                self._part(never, -1, Frame(len(broken), frame, broken), term.at)
+                self._broken(term, scope, Frame(len(broken), frame, broken))
             return
         match term:
             case Prim(op="and", args=args):
@@ -108,6 +110,33 @@ class Rules:
                 self._holds(term, scope, frame)
             case _:
                 self._clause(term, scope, frame)
+
+    def _broken(self, term: Term, scope: Scope, frame: Frame) -> None:
+        """A condition that params decide and that holds nowhere in the frame: rows that cannot hold, one for what breaks it."""
+        reader = self.reader
+        match term:
+            case Prim(op="and", args=(first, second)):
+                self._say(first, scope, frame)
+                self._when(first, second, True, scope, frame)
+            case Prim(op="implies", args=(test, then)):
+                self._when(test, then, True, scope, frame)
+            case Fold(op="and"):
+                self._every(term, scope, frame)
+            case Apply(fun=fun, args=args):
+                self._say(reader.funs[fun].body, reader.called(fun, args, scope, frame), frame)
+            case _:
+                never = av.constant(av.constant_of(1, frame.lanes, reader.kind))
+                self._part(never, -1, frame, term.at, sides=self._sides(term, scope, frame))
+
+    def _sides(self, term: Term, scope: Scope, frame: Frame) -> tuple[Affine, str, Affine] | None:
+        """Both sides of a comparison of numbers that params decide."""
+        if not (isinstance(term, Prim) and term.op in COMPARISONS):
+            return None
+        values = [lift(self.reader.read(a, scope, frame), frame) for a in term.args]
+        if not all(isinstance(v, Num) or (isinstance(v, Code) and _are_numbers(v.points)) for v in values):
+            return None
+        left, right = (self.reader.number(v, term.at).form for v in values)
+        return left, term.op, right
 
     def _fill(self, value: object, items: int) -> np.ndarray:
         out = av.constant_of(0, items, self.reader.kind)
@@ -156,7 +185,7 @@ class Rules:
             for form, sense in forms:
                 where = Frame(form.items, frame, part.place)
                 made = reader.unknowns.guarded(form, data, wanted, where, reader.lanes, part.at)
-                self._part(made, sense, where, part.at)
+                self._part(made, sense, where, part.at, sides=part.sides)
 
     def _every(self, term: Fold, scope: Scope, frame: Frame) -> None:
         if any(not is_finite(s) for _, s in term.iters):
@@ -182,7 +211,8 @@ class Rules:
             return
         a, _ = self._number(left, scope, frame)
         b, _ = self._number(right, scope, frame)
-        self._part(av.minus(a, b), {"<=": -1, "==": 0, ">=": 1}[op], frame, term.at)
+        sides = (a, op, b) if self.reader.depends(term, scope) < DECIDED else None
+        self._part(av.minus(a, b), {"<=": -1, "==": 0, ">=": 1}[op], frame, term.at, sides=sides)
 
     def _within(self, inside: Term, limit: Term, op: str, sign: int, term: Prim, scope: Scope, frame: Frame) -> None:
         """`abs(inside) <= limit`, or with sign -1 `limit >= abs(inside)`, whose price has the other sign."""
@@ -230,6 +260,10 @@ def _literals(term: Term, positive: bool) -> list[tuple[Term, bool]]:
         case Prim(op="implies", args=(a, b)) if positive:
             return _literals(a, False) + _literals(b, True)
     return [(term, positive)]
+
+
+def _are_numbers(points: tuple[object, ...]) -> bool:
+    return not any(isinstance(p, str | bool) for p in points)
 
 
 def _is_abs(term: Term) -> bool:

@@ -36,6 +36,7 @@ from opengames.dsl.names_used import mentions
 from opengames.dsl.parser import parse
 from opengames.dsl.questions import question
 from opengames.dsl.strategies import recognition, strategy
+from opengames.dsl.units import BUILTIN, Unit
 from opengames.plain import dataclass, replace
 
 #: Texts that `use` may name, below `std`.
@@ -52,6 +53,10 @@ class Checked:
     program: p.Program | None
     diagnostics: tuple[Diagnostic, ...]
     context: Context | None = None
+
+    @property
+    def units(self) -> Mapping[str, Unit]:
+        return self.context.units if self.context is not None else BUILTIN
 
     @property
     def ok(self) -> bool:

@@ -17,7 +17,8 @@ from typing import Any
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.models import data_keys
-from opengames.models.data_values import Origin, fit, missing_column
+from opengames.models.data_units import Units, column_called, in_head
+from opengames.models.data_values import Origin, Taking, fit, missing_column
 from opengames.program import ParamDecl
 from opengames.show import show_space
 from opengames.spaces import Enum, Family, Record, Space
@@ -42,17 +43,17 @@ class Table:
         return f"row {i + 1} (line {self.line(i)})" if self.line else f"row {i + 1}"
 
 
-def from_file(decl: ParamDecl, file: str | Path, column: str | None = None) -> Any:
+def from_file(decl: ParamDecl, file: str | Path, column: str | None = None, taking: Taking | None = None) -> Any:
     """The value of a param from a file.
 
     column: may be left out if the file has one column, one that is called like the param, or one per field.
     Raises `Refusal`: `data-no-such-file`, `data-unreadable`, `data-missing-column`, and what `fit` refuses.
     """
-    path = Path(file)
+    path, taking = Path(file), taking or Taking()
     if column is None and path.suffix.lower() == ".json" and isinstance(decl.space, Family):
         nested = _nested(decl.space, _reading(path, decl, lambda: _json_data(path)))
         if nested is not None:
-            return fit(decl, nested, Origin(f"`{path.name}`"))
+            return fit(decl, nested, Origin(f"`{path.name}`"), taking)
     wanted = None if column is None else [column]
     if column is None and isinstance(decl.space, Family) and isinstance(decl.space.item, Record):
         wanted = [name for name, _ in decl.space.item.fields]
@@ -62,30 +63,34 @@ def from_file(decl: ParamDecl, file: str | Path, column: str | None = None) -> A
         columns, column = read_columns(path, column, decl)
         table = Table(path.name, columns)
     else:
-        table = read_table(path, decl, wanted)
+        table = read_table(path, decl, wanted, taking.units)
     space = decl.space
     if isinstance(space, Family) and isinstance(space.item, Record) and column is None:
-        for name, _ in space.item.fields:
-            if name not in table.columns:
+        names = {name: column_called(name, table.columns, taking.units) for name, _ in space.item.fields}
+        for name, found in names.items():
+            if found is None:
                 raise missing_column(decl, name, list(table.columns), f"`{path.name}`")
-        fields = {name: table.columns[name] for name, _ in space.item.fields}
+        fields = {name: table.columns[found] for name, found in names.items() if found is not None}
         count = max(map(len, fields.values()), default=0)
-        order = _order(decl, table, count, list(fields))
-        records = [{name: column[i] if i < len(column) else None for name, column in fields.items()} for i in order]
-        return fit(decl, records, Origin(f"`{path.name}`", lambda i: table.row(order[i])))
-    chosen = column or _only(decl, table)
-    if chosen not in table.columns:
+        order = _order(decl, table, count, [str(c) for c in names.values()], taking.gaps)
+        records = [{name: column[i] if 0 <= i < len(column) else None for name, column in fields.items()} for i in order]
+        units = {name: unit for name, found in names.items() if (unit := in_head(str(found), taking.units)[1]) is not None}
+        return fit(decl, records, Origin(f"`{path.name}`", lambda i: table.row(order[i]), units), taking)
+    chosen = column or _only(decl, table, taking.units)
+    called = column_called(chosen, table.columns, taking.units)
+    if called is None:
         raise missing_column(decl, chosen, list(table.columns), f"`{path.name}`")
-    cells = table.columns[chosen]
-    order = _order(decl, table, len(cells), [chosen])
-    values = [cells[i] for i in order]
-    origin = Origin(f"column `{chosen}` of `{path.name}`", lambda i: table.row(order[i]))
-    return fit(decl, values if isinstance(space, Family) else _single(decl, values, origin), origin)
+    cells = table.columns[called]
+    order = _order(decl, table, len(cells), [called], taking.gaps)
+    values = [cells[i] if i >= 0 else None for i in order]
+    unit = in_head(called, taking.units)[1]
+    origin = Origin(f"column `{called}` of `{path.name}`", lambda i: table.row(order[i]), {} if unit is None else {"": unit})
+    return fit(decl, values if isinstance(space, Family) else _single(decl, values, origin), origin, taking)
 
 
-def _order(decl: ParamDecl, table: Table, count: int, values: list[str]) -> list[int]:
-    """The rows in index order."""
-    return data_keys.order(decl, data_keys.Rows(f"`{table.name}`", table.columns, table.row), count, values)
+def _order(decl: ParamDecl, table: Table, count: int, values: list[str], gaps: bool) -> list[int]:
+    """The rows in index order, -1 for one that is not there."""
+    return data_keys.order(decl, data_keys.Rows(f"`{table.name}`", table.columns, table.row), count, values, gaps)
 
 
 def _at(decl: ParamDecl) -> dict[str, Any]:
@@ -100,8 +105,8 @@ def _single(decl: ParamDecl, values: list[Any], origin: Origin) -> Any:
     return values[0]
 
 
-def _only(decl: ParamDecl, table: Table) -> str:
-    if decl.name in table.columns:
+def _only(decl: ParamDecl, table: Table, units: Units) -> str:
+    if column_called(decl.name, table.columns, units) is not None:
         return decl.name
     if len(table.columns) == 1:
         return next(iter(table.columns))
@@ -116,9 +121,9 @@ def _only(decl: ParamDecl, table: Table) -> str:
 # ----------------------------------------------------------------------------------- reading
 
 
-def read_table(path: Path, decl: ParamDecl, wanted: list[str] | None = None) -> Table:
-    """The columns of a file, by its ending. wanted: columns to read where the format can choose."""
-    return _reading(path, decl, lambda: _table(path, decl, wanted))
+def read_table(path: Path, decl: ParamDecl, wanted: list[str] | None = None, units: Units | None = None) -> Table:
+    """The columns of a file, by its ending. wanted: columns to read where the format can choose, without the units of their heads."""
+    return _reading(path, decl, lambda: _table(path, decl, wanted, units or {}))
 
 
 def _reading(path: Path, decl: ParamDecl, read: Callable[[], Any]) -> Any:
@@ -137,10 +142,10 @@ def _reading(path: Path, decl: ParamDecl, read: Callable[[], Any]) -> Any:
         raise _unreadable(path, decl, "it is nested too deeply") from error
 
 
-def _table(path: Path, decl: ParamDecl, wanted: list[str] | None) -> Table:
+def _table(path: Path, decl: ParamDecl, wanted: list[str] | None, units: Units) -> Table:
     match path.suffix.lower():
         case ".parquet" | ".pq":
-            return _parquet(path, decl, wanted)
+            return _parquet(path, decl, wanted, units)
         case ".json":
             return _json(path)
         case ".csv" | ".tsv" | ".txt" | "":
@@ -216,13 +221,13 @@ def _json(path: Path) -> Table:
     return Table(path.name, {"value": data if isinstance(data, list) else [data]})
 
 
-def _parquet(path: Path, decl: ParamDecl, wanted: list[str] | None) -> Table:
+def _parquet(path: Path, decl: ParamDecl, wanted: list[str] | None, units: Units) -> Table:
     import pyarrow
     import pyarrow.parquet as parquet
 
     try:
         names = parquet.read_schema(path).names
-        named = [n for n in names if wanted is None or n in wanted or data_keys.is_key_name(decl, n)]
+        named = [n for n in names if wanted is None or n in wanted or in_head(n, units)[0] in wanted or data_keys.is_key_name(decl, n)]
         columns = _cells(parquet.read_table(path, columns=named))
         if not any(data_keys.is_key_name(decl, name) for name in named):
             columns |= _keys(parquet.read_table(path, columns=[n for n in names if n not in columns]), decl)

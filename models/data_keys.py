@@ -34,10 +34,11 @@ class Rows:
     row: Callable[[int], str]
 
 
-def order(decl: ParamDecl, rows: Rows, count: int, values: Sequence[str]) -> list[int]:
+def order(decl: ParamDecl, rows: Rows, count: int, values: Sequence[str], gaps: bool = False) -> list[int]:
     """The row of each element of the param's family, in the family's order; the rows as they come without keys.
 
-    count: how many rows there are. values: the columns that the param's value is made of. Raises `Refusal`:
+    count: how many rows there are. values: the columns that the param's value is made of. gaps: keys may lack a row, and have
+    -1 for it. Raises `Refusal`:
     `data-unknown-label` for keys that are none, `data-repeated-label`, `data-too-short` for keys without a row,
     `data-missing-column` if only some of several indices have a column and the rows are not in order.
     """
@@ -52,7 +53,7 @@ def order(decl: ParamDecl, rows: Rows, count: int, values: Sequence[str]) -> lis
         among = [found[0]] if found[0] is not None else [c for c in rows.columns if c not in values]
         return _numbered(decl, rows, count, among, space.index[0])
     if all(found):
-        return _by_key(decl, rows, count, [str(c) for c in found])
+        return _by_key(decl, rows, count, [str(c) for c in found], gaps)
     _check_order(decl, rows, count, found)
     return plain
 
@@ -111,7 +112,7 @@ def _numbered(decl: ParamDecl, rows: Rows, count: int, among: Sequence[str], ind
     return next(iter(found.values()), list(range(count)))
 
 
-def _by_key(decl: ParamDecl, rows: Rows, count: int, columns: Sequence[str]) -> list[int]:
+def _by_key(decl: ParamDecl, rows: Rows, count: int, columns: Sequence[str], gaps: bool) -> list[int]:
     assert isinstance(decl.space, Family)
     index = decl.space.index
     places = [_places(s) for s in index]
@@ -145,7 +146,7 @@ def _by_key(decl: ParamDecl, rows: Rows, count: int, columns: Sequence[str]) -> 
         names = f"names `{key(twice[0][1])}` twice" if len(twice) == 1 else f"repeats {len(twice):,} keys"
         raise refuse("data-repeated-label", f"{word} {said} of {rows.name} {names}", **_at(decl), notes=_more(notes, twice))
     wanted = index_size(index)
-    if len(taken) < wanted:
+    if len(taken) < wanted and not gaps:
         lacking = islice((at for at in range(wanted) if at not in taken), _SHOWN)
         names = ", ".join(f"`{_spelled(index, at)}`" for at in lacking)
         more = f" and {wanted - len(taken) - _SHOWN:,} more" if wanted - len(taken) > _SHOWN else ""
@@ -153,7 +154,7 @@ def _by_key(decl: ParamDecl, rows: Rows, count: int, columns: Sequence[str]) -> 
             "data-too-short", f"{rows.name} says nothing about {names}{more}", **_at(decl),
             notes=(f"rows are matched by {word} {said}",),
         )  # fmt: skip
-    return [taken[at] for at in range(wanted)]
+    return [taken.get(at, -1) for at in range(wanted)]
 
 
 def _check_order(decl: ParamDecl, rows: Rows, count: int, found: Sequence[str | None]) -> None:

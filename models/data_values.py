@@ -1,8 +1,8 @@
 """Values from outside made into values of a param: shape, order, unit, range and labels are checked here.
 
-Numbers are magnitudes in the unit that the param was declared with. Decimals are taken exactly: the
-float 0.1 and the text `0.1` both mean one tenth. What does not fit is refused by row and column, all rows
-with one kind of fault in one diagnostic.
+Numbers are magnitudes in the unit that the param was declared with, unless they say another (see `data_units`). Decimals are
+taken exactly: the float 0.1 and the text `0.1` both mean one tenth. What does not fit is refused by row and column, all
+rows with one kind of fault in one diagnostic. Of evidence an empty cell was not observed: it is `None`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from fractions import Fraction
 from typing import Any
 
 from opengames.diagnostics import Diagnostic, Refusal, refuse
+from opengames.dsl.units import BUILTIN
+from opengames.models import data_units
 from opengames.models.data_cells import blank, rational, truth
 from opengames.models.data_keys import Rows, order
 from opengames.program import ParamDecl
@@ -25,6 +27,7 @@ from opengames.spaces import (
     Grid,
     Reals,
     Record,
+    Shown,
     Space,
     contains,
     index_points,
@@ -43,21 +46,33 @@ _LOOKED_AT = 10_000_000
 
 @dataclass(frozen=True)
 class Origin:
-    """Where values come from. what: as a message calls it. row: how it calls the item at a position (from 0)."""
+    """Where values come from. what: as a message calls it. row: how it calls the item at a position (from 0).
+
+    units: those that heads of columns say, by field; by `""` that of the only column.
+    """
 
     what: str
     row: Callable[[int], str] = field(default=lambda i: f"item {i + 1}")
+    units: Mapping[str, str] = field(default_factory=dict)
 
 
-def fit(decl: ParamDecl, given: Any, origin: Origin | None = None) -> Any:
+@dataclass(frozen=True)
+class Taking:
+    """How values are taken. units: of the text. gaps: whether values may be missing, as of evidence."""
+
+    units: data_units.Units = field(default_factory=lambda: BUILTIN)
+    gaps: bool = False
+
+
+def fit(decl: ParamDecl, given: Any, origin: Origin | None = None, taking: Taking | None = None) -> Any:
     """`given` as a value of the param's space.
 
     given: a number, a label, a bool; for a family a sequence in index order, nested sequences, or a mapping from
     keys; for a family of records a sequence of mappings, or a mapping of columns. Arrays, series and frames of the
     usual libraries are taken as what they hold. Raises `Refusal`: `data-too-short`, `data-too-long`, `data-gap`,
-    `data-bad-cell`, `data-unknown-label`, `data-out-of-range`, `data-missing-column`, `data-shape`.
+    `data-bad-cell`, `data-unit`, `data-unknown-label`, `data-out-of-range`, `data-missing-column`, `data-shape`.
     """
-    return _Fitter(decl, origin or Origin(f"the value given for `{decl.name}`")).fit(plain(given))
+    return _Fitter(decl, origin or Origin(f"the value given for `{decl.name}`"), taking or Taking()).fit(plain(given))
 
 
 def plain(given: Any) -> Any:
@@ -80,6 +95,7 @@ def plain(given: Any) -> Any:
 class _Fitter:
     decl: ParamDecl
     origin: Origin
+    taking: Taking
     faults: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     placed: list[int] | None = None  # the row of each item, where keys have placed them
 
@@ -106,7 +122,7 @@ class _Fitter:
         items = self._flat(space, given)
         if len(items) != wanted:
             raise self._count(len(items), wanted)
-        placed = self.placed or range(wanted)
+        placed = self.placed if self.placed is not None else range(wanted)
         return tuple(
             self._one(space.item, each, self.origin.row(i), None) for i, each in zip(placed, items, strict=True)
         )
@@ -156,8 +172,8 @@ class _Fitter:
         others = {str(name): plain(column) for name, column in given.items() if not isinstance(column, str)}
         listed = {name: column for name, column in others.items() if isinstance(column, list | tuple)}
         rows = Rows(self.origin.what, listed, self.origin.row)
-        self.placed = order(self.decl, rows, count, list(columns))
-        return [{name: column[i] for name, column in columns.items()} for i in self.placed]
+        self.placed = order(self.decl, rows, count, list(columns), self.taking.gaps)
+        return [{name: column[i] if i >= 0 else None for name, column in columns.items()} for i in self.placed]
 
     def _keyed(self, space: Family, given: Mapping[Any, Any]) -> list[Any]:
         """A mapping from keys, as the values in index order."""
@@ -176,7 +192,7 @@ class _Fitter:
         if self.faults:
             raise self._refusal()
         lacking = [", ".join(key) for key, i in known.items() if i not in found]
-        if lacking:
+        if lacking and not self.taking.gaps:
             more = f" and {len(lacking) - _SHOWN} more" if len(lacking) > _SHOWN else ""
             raise refuse(
                 "data-too-short",
@@ -200,11 +216,13 @@ class _Fitter:
         if isinstance(space, Record):
             return self._record(space, given, row)
         if isinstance(space, Family):
-            inner = _Fitter(self.decl, Origin(where or self.origin.what))
+            inner = _Fitter(self.decl, Origin(where or self.origin.what, units=self.origin.units), self.taking)
             value = inner._family(space, plain(given))
             self.faults.update(inner.faults)
             return value
-        if blank(given):
+        if blank(given) and not (isinstance(space, Enum) and str(given).strip() in space.labels):
+            if self.taking.gaps:
+                return None
             return self._note("data-gap", where, "nothing" if given is None or given == "" else str(given))
         match space:
             case Enum(labels=labels):
@@ -218,16 +236,35 @@ class _Fitter:
                 known = truth(given)
                 return self._note("data-bad-cell", where, _said(given)) if known is None else known
             case Grid(shown=shown) | Reals(shown=shown):
-                exact = rational(given)
+                exact, scale = rational(given), self._scale(space, shown, column)
+                said = data_units.in_cell(given) if exact is None else None
+                if said is not None:
+                    exact, found = said[0], data_units.scale(space, said[1], self.taking.units)
+                    if isinstance(found, str):
+                        return self._note("data-unit", where, f"{_said(given)}: {found}")
+                    scale = found
                 if exact is None:
                     return self._note("data-bad-cell", where, _said(given))
-                magnitude = exact * (shown.scale if shown else 1)
+                magnitude = exact * scale
                 if not _inside(space, magnitude):
                     return self._note("data-out-of-range", where, number(magnitude, shown))
                 return magnitude
         raise TypeError(f"not a space: {space!r}")
 
+    def _scale(self, space: Space, shown: Shown | None, column: str | None) -> Fraction:
+        """What a number without a unit of its own is multiplied by."""
+        written = self.origin.units.get(column or "")
+        if written is None:
+            return shown.scale if shown else Fraction(1)
+        found = data_units.scale(space, written, self.taking.units)
+        if isinstance(found, str):
+            what = f"column `{column}` of {self.origin.what}" if column else self.origin.what
+            raise data_units.refused(self.decl, what, written, found)
+        return found
+
     def _record(self, space: Record, given: Any, row: str) -> Any:
+        if blank(given) and self.taking.gaps:
+            given = dict.fromkeys(name for name, _ in space.fields)
         if isinstance(given, Sequence) and not isinstance(given, str) and len(given) == len(space.fields):
             given = {name: item for (name, _), item in zip(space.fields, given, strict=True)}
         if not isinstance(given, Mapping):
@@ -251,6 +288,7 @@ class _Fitter:
             "data-bad-cell": ("has a value that cannot be read", "values that cannot be read"),
             "data-unknown-label": ("has an unknown label", "unknown labels"),
             "data-out-of-range": ("has a value outside its type", "values outside its type"),
+            "data-unit": ("has a value in a unit that does not fit", "values in units that do not fit"),
         }[code]
         many = f"has {len(found):,} {said[1]}" if len(found) > 1 else said[0]
         notes = [f"{where}: {what}" if where else what for where, what in found[:_SHOWN]]

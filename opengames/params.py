@@ -18,6 +18,7 @@ from opengames.diagnostics import Diagnostic, Refusal, errors, refuse
 from opengames.dsl import syntax
 from opengames.dsl.check import Checked, check
 from opengames.dsl.parser import parse
+from opengames.dsl.units import BUILTIN, Unit
 from opengames.program import ParamDecl, Program
 from opengames.spans import Span
 
@@ -55,7 +56,7 @@ def supply(text: str, name: str, given: Mapping[str, Any]) -> Checked:
         checked = check(text, name, values)
         if checked.program is None:
             return _fit_without_guesses(text, name, values, others) or checked
-        fitted = values | {n: fit_to(checked.program.params[n], v) for n, v in others.items()}
+        fitted = values | {n: fit_to(checked.program.params[n], v, checked.units) for n, v in others.items()}
         if fitted == values:
             return checked
         values = fitted
@@ -72,7 +73,7 @@ def _fit_without_guesses(
     settled = check(text, name, {n: v for n, v in values.items() if n not in others})
     if settled.program is None:
         return None
-    fitted = {n: fit_to(settled.program.params[n], v) for n, v in others.items()}
+    fitted = {n: fit_to(settled.program.params[n], v, settled.units) for n, v in others.items()}
     return check(text, name, {**values, **fitted})
 
 
@@ -178,15 +179,15 @@ def is_scalar(value: Any) -> bool:
     return isinstance(value, int | float | Fraction | bool) and math.isfinite(value)
 
 
-def fit_to(decl: ParamDecl, value: Any) -> Any:
-    """A value from outside, as a value of the declared space."""
+def fit_to(decl: ParamDecl, value: Any, units: Mapping[str, Unit] = BUILTIN, gaps: bool = False) -> Any:
+    """A value from outside, as a value of the declared space. units: of the text. gaps: what is missing is `None`."""
+    from opengames.models.data_values import Taking, fit
+
     if isinstance(value, FromFile):
         from opengames.models.data_files import from_file
 
-        return from_file(decl, value.file, value.column)
-    from opengames.models.data_values import fit
-
-    return fit(decl, value)
+        return from_file(decl, value.file, value.column, Taking(units, gaps))
+    return fit(decl, value, taking=Taking(units, gaps))
 
 
 def needed(program: Program) -> tuple[ParamDecl, ...]:

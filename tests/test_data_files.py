@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from opengames.diagnostics import Refusal
+from opengames.dsl.units import Unit, read_unit
 from opengames.models.data_files import from_file
-from opengames.models.data_values import fit, rational
+from opengames.models.data_values import Taking, fit, rational
 from opengames.program import ParamDecl
 from opengames.spaces import BOOL, Enum, Family, Grid, Reals, Record, Shown
 
@@ -384,3 +385,60 @@ def test_numbers_of_numpy_are_numbers():
 
     m = og.loads("param n: real = 1   query q = n")
     assert [str(m.with_params(n=v).query("q")) for v in (np.float64(1.5), np.float32(1.5), np.int64(2))] == ["3/2", "3/2", "2"]
+
+
+# --------------------------------------------------------------------------------- units
+
+UNITS = {
+    "MW": Unit("MW", (("MW", 1),)), "GW": Unit("GW", (("MW", 1),), F(1000)), "kW": Unit("kW", (("MW", 1),), F(1, 1000)), "h": Unit("h", (("h", 1),)),
+    "MWh": Unit("MWh", (("MW", 1), ("h", 1))), "$": Unit("$", (("$", 1),)), "%": Unit("%", (), F(1, 100)),
+}  # fmt: skip
+SAYING = Taking(UNITS)
+
+
+@given(st.fractions(-1000, 1000, max_denominator=1000), st.sampled_from(["MW", "kW", "MWh/h", "kW*h/h"]))
+def test_a_number_means_the_same_in_whatever_unit_it_comes(value, unit):
+    scale = read_unit(unit, UNITS).scale
+    said = f"{float(value / scale)!r}{' ' * (value > 0)}{unit}"
+    assert float(fit(ParamDecl("x", GW), said, taking=SAYING)) == pytest.approx(float(value), rel=1e-12, abs=1e-12)
+
+
+def test_the_head_of_a_column_says_the_unit_of_its_numbers(tmp_path):
+    file = write(tmp_path / "p.csv", "hour,load [kW],level (%),price (RT),price (kW)\n1,1000,5,2,1\n2,2 MW,6,3,1\n3,3e3,7,4,1\n4,4000,8,5,1\n")
+    assert from_file(PRICE, file, "load", SAYING) == (1, 2, 3, 4)
+    assert from_file(PRICE, file, "load [kW]", SAYING) == (1, 2, 3, 4)
+    shares = ParamDecl("level", Family((HOUR,), SHARE))
+    assert from_file(shares, file, None, SAYING) == (F(5, 100), F(6, 100), F(7, 100), F(8, 100))
+    assert from_file(PRICE, file, "price (RT)", SAYING) == (2, 3, 4, 5)  # no unit, and no claim to be one
+
+
+def test_fields_of_records_have_units_of_their_own(tmp_path):
+    file = write(tmp_path / "g.csv", "Bus,cap [kW],home,at\nB,2000,true,A\nA,1,false,B\nC,4000,true,C\n")
+    assert from_file(TABLE, file, None, SAYING) == ((F(1, 1000), False, "B"), (2, True, "A"), (4, True, "C"))
+
+
+@pytest.mark.parametrize(
+    ("head", "cell", "said"),
+    [("load [MWh]", "1", "`MWh` is no unit of"), ("load [kvar]", "1", "no unit `kvar`"), ("load", "1 $", "`$` is no unit of"),
+     ("load (kWh)", "1", "no unit `kWh`"), ("load", "1 kvar", "no unit `kvar`"), ("load [%]", "1", "`%` is no unit of")],
+)  # fmt: skip
+def test_a_unit_of_another_kind_or_of_no_text_is_refused(tmp_path, head, cell, said):
+    file = write(tmp_path / "p.csv", f"hour,{head}\n" + "".join(f"{h},{cell}\n" for h in range(1, 5)))
+    (found,) = refused(from_file, PRICE, file, "load", SAYING)
+    assert found.code == "data-unit" and said in found.headline + " ".join(found.notes)
+
+
+# ---------------------------------------------------------------------------------- gaps
+
+
+def test_evidence_may_be_missing_by_cell_by_row_and_by_key(tmp_path):
+    gaps = Taking(gaps=True)
+    file = write(tmp_path / "p.csv", "hour,load\n4,8\n1,\n3,nan\n")
+    decl = ParamDecl("load", PRICE.space, index_names=("Hour",))
+    assert from_file(decl, file, "load", gaps) == (None, None, None, 8)
+    assert fit(PRICE, {1: 5, 3: None}, taking=gaps) == (5, None, None, None)
+    assert fit(PRICE, [1, None, float("nan"), 4], taking=gaps) == (1, None, None, 4)
+    assert fit(TABLE, {"A": None, "C": {"cap": "", "home": True, "at": None}}, taking=gaps) == (
+        (None, None, None), (None, None, None), (None, True, None))  # fmt: skip
+    assert {d.code for d in refused(fit, PRICE, [1, None, 3, 4])} == {"data-gap"}
+    assert {d.code for d in refused(from_file, decl, file, "load")} == {"data-too-short"}

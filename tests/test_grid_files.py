@@ -103,14 +103,6 @@ def test_a_dispatchable_load_is_served_up_to_its_price():
     assert found.lmp.max() < 40
 
 
-def test_hvdc_lines_are_load_at_their_schedule_and_told():
-    text = CASE + "mpc.dcline = [1 2 1 20 19 0 0 1 1 -50 50 0 0 0 0 1 0];\n"
-    pytest.importorskip("matpowercaseframes", reason="matpowercaseframes is not installed")
-    grid = parse_matpower(text, "tiny")
-    assert grid.buses.load.tolist() == [20, 155 - 19]
-    assert any("HVDC" in note and "20 MW" in note for note in grid.notes)
-
-
 def test_symmetric_angle_limits_are_limits_of_flow():
     pytest.importorskip("matpowercaseframes", reason="matpowercaseframes is not installed")
     grid = parse_matpower(CASE.replace("0.1 0 100 0 0 0 0 1 -360 360", "0.1 0 100 0 0 0 0 1 -3 3"), "tiny")

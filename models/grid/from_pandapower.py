@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from opengames.diagnostics import refuse
+from opengames.models.grid.costs import polynomial
 from opengames.models.grid.matpower import from_matpower
-from opengames.models.grid.network import Network
+from opengames.models.grid.network import DirectLines, Network, Storages
 
 
 def from_pandapower(net: Any, name: str | None = None) -> Network:
@@ -27,6 +28,7 @@ def from_pandapower(net: Any, name: str | None = None) -> Network:
     from pandapower.converter.pypower.to_ppc import to_ppc
 
     called = name or net.name or "network"
+    whole, net = net, _without_direct_and_storage(net)
     try:
         case = to_ppc(net, calculate_voltage_angles=True, init="flat", mode="opf", check_connectivity=True)
     except Exception as fault:  # of many kinds, all of them about a net that is not whole
@@ -34,6 +36,7 @@ def from_pandapower(net: Any, name: str | None = None) -> Network:
         raise refuse("bad-case", f"pandapower cannot make branches of `{called}`: {said}") from fault
     if not len(case.get("gencost", ())):
         case.pop("gencost", None)
+    case.pop("dcline", None)
     found = from_matpower(case, called)
     place = {int(n): i for i, n in enumerate(found.buses.names)}
     # a bus of the case stands for one or more of the net; the first gives its name and place
@@ -52,7 +55,10 @@ def from_pandapower(net: Any, name: str | None = None) -> Network:
     ends = [f"{names[t]}-{names[h]}" for t, h in zip(found.branches.tail, found.branches.head, strict=True)]
     branches = replace(found.branches, names=_apart(ends))
     units = replace(found.units, names=_apart([f"unit at {names[b]}" for b in found.units.bus]))
-    return replace(found, buses=buses, branches=branches, units=units, notes=notes)
+    said = list(notes)
+    at = {int(k): place[int(lookup[k])] for k in net.bus.index if k < len(lookup) and int(lookup[k]) in place}
+    direct, storages = _direct_lines(whole, at, said), _storages(whole, at, said)
+    return replace(found, buses=buses, branches=branches, units=units, notes=tuple(said), direct=direct, storages=storages)
 
 
 def read_pandapower(path: str | Path) -> Network:
@@ -80,6 +86,77 @@ def _pandapower() -> Any:
             help="install it: `pip install 'opengames[pandapower]'`",
         ) from fault  # fmt: skip
     return pandapower
+
+
+def _without_direct_and_storage(net: Any) -> Any:
+    """A copy of the net without what is read here: its direct-current lines, and the batteries that it may decide about."""
+    from copy import deepcopy
+
+    net = deepcopy(net)
+    kept = net.storage.index.difference(_dispatched(net).index)
+    net.storage = net.storage.loc[kept]
+    net.dcline = net.dcline.iloc[:0]
+    for table in ("poly_cost", "pwl_cost"):
+        costs = net[table]
+        net[table] = costs[~((costs.et == "dcline") | ((costs.et == "storage") & ~costs.element.isin(kept)))]
+    return net
+
+
+def _dispatched(net: Any) -> Any:
+    """Rows of batteries that are controllable and say how much they hold."""
+    table = net.storage[net.storage.in_service.astype(bool)]
+    if "controllable" not in table or not len(table):
+        return table.iloc[:0]
+    return table[table.controllable.fillna(False).astype(bool) & table.max_e_mwh.notna()]
+
+
+def _direct_lines(net: Any, at: dict[int, int], notes: list[str]) -> DirectLines:
+    """A line carries power the way its `p_mw` points, up to `max_p_mw`; what is lost is missing where it arrives."""
+    table = net.dcline[net.dcline.in_service.astype(bool)]
+    table = table[[int(f) in at and int(t) in at for f, t in zip(table.from_bus, table.to_bus, strict=True)]]
+    if not len(table):
+        return DirectLines()
+    back = table.p_mw.to_numpy(float) < 0
+    ends = np.array([[at[int(f)], at[int(t)]] for f, t in zip(table.from_bus, table.to_bus, strict=True)])
+    ends[back] = ends[back, ::-1]
+    most = table.max_p_mw.to_numpy(float)
+    names = _apart([f"DC {f}-{t}" for f, t in zip(table.from_bus, table.to_bus, strict=True)])
+    if np.isnan(most).any():
+        notes.append(f"{int(np.isnan(most).sum())} direct-current lines have no `max_p_mw`: their flow is not limited")
+    costs, curves = net.poly_cost[net.poly_cost.et == "dcline"].set_index("element"), []
+    for k, index in enumerate(table.index):
+        row = costs.loc[index] if index in costs.index else None
+        curves.append(polynomial((), names[k]) if row is None else polynomial((row.cp2_eur_per_mw2, row.cp1_eur_per_mw, row.cp0_eur), names[k]))
+    if (net.pwl_cost.et == "dcline").any():
+        notes.append("costs of direct-current lines in pieces (`pwl_cost`) are left out")
+    return DirectLines(
+        names, ends[:, 0], ends[:, 1], np.zeros(len(names)), np.where(np.isnan(most), np.inf, most), table.loss_percent.to_numpy(float) / 100,
+        table.loss_mw.to_numpy(float), tuple(curves),
+    )  # fmt: skip
+
+
+def _storages(net: Any, at: dict[int, int], notes: list[str]) -> Storages:
+    """Batteries that are controllable; pandapower counts charging as positive, and knows no losses of theirs."""
+    table = _dispatched(net)
+    table = table[[int(b) in at for b in table.bus]]
+    still = int(net.storage.in_service.sum()) - len(table)
+    if still:
+        notes.append(f"{still} batteries that are not controllable, or do not say what they hold, count as load at their `p_mw`")
+    if not len(table):
+        none = np.zeros(0)
+        return Storages((), np.zeros(0, int), none, none, none, none)
+    energy, least = table.max_e_mwh.to_numpy(float), np.nan_to_num(table.min_e_mwh.to_numpy(float))
+    into, out = table.max_p_mw.to_numpy(float), -table.min_p_mw.to_numpy(float)
+    names = _apart([str(n) if isinstance(n, str) and n else f"storage at {b}" for n, b in zip(table.name, table.bus, strict=True)])
+    if not (np.isfinite(into) & np.isfinite(out)).all():
+        lost = names[int(np.argmin(np.isfinite(into) & np.isfinite(out)))]
+        raise refuse("data-gap", f"battery `{lost}` has no `max_p_mw` or no `min_p_mw`", help="say how fast it charges (positive) and discharges (negative)")
+    notes.append(f"{len(table)} controllable batteries lose nothing: pandapower's have no efficiencies")
+    if ((net.poly_cost.et == "storage") | (net.pwl_cost.et == "storage")).any():
+        notes.append("costs of controllable batteries are left out")
+    held = np.clip(table.soc_percent.to_numpy(float) / 100 * energy, least, energy)
+    ones = np.ones(len(table))
+    return Storages(names, np.array([at[int(b)] for b in table.bus]), np.maximum(out, 0), energy, ones, ones, np.maximum(into, 0), least, held)
 
 
 def _place(net: Any, index: Any) -> tuple[float, float]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from opengames.diagnostics import refuse
 from opengames.models.grid.costs import polynomial
-from opengames.models.grid.network import Branches, Buses, Network, Storages, Units
+from opengames.models.grid.network import Branches, Buses, DirectLines, Network, Storages, Units
 
 #: Per-unit base of what PyPSA works out: 1 MVA.
 _BASE = 1.0
@@ -52,11 +52,7 @@ def from_pypsa(network: Any, snapshot: Any = None, name: str | None = None) -> N
     if growing:
         notes.append(f"{growing} extendable lines and transformers stay at the size they have")
     units = _units(network, at, place, notes)
-    storages = _storages(network, place, notes)
-    if len(network.links):
-        notes.append(f"{len(network.links)} links are left out: their flows are decided, not driven by angles")
-    if len(network.stores):
-        notes.append(f"{len(network.stores)} stores are left out")
+    storages, direct = _storages(network, at, place, notes), _links(network, at, place, notes)
     if len(network.global_constraints):
         notes.append(f"{len(network.global_constraints)} global constraints are left out")
     buses = Buses(
@@ -66,7 +62,7 @@ def from_pypsa(network: Any, snapshot: Any = None, name: str | None = None) -> N
     _whole(called, "loads", load)
     _whole(called, "limits", np.nan_to_num(limit, posinf=0.0))
     _whole(called, "sizes of generators", np.concatenate((units.least, np.nan_to_num(units.most, posinf=0.0))))
-    return Network(called, _BASE, buses, branches, units, storages, tuple(notes))
+    return Network(called, _BASE, buses, branches, units, storages, tuple(notes), direct)
 
 
 def read_pypsa(path: str | Path) -> Network:
@@ -142,12 +138,70 @@ def _units(network: Any, at: Any, place: dict[str, int], notes: list[str]) -> Un
     )  # fmt: skip
 
 
-def _storages(network: Any, place: dict[str, int], notes: list[str]) -> Storages:
-    table = _table(network, "storage_units", notes, "storage units")
-    power = table.p_nom.to_numpy(float)
-    return Storages(
-        tuple(map(str, table.index)), _at(table, "bus", place), power, power * table.max_hours.to_numpy(float),
-        table.efficiency_store.to_numpy(float), table.efficiency_dispatch.to_numpy(float),
+def _storages(network: Any, at: Any, place: dict[str, int], notes: list[str]) -> Storages:
+    """Storage units, then stores; a store goes from full to empty in an hour if it must. What begins where it ends begins half full."""
+    units, stores = _table(network, "storage_units", notes, "storage units"), _table(network, "stores", notes, "stores")
+
+    def moving(kind: str, table: Any, *columns: str) -> list[np.ndarray]:
+        return [_moving(network, kind, c, at).loc[table.index].to_numpy(float) for c in columns]
+
+    low, high, inflow, leak, cost = moving("storage_units", units, "p_min_pu", "p_max_pu", "inflow", "standing_loss", "marginal_cost")
+    power, size = units.p_nom.to_numpy(float), (units.p_nom * units.max_hours).to_numpy(float)
+    first = np.where(units.cyclic_state_of_charge, np.nan, units.state_of_charge_initial.to_numpy(float))
+    held_low, held_high, held_leak, held_cost = moving("stores", stores, "e_min_pu", "e_max_pu", "standing_loss", "marginal_cost")
+    room = stores.e_nom.to_numpy(float)
+    held = np.where(stores.e_cyclic, np.nan, stores.e_initial.to_numpy(float))
+    ones, none = np.ones(len(stores)), np.zeros(len(stores))
+    cyclic = int(np.isnan(first).sum() + np.isnan(held).sum())
+    if cyclic:
+        notes.append(f"{cyclic} cyclic storage units and stores begin and end half full")
+    if (held_cost != 0).any():
+        notes.append("costs of stores are left out")
+    if inflow.any():
+        notes.append(f"inflows of storage units are those of one snapshot, {inflow.sum():g} MW in all")
+    growing = int(units.p_nom_extendable.sum() + stores.e_nom_extendable.sum())
+    if growing:
+        notes.append(f"{growing} extendable storage units and stores stay at the size they have")
+    initial = np.concatenate((first, held))
+    # what does not come back to where it began may end anywhere
+    final = np.where(np.isnan(initial), np.nan, 0.0)
+    found = Storages(
+        tuple(map(str, [*units.index, *stores.index])), np.concatenate((_at(units, "bus", place), _at(stores, "bus", place))).astype(int),
+        np.concatenate((power * high, room * held_high)), np.concatenate((size, room * held_high)),
+        np.concatenate((units.efficiency_store.to_numpy(float), ones)), np.concatenate((units.efficiency_dispatch.to_numpy(float), ones)),
+        np.concatenate((-power * low, room * held_high)), np.concatenate((np.zeros(len(units)), room * held_low)), initial, final,
+        np.concatenate((leak, held_leak)), np.concatenate((inflow, none)), np.concatenate((cost, none)),
+    )  # fmt: skip
+    _whole(network.name or "network", "sizes of storage units and stores", np.concatenate((found.power, found.charging, found.energy, found.least)))
+    return found
+
+
+def _links(network: Any, at: Any, place: dict[str, int], notes: list[str]) -> DirectLines:
+    table = _table(network, "links", notes, "links")
+    if not len(table):
+        return DirectLines()
+    low, high, efficiency, price, square = (
+        _moving(network, "links", c, at).loc[table.index].to_numpy(float)
+        for c in ("p_min_pu", "p_max_pu", "efficiency", "marginal_cost", "marginal_cost_quadratic")
+    )
+    more = [c for c in table.columns if c.startswith("bus") and c[3:].isdigit() and int(c[3:]) > 1 and (table[c].fillna("") != "").any()]
+    if more:
+        raise refuse(
+            "bad-case", f"links of `{network.name or 'network'}` have more than two buses (`{more[0]}`), and a direct-current line has two",
+            help="leave these links out before it is read",
+        )  # fmt: skip
+    if table.p_nom_extendable.any():
+        notes.append(f"{int(table.p_nom_extendable.sum())} extendable links stay at the size they have")
+    if "committable" in table and table.committable.any():
+        notes.append(f"{int(table.committable.sum())} committable links are on")
+    size, names = table.p_nom.to_numpy(float), tuple(map(str, table.index))
+    gains = (efficiency < 1) & (low * size < 0)
+    if gains.any():
+        notes.append(f"{int(gains.sum())} links may flow back with a loss in proportion, which then is a gain, as in PyPSA: {', '.join(n for n, g in zip(names, gains, strict=True) if g)}")
+    _whole(network.name or "network", "sizes of links", np.concatenate((size * low, size * high, efficiency)))
+    return DirectLines(
+        names, _at(table, "bus0", place), _at(table, "bus1", place), size * low, size * high, 1 - efficiency, np.zeros(len(names)),
+        tuple(polynomial((q, c, 0.0), n) for q, c, n in zip(square, price, names, strict=True)),
     )  # fmt: skip
 
 

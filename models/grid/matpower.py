@@ -3,7 +3,11 @@
 What a direct-current clearing needs is read, and `Network.notes` says what was left out or taken another way. `.m` files are
 read by matpowercaseframes (extra `grids`); cells are checked here, by line.
 
-Source: the MATPOWER User's Manual, appendix B (case format version 2).
+Direct-current lines (`dcline`, `dclinecost`) are decided flows with the losses that the manual gives them, `LOSS0 + LOSS1 * PF`.
+MATPOWER's format has no batteries; a table `storage` in the columns of PowerModels is read.
+
+Source: the MATPOWER User's Manual, appendix B (case format version 2) and section 7.6.3 (HVDC lines); PowerModels.jl, its storage
+component.
 """
 
 from __future__ import annotations
@@ -19,23 +23,36 @@ import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.grid.costs import points, polynomial
-from opengames.models.grid.network import Branches, Buses, Curve, Network, Storages, Units
+from opengames.models.grid.network import Branches, Buses, Curve, DirectLines, Network, Storages, Units
 
 _COLUMNS = {
     "bus": ("BUS_I", "BUS_TYPE", "PD", "QD", "GS", "BS", "BUS_AREA", "VM", "VA", "BASE_KV", "ZONE", "VMAX", "VMIN"),
     "gen": ("GEN_BUS", "PG", "QG", "QMAX", "QMIN", "VG", "MBASE", "GEN_STATUS", "PMAX", "PMIN"),
     "branch": ("F_BUS", "T_BUS", "BR_R", "BR_X", "BR_B", "RATE_A", "RATE_B", "RATE_C", "TAP", "SHIFT", "BR_STATUS"),
     "gencost": ("MODEL", "STARTUP", "SHUTDOWN", "NCOST"),
-    "dcline": ("F_BUS", "T_BUS", "BR_STATUS", "PF", "PT"),
+    "dcline": (
+        "F_BUS", "T_BUS", "BR_STATUS", "PF", "PT", "QF", "QT", "VF", "VT", "PMIN", "PMAX", "QMINF", "QMAXF", "QMINT", "QMAXT", "LOSS0", "LOSS1",
+    ),
+    "dclinecost": ("MODEL", "STARTUP", "SHUTDOWN", "NCOST"),
+    "storage": (
+        "STORAGE_BUS", "PS", "QS", "ENERGY", "ENERGY_RATING", "CHARGE_RATING", "DISCHARGE_RATING", "CHARGE_EFFICIENCY", "DISCHARGE_EFFICIENCY",
+        "THERMAL_RATING", "QMIN", "QMAX", "R", "X", "P_LOSS", "Q_LOSS", "STATUS",
+    ),
 }  # fmt: skip
+#: Tables whose rows are as long as they have points.
+_RAGGED = {"gencost", "dclinecost"}
 #: Columns that have to be numbers: what a direct-current clearing reads.
 _READ = {
     "bus": {"BUS_I", "BUS_TYPE", "PD", "GS"},
     "gen": {"GEN_BUS", "GEN_STATUS", "PMAX", "PMIN"},
     "branch": {"F_BUS", "T_BUS", "BR_X", "RATE_A", "TAP", "SHIFT", "BR_STATUS"},
     "gencost": {"MODEL", "NCOST"},
-    "dcline": {"F_BUS", "T_BUS", "BR_STATUS", "PF", "PT"},
-}
+    "dcline": {"F_BUS", "T_BUS", "BR_STATUS", "PMIN", "PMAX", "LOSS0", "LOSS1"},
+    "dclinecost": {"MODEL", "NCOST"},
+    "storage": {
+        "STORAGE_BUS", "ENERGY", "ENERGY_RATING", "CHARGE_RATING", "DISCHARGE_RATING", "CHARGE_EFFICIENCY", "DISCHARGE_EFFICIENCY", "R", "P_LOSS", "STATUS",
+    },
+}  # fmt: skip
 _RAMP_AGC, _RAMP_10 = 16, 17
 _ANGMIN, _ANGMAX = 11, 12
 _ISOLATED = 4
@@ -48,11 +65,11 @@ _BOUNDLESS = {"RATE_A", "PMAX", "PMIN"}
 #: Outputs without a bound go to this many times what the network takes.
 _AMPLE = 10
 #: Columns of `_READ` that number or count something.
-_WHOLE = {"BUS_I", "BUS_TYPE", "GEN_BUS", "F_BUS", "T_BUS", "MODEL", "NCOST"}
+_WHOLE = {"BUS_I", "BUS_TYPE", "GEN_BUS", "F_BUS", "T_BUS", "MODEL", "NCOST", "STORAGE_BUS"}
 #: Whole numbers beyond are not told apart in a `.mat` file, whose numbers are doubles.
 _LARGEST = 2**53
 
-_NAMED = re.compile(r"\bmpc\.(bus|gen|branch|gencost|dcline|baseMVA)\b\s*(\(|=(?!=))\s*")
+_NAMED = re.compile(r"\bmpc\.(bus|gen|branch|gencost|dcline|dclinecost|storage|baseMVA)\b\s*(\(|=(?!=))\s*")
 _QUOTED = re.compile(r"'((?:[^']|'')*)'")
 
 
@@ -233,11 +250,10 @@ def _checked(table: str, rows: Sequence[Sequence[Any]], lines: tuple[int, ...], 
     cells = np.zeros((len(rows), widest))
     made = _Table(table, cells, lines, file)
     for i, row in enumerate(rows):
-        # rows of costs are as long as they have points; all others are of one length
-        if len(row) < len(names) or (table != "gencost" and len(row) != widest):
+        if len(row) < len(names) or (table not in _RAGGED and len(row) != widest):
             raise refuse(
                 "bad-case", f"a row of `{table}` has {len(row)} cells",
-                notes=(f"in {made.where(i)}", f"expected {max(len(names), widest if table != 'gencost' else 0)}, the first of them {', '.join(names)}"),
+                notes=(f"in {made.where(i)}", f"expected {max(len(names), widest if table not in _RAGGED else 0)}, the first of them {', '.join(names)}"),
             )  # fmt: skip
         for k, cell in enumerate(row):
             if not _number(cell) or (np.isnan(cell) and k < len(names) and names[k] in _READ[table]):
@@ -282,7 +298,7 @@ def _network(name: str, base: float, tables: Mapping[str, _Table], named: Mappin
     if conductance.any():
         notes.append(f"shunt conductances at {_count((conductance != 0).sum(), 'bus', 'buses')} count as load, {conductance.sum():g} MW in all")
     load = bus["PD"][live] + conductance
-    load += _direct_lines(tables.get("dcline"), numbers, place, live.sum(), notes)
+    storages = _storages(tables.get("storage"), numbers, place, load, notes)
     buses = Buses(
         tuple(map(str, numbers[live])), load, bus["BASE_KV"][live], tuple(f"{a:g}" for a in bus["BUS_AREA"][live]),
         tuple(f"{z:g}" for z in bus["ZONE"][live]), np.full(live.sum(), np.nan), np.full(live.sum(), np.nan),
@@ -290,8 +306,8 @@ def _network(name: str, base: float, tables: Mapping[str, _Table], named: Mappin
     )  # fmt: skip
     branches = _branches(tables["branch"], numbers, place, named["branch_name"], base, notes)
     units = _units(tables["gen"], tables.get("gencost"), numbers, place, named, float(np.abs(load).sum()), notes)
-    none = np.zeros(0)
-    return Network(name, base, buses, branches, units, Storages((), np.zeros(0, int), none, none, none, none), tuple(notes))
+    direct = _direct_lines(tables.get("dcline"), tables.get("dclinecost"), numbers, place, notes)
+    return Network(name, base, buses, branches, units, storages, tuple(notes), direct)
 
 
 def _branches(branch: _Table, numbers: np.ndarray, place: np.ndarray, names: tuple[str, ...], base: float, notes: list[str]) -> Branches:
@@ -387,20 +403,69 @@ def _curve(cost: _Table, i: int, least: float, most: float, unit: str) -> Curve:
     return points(rest[: 2 * count : 2].tolist(), rest[1 : 2 * count : 2].tolist(), least, most, unit, where)
 
 
-def _direct_lines(lines: _Table | None, numbers: np.ndarray, place: np.ndarray, n: int, notes: list[str]) -> np.ndarray:
-    """What HVDC lines take out of buses at their scheduled flow (n,).   [MW]"""
-    taken = np.zeros(n)
+def _direct_lines(lines: _Table | None, cost: _Table | None, numbers: np.ndarray, place: np.ndarray, notes: list[str]) -> DirectLines:
     if lines is None:
-        return taken
+        return DirectLines()
+    if cost is not None and len(cost.cells) != len(lines.cells):
+        raise refuse("bad-case", f"`dclinecost` has {len(cost.cells)} rows for {len(lines.cells)} HVDC lines", notes=(f"in {cost.file}",) if cost.file else ())
     ends = [_places(lines, column, numbers, place) for column in ("F_BUS", "T_BUS")]
     runs = (lines["BR_STATUS"] > 0) & (ends[0] >= 0) & (ends[1] >= 0)
-    np.add.at(taken, ends[0][runs], lines["PF"][runs])
-    np.add.at(taken, ends[1][runs], -lines["PT"][runs])
-    if runs.any():
-        notes.append(
-            f"{_count(runs.sum(), 'HVDC line is', 'HVDC lines are')} not dispatched: scheduled flows, {np.abs(lines['PF'][runs]).sum():g} MW in all, count as load where they leave"
-        )
-    return taken
+    if (~runs).any():
+        notes.append(f"{_count((~runs).sum(), 'HVDC line', 'HVDC lines')} out of service left out")
+    names = _numbered([f"DC {f:g}-{t:g}" for f, t in zip(lines["F_BUS"], lines["T_BUS"], strict=True)])
+    share, lost, low, high = (lines[c] for c in ("LOSS1", "LOSS0", "PMIN", "PMAX"))
+    for i in np.flatnonzero(runs).tolist():
+        if not share[i] < 1:
+            raise refuse("data-out-of-range", f"`LOSS1` of HVDC line `{names[i]}` is {share[i]:g}", notes=(f"in {lines.where(i)}", "expected a share below 1"))
+        if low[i] > high[i]:
+            raise refuse("bad-case", f"HVDC line `{names[i]}` has a least flow of {low[i]:g} MW, above its most, {high[i]:g} MW", notes=(f"in {lines.where(i)}",))
+    # a limit below 0 is one of what arrives
+    least, most = (np.where(end < 0, (end + lost) / (1 - np.where(runs, share, 0)), end) for end in (low, high))
+    curves = tuple(
+        polynomial((), names[i]) if cost is None else _curve(cost, i, float(least[i]), float(most[i]), names[i]) for i in np.flatnonzero(runs).tolist()
+    )
+    gains = runs & (share > 0) & (least < 0)
+    if gains.any():
+        notes.append(f"{_count(gains.sum(), 'HVDC line', 'HVDC lines')} may flow back with a loss in proportion, which then is a gain, as in MATPOWER: {_some([names[i] for i in np.flatnonzero(gains)])}")
+    return DirectLines(
+        tuple(n for n, k in zip(names, runs, strict=True) if k), ends[0][runs], ends[1][runs], least[runs], most[runs], share[runs], lost[runs], curves
+    )
+
+
+def _storages(table: _Table | None, numbers: np.ndarray, place: np.ndarray, load: np.ndarray, notes: list[str]) -> Storages:
+    """Batteries of a table as PowerModels writes it; what they lose standing by is added to `load`."""
+    if table is None:
+        none = np.zeros(0)
+        return Storages((), np.zeros(0, int), none, none, none, none)
+    at = _places(table, "STORAGE_BUS", numbers, place)
+    runs = (table["STATUS"] > 0) & (at >= 0)
+    if (~runs).any():
+        notes.append(f"{_count((~runs).sum(), 'battery', 'batteries')} out of service left out")
+    kept, at = table.only(runs), at[runs]
+    names = tuple(n for n, k in zip(_numbered([f"S{b:g}" for b in table["STORAGE_BUS"]]), runs, strict=True) if k)
+    for column, least, most in (
+        ("CHARGE_EFFICIENCY", 1e-6, 1.0), ("DISCHARGE_EFFICIENCY", 1e-6, 1.0), ("CHARGE_RATING", 0.0, np.inf), ("DISCHARGE_RATING", 0.0, np.inf),
+        ("ENERGY_RATING", 0.0, np.inf), ("ENERGY", 0.0, np.inf),
+    ):  # fmt: skip
+        wrong = np.flatnonzero((kept[column] < least) | (kept[column] > most))
+        if len(wrong):
+            raise refuse(
+                "data-out-of-range", f"`{column}` of battery `{names[wrong[0]]}` is {kept[column][wrong[0]]:g}",
+                notes=(f"in {kept.where(int(wrong[0]))}", "expected more than 0 and at most 1" if most == 1 else "expected 0 or more"),
+            )  # fmt: skip
+    over = np.flatnonzero(kept["ENERGY"] > kept["ENERGY_RATING"])
+    if len(over):
+        i = int(over[0])
+        raise refuse("data-out-of-range", f"battery `{names[i]}` holds {kept['ENERGY'][i]:g} MWh of {kept['ENERGY_RATING'][i]:g}", notes=(f"in {kept.where(i)}",))
+    np.add.at(load, at, kept["P_LOSS"])
+    if kept["P_LOSS"].any():
+        notes.append(f"what batteries lose standing by counts as load, {kept['P_LOSS'].sum():g} MW in all")
+    if kept["R"].any():
+        notes.append("resistances of batteries are left out")
+    return Storages(
+        names, at, kept["DISCHARGE_RATING"], kept["ENERGY_RATING"], kept["CHARGE_EFFICIENCY"], kept["DISCHARGE_EFFICIENCY"], kept["CHARGE_RATING"],
+        initial=kept["ENERGY"],
+    )  # fmt: skip
 
 
 def _places(table: _Table, column: str, numbers: np.ndarray, place: np.ndarray) -> np.ndarray:

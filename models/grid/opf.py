@@ -174,7 +174,7 @@ class OptimalFlow:
         parts = [
             Part(self.network.branches.names[b], float(self._rows[known[b], at]), float(dispatch.shadow[b])) for b in dispatch.binding
         ]
-        if dispatch.energies[at] != dispatch.energy:
+        if abs(dispatch.energies[at] - dispatch.energy) > 1e-9 * (1 + abs(dispatch.energy)):
             parts.append(Part("direct-current lines", -1.0, float(dispatch.energies[at] - dispatch.energy)))
         return tuple(sorted(parts, key=lambda p: -abs(p.adds)))
 

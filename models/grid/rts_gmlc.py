@@ -15,7 +15,7 @@ import numpy as np
 
 from opengames.diagnostics import refuse
 from opengames.models.grid.costs import hull, polynomial
-from opengames.models.grid.network import Branches, Buses, Curve, Network, Storages, Units
+from opengames.models.grid.network import Branches, Buses, Curve, DirectLines, Network, Storages, Units
 from opengames.models.grid.tables import Sheet, read_sheet
 
 _BASE = 100.0
@@ -40,12 +40,7 @@ def read_rts_gmlc(folder: str | Path) -> Network:
     if conductance.any():
         notes.append(f"shunt conductances count as load, {conductance.sum():g} MW in all")
     load = load + conductance
-    if (where / "dc_branch.csv").exists():
-        direct = read_sheet(where / "dc_branch.csv")
-        if len(direct):
-            for column in ("From Bus", "To Bus"):
-                direct.places(column, names, "bus")
-            notes.append(f"HVDC lines are left out: {', '.join(direct.unique('UID'))}")
+    direct = _direct_lines(read_sheet(where / "dc_branch.csv"), names, notes) if (where / "dc_branch.csv").exists() else DirectLines()
     buses = Buses(
         names, load, bus.numbers("BaseKV", np.nan), tuple(bus.texts("Area")), tuple(f"{z:g}" for z in bus.numbers("Zone", np.nan)),
         bus.numbers("lng", np.nan), bus.numbers("lat", np.nan), tuple(bus.texts("Bus Name")),
@@ -59,7 +54,7 @@ def read_rts_gmlc(folder: str | Path) -> Network:
     gen = read_sheet(where / "gen.csv")
     stores = read_sheet(where / "storage.csv") if (where / "storage.csv").exists() else None
     units, storages = _units(gen, stores, names, notes)
-    return Network(folder.name, _BASE, buses, branches, units, storages, tuple(notes))
+    return Network(folder.name, _BASE, buses, branches, units, storages, tuple(notes), direct)
 
 
 def _units(gen: Sheet, stores: Sheet | None, buses: tuple[str, ...], notes: list[str]) -> tuple[Units, Storages]:
@@ -117,16 +112,30 @@ def _curves(gen: Sheet, names: tuple[str, ...], least: np.ndarray, most: np.ndar
 def _storages(
     gen: Sheet, stores: Sheet | None, names: tuple[str, ...], at: np.ndarray, most: np.ndarray, which: np.ndarray
 ) -> Storages:
-    volume: dict[str, float] = {}
+    volume: dict[str, tuple[float, float]] = {}
     if stores is not None:
         own = stores.places("GEN UID", names, "unit")
+        first = stores.numbers("Initial Volume GWh", np.nan) if "Initial Volume GWh" in stores.columns else np.full(len(stores), np.nan)
         for i, (gwh, side) in enumerate(zip(stores.numbers("Max Volume GWh"), stores.texts("position"), strict=True)):
             if side.strip() == "head":
-                volume[names[own[i]]] = 1000 * gwh
+                volume[names[own[i]]] = (1000 * gwh, 1000 * first[i])
+    untold = [names[i] for i in which if names[i] not in volume]
+    if untold:
+        raise refuse("bad-case", f"`storage.csv` does not say how much `{untold[0]}` holds", notes=("expected a row with its GEN UID and the position `head`",))
     round_trip = gen.numbers("Storage Roundtrip Efficiency", 0.0)[which] / 100
     each = np.sqrt(np.where(round_trip > 0, round_trip, 1.0))
-    energy = np.array([volume.get(names[i], np.nan) for i in which])
-    return Storages(tuple(names[i] for i in which), at[which], most[which], energy, each, each)
+    pump = gen.numbers("Pump Load MW", 0.0)[which] if "Pump Load MW" in gen.columns else np.zeros(len(which))
+    energy, held = np.array([volume[names[i]] for i in which]).reshape(-1, 2).T
+    return Storages(tuple(names[i] for i in which), at[which], most[which], energy, each, each, np.where(pump > 0, pump, most[which]), initial=held)
+
+
+def _direct_lines(sheet: Sheet, buses: tuple[str, ...], notes: list[str]) -> DirectLines:
+    names = sheet.unique("UID")
+    ends = [sheet.places(column, buses, "bus") for column in ("From Bus", "To Bus")]
+    most, none = np.abs(sheet.numbers("MW Load")), np.zeros(len(names))
+    if len(names):
+        notes.append(f"HVDC lines carry up to their `MW Load` either way, without losses: {', '.join(names)}")
+    return DirectLines(names, ends[0], ends[1], -most, most, none, none, tuple(polynomial((), n) for n in names))
 
 
 __all__ = ["read_rts_gmlc"]

@@ -12,19 +12,21 @@ from decimal import Decimal
 
 import numpy as np
 
+from opengames.diagnostics import refuse
 from opengames.dsl.formatter import format_text
 from opengames.dsl.prelude import DISTRIBUTIONS, FUNCTIONS, QUESTIONS
 from opengames.dsl.tokens import KEYWORDS
 from opengames.models.grid.costs import cost_at
 from opengames.models.grid.network import Network
+from opengames.models.grid.shift_factors import islands
 
 #: What stands for no limit.   [MW]
 NO_LIMIT = 1_000_000
 
 #: Names that the text itself uses, or that the language gives a meaning.
 _TAKEN = frozenset((
-    "Bus", "Line", "Gen", "Step", "Store", "gen", "line", "step", "store", "usual", "base", "operator", "flow", "angle", "supply",
-    "leaving", "p", "taken", "out", "into", "soc", "load", "cost", "lmp", "dt", "Clear", "Usual", "b", "g", "l", "s", "balance", "thermal",
+    "Bus", "Line", "Gen", "Step", "Store", "Direct", "gen", "line", "step", "store", "direct", "d", "usual", "base", "operator", "flow", "angle", "supply",
+    "leaving", "p", "taken", "out", "into", "soc", "load", "cost", "lmp", "dt", "Clear", "Usual", "b", "g", "l", "s", "balance", "thermal", "carried", "x",
     "slack", "range", "offered", "price", "dearest", "MW", "MWh", "h", "bool", "true", "false", "nat", "prob", "player", "real",
     *FUNCTIONS, *DISTRIBUTIONS, *QUESTIONS,
 ))  # fmt: skip
@@ -49,6 +51,10 @@ class _Text:
         self.lines = self._labels(network.branches.names, "Line")
         self.gens = self._labels(network.units.names, "Gen")
         self.stores = self._labels(network.storages.names, "Store") if len(network.storages) else []
+        self.direct = self._labels(network.direct.names, "Direct") if len(network.direct) else []
+        for name, curve in zip(network.direct.names, network.direct.curves, strict=True):
+            if len(curve.mw) > 2:
+                raise refuse("not-yet", f"a text of a direct-current line whose cost has more than one price: `{name}`", help="give it one price")
         curves = network.units.curves
         self.stepped = any(len(c.mw) > 2 for c in curves)
         self.square = any(c.square for c in curves)
@@ -58,7 +64,7 @@ class _Text:
         parts = [self.head(), "use std.energy: MW, MWh, h", self.types(), self.gen()]
         if self.stepped:
             parts.append(self.steps())
-        parts += [self.line(), *([self.store()] if self.stores else []), self.numbers(), "player operator", self.clear(), self.usual()]
+        parts += [self.line(), *([self.store()] if self.stores else []), *([self.direct_lines()] if self.direct else []), self.numbers(), "player operator", self.clear(), self.usual()]
         return "\n\n".join(parts) + "\n"
 
     def head(self) -> str:
@@ -66,6 +72,8 @@ class _Text:
         sizes = [_count(len(n.buses), "bus", "buses"), _count(len(n.branches), "branch", "branches"), _count(len(n.units), "unit", "units")]
         if self.stores:
             sizes.append(_count(len(n.storages), "battery", "batteries"))
+        if self.direct:
+            sizes.append(_count(len(n.direct), "direct-current line", "direct-current lines"))
         lines = [f"The network {n.name}: {', '.join(sizes)}.", ""]
         lines += [f"{note[:1].upper()}{note[1:]}." for note in n.notes]
         renamed = any(a != b for a, b in zip(self.buses + self.lines + self.gens, (*n.buses.names, *n.branches.names, *n.units.names), strict=False))
@@ -87,6 +95,8 @@ class _Text:
             kinds.append(("Step", [row[0] for row in self.step_rows]))
         if self.stores:
             kinds.append(("Store", self.stores))
+        if self.direct:
+            kinds.append(("Direct", self.direct))
         width = max(len(k) for k, _ in kinds)
         return "\n".join(f"type {k.ljust(width)} = {' | '.join(labels)}" for k, labels in kinds)
 
@@ -174,6 +184,25 @@ class _Text:
         fields = "bus: Bus, power: real MW, energy: real MWh, charge: real, discharge: real, bid: real $/MWh, offer: real $/MWh"
         return f"{about}param store: ({fields})[Store] = {_table('Store', head, rows)}"
 
+    def direct_lines(self) -> str:
+        own = self.network.direct
+        square = any(c.square for c in own.curves)
+        rows = []
+        for i, label in enumerate(self.direct):
+            if i >= len(own):
+                rows.append([label, self.buses[0], self.buses[0], "0 MW", "0 MW", "0", "0 MW", "0 $/MWh", *(["0 $/(MW*MWh)"] if square else []), "0 $/h"])
+                continue
+            curve = own.curves[i]
+            price, fixed = (curve.linear, curve.fixed) if not len(curve.mw) else (float(curve.price[0]), curve.fixed - float(curve.price[0] * curve.mw[0]))
+            rows.append([
+                label, self.buses[own.tail[i]], self.buses[own.head[i]], _mw(np.clip(own.least[i], -NO_LIMIT, NO_LIMIT)), _mw(np.clip(own.most[i], -NO_LIMIT, NO_LIMIT)),
+                _say(own.share[i]), _mw(own.lost[i]), f"{_say(price)} $/MWh", *([f"{_say(curve.square)} $/(MW*MWh)"] if square else []), f"{_say(fixed)} $/h",
+            ])  # fmt: skip
+        head = ["tail", "head", "least", "most", "share", "lost", "cost", *(["square"] if square else []), "fixed"]
+        fields = f"tail: Bus, head: Bus, least: real MW, most: real MW, share: real, lost: real MW, cost: real $/MWh, {'square: real $/(MW*MWh), ' if square else ''}fixed: real $/h"
+        about = "## Direct-current lines: what leaves the tail is decided; a share of it and `lost` more do not arrive.\n"
+        return f"{about}param direct: ({fields})[Direct] = {_table('Direct', head, rows)}"
+
     def numbers(self) -> str:
         load = self.network.buses.load
         some = [f"{self.buses[b]}: {_mw(load[b])}" for b in np.flatnonzero(load)]
@@ -197,11 +226,13 @@ class _Text:
         if self.stepped:
             body += ["    for g in Gen {", "        p = gen[g].least + sum(taken[s] for s in Step if step[s].gen == g)", "    }"]
         body += ["    for b in Bus {"]
-        supply = "sum(p[g] for g in Gen if gen[g].bus == b)"
+        supply = ["sum(p[g] for g in Gen if gen[g].bus == b)"]
         if self.stores:
-            body += [f"        supply  = {supply}", "                + sum(out[s] - into[s] for s in Store if store[s].bus == b)"]
-        else:
-            body += [f"        supply  = {supply}"]
+            supply.append("+ sum(out[s] - into[s] for s in Store if store[s].bus == b)")
+        if self.direct:
+            supply.append("+ sum((1 - direct[x].share) * d[x] - direct[x].lost for x in Direct if direct[x].head == b)")
+            supply.append("- sum(d[x] for x in Direct if direct[x].tail == b)")
+        body += [f"        supply  = {supply[0]}", *(f"                {each}" for each in supply[1:])]
         body += [
             "        leaving = sum(flow[l] for l in Line if line[l].tail == b)",
             "                - sum(flow[l] for l in Line if line[l].head == b)",
@@ -214,15 +245,21 @@ class _Text:
             costs.append("sum(step[s].price * taken[s] for s in Step)")
         if self.stores:
             costs.append("sum(store[s].offer * out[s] - store[s].bid * into[s] for s in Store)")
+        if self.direct:
+            bent = " + direct[x].square * d[x] ^ 2" if any(c.square for c in self.network.direct.curves) else ""
+            costs.append(f"sum(direct[x].fixed + direct[x].cost * d[x]{bent} for x in Direct)")
         body += [f"    cost = {costs[0]}", *(f"         + {each}" for each in costs[1:]), ""]
         decided = ["taken: real MW[Step]" if self.stepped else "p: real MW[Gen]", "angle: real[Bus]"]
         if self.stores:
             decided += ["out: real MW[Store]", "into: real MW[Store]"]
+        if self.direct:
+            decided.append("d: real MW[Direct]")
         body += [f"    decide {', '.join(decided)}", "        by      operator", f"        seeing  {'load, soc' if self.stores else 'load'}", "        earning -cost", "        subject to {"]
         rules = [
             ("balance[b in Bus]", "load[b] + leaving[b] == supply[b]"), ("thermal[l in Line]", "abs(flow[l]) <= line[l].limit"),
-            ("slack", f"angle[{self.buses[0]}] == 0"),
         ]  # fmt: skip
+        firsts = np.unique(islands(self.network), return_index=True)[1]
+        rules += [("slack" if b == 0 else f"slack_{self.buses[b]}", f"angle[{self.buses[b]}] == 0") for b in sorted(firsts.tolist())]
         rules.append(
             ("offered[s in Step]", "0 MW <= taken[s] <= step[s].width") if self.stepped else ("range[g in Gen]", "gen[g].least <= p[g] <= gen[g].most")
         )
@@ -232,6 +269,8 @@ class _Text:
                 ("energy[s in Store]", "out[s] * dt <= soc[s] * store[s].discharge"),
                 ("headroom[s in Store]", "into[s] * dt * store[s].charge <= store[s].energy - soc[s]"),
             ]  # fmt: skip
+        if self.direct:
+            rules.append(("carried[x in Direct]", "direct[x].least <= d[x] <= direct[x].most"))
         wide = max(len(name) for name, _ in rules) + 1
         body += [f"            {(name + ':').ljust(wide)} {rule}" for name, rule in rules]
         body += ["        }", "", "    for b in Bus {", "        lmp = dual(balance[b])", "    }", "}"]

@@ -328,7 +328,7 @@ def test_batteries_are_in_the_text():
     one = Storages(("bat",), np.array([1]), np.array([20.0]), np.array([60.0]), np.array([0.9]), np.array([0.95]))
     text = text_of(replace(grid, storages=one))
     assert "type Store = bat | NoStore" in text
-    assert "out[s] * dt <= soc[s] * store[s].discharge" in text
+    assert "out[s] * dt <= (soc[s] - store[s].least) * store[s].discharge" in text
     # half full, offered at the dearest unit's price, it does not run while others make the load for less
     found = og.loads(text, "grid.game").run("Usual", runs=1)
     assert np.asarray(found["lmp"], float).ravel() == pytest.approx(clear(grid).lmp)

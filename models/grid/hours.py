@@ -24,7 +24,11 @@ _WHOLE = ("load", "total", "demand")
 
 @dataclass(frozen=True)
 class Hours:
-    """Cleared hours. load: (hours, buses) MW. Each of the others is one number, or one for each part, for each hour, as in `Dispatch`."""
+    """Cleared hours. load: (hours, buses) MW. Each of the others is one number, or one for each part, for each hour, as in `Dispatch`.
+
+    Where batteries are dispatched: charge, discharge: (hours, stores) MW; stored: (hours, stores) MWh at the end of each hour; worth:
+    (hours, stores) $/MWh, what a megawatt-hour more in the battery then is worth. Where they are not, these have no columns.
+    """
 
     network: Network
     load: np.ndarray
@@ -38,6 +42,11 @@ class Hours:
     overload: np.ndarray
     residual: np.ndarray
     rounds: np.ndarray
+    direct: np.ndarray
+    charge: np.ndarray
+    discharge: np.ndarray
+    stored: np.ndarray
+    worth: np.ndarray
 
     def __len__(self) -> int:
         return len(self.energy)
@@ -46,6 +55,11 @@ class Hours:
     def binding(self) -> np.ndarray:
         """How many branches have a shadow price in each hour."""
         return np.asarray((np.abs(self.shadow) > 1e-6).sum(axis=1))
+
+    @property
+    def at_once(self) -> np.ndarray:
+        """MW that are charged and discharged at once (hours, stores): losses that somebody is paid for, where prices are negative."""
+        return np.minimum(self.charge, self.discharge)
 
 
 def area_loads(network: Network, series: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -129,7 +143,7 @@ def clear_hours(
     """Clear one hour after another, each from where the last one stood.
 
     loads: (hours, buses) MW. available: (hours, units) MW, as `read_available` gives. at: told how many hours of how many are done.
-    names: of the hours, for messages. Batteries are not dispatched. Raises `Refusal` (`infeasible`, saying which hour).
+    names: of the hours, for messages. Batteries are not dispatched: `horizon` clears hours with them. Raises `Refusal` (`infeasible`, saying which hour).
     """
     flow = OptimalFlow(network, reference, shedding=shedding, overloading=overloading)
     done: list[Dispatch] = []
@@ -148,9 +162,11 @@ def clear_hours(
     def column(name: str) -> np.ndarray:
         return np.array([getattr(d, name) for d in done])
 
+    none = np.zeros((len(done), 0))
     return Hours(
         network, column("load"), column("output"), column("flow"), column("lmp"), column("energy"), column("shadow"), column("cost"),
         column("shed"), column("overload"), np.array([d.residuals.largest for d in done]), column("rounds"),
+        column("direct"), none, none, none, none,
     )  # fmt: skip
 
 

@@ -173,15 +173,16 @@ class _Text:
         rows = []
         for i, label in enumerate(self.stores):
             if i >= len(s):
-                rows.append([label, self.buses[0], "0 MW", "0 MWh", "1", "1", "0 $/MWh", "0 $/MWh"])
+                rows.append([label, self.buses[0], "0 MW", "0 MW", "0 MWh", "0 MWh", "0 MWh", "1", "1", "0 $/MWh", "0 $/MWh"])
                 continue
             rows.append([
-                label, self.buses[s.bus[i]], _mw(s.power[i]), f"{_say(np.nan_to_num(s.energy[i]))} MWh", _say(s.charge[i]), _say(s.discharge[i]),
+                label, self.buses[s.bus[i]], _mw(s.power[i]), _mw(s.charging[i]), f"{_say(s.energy[i])} MWh", f"{_say(s.least[i])} MWh",
+                f"{_say(s.energy[i] / 2 if np.isnan(s.initial[i]) else s.initial[i])} MWh", _say(s.charge[i]), _say(s.discharge[i]),
                 "0 $/MWh", f"{_say(dearest)} $/MWh",
             ])  # fmt: skip
-        head = ["bus", "power", "energy", "charge", "discharge", "bid", "offer"]
-        about = "## Batteries offer at the dearest unit's price and bid nothing: the network does not say what they want.\n"
-        fields = "bus: Bus, power: real MW, energy: real MWh, charge: real, discharge: real, bid: real $/MWh, offer: real $/MWh"
+        head = ["bus", "power", "charging", "energy", "least", "first", "charge", "discharge", "bid", "offer"]
+        about = "## Batteries hold `first` before the clearing, and keep `least`. They offer at the dearest unit's price and bid nothing: the network does not say what they want.\n"
+        fields = "bus: Bus, power: real MW, charging: real MW, energy: real MWh, least: real MWh, first: real MWh, charge: real, discharge: real, bid: real $/MWh, offer: real $/MWh"
         return f"{about}param store: ({fields})[Store] = {_table('Store', head, rows)}"
 
     def direct_lines(self) -> str:
@@ -265,8 +266,8 @@ class _Text:
         )
         if self.stores:
             rules += [
-                ("inverter[s in Store]", "0 MW <= out[s] <= store[s].power"), ("charger[s in Store]", "0 MW <= into[s] <= store[s].power"),
-                ("energy[s in Store]", "out[s] * dt <= soc[s] * store[s].discharge"),
+                ("inverter[s in Store]", "0 MW <= out[s] <= store[s].power"), ("charger[s in Store]", "0 MW <= into[s] <= store[s].charging"),
+                ("energy[s in Store]", "out[s] * dt <= (soc[s] - store[s].least) * store[s].discharge"),
                 ("headroom[s in Store]", "into[s] * dt * store[s].charge <= store[s].energy - soc[s]"),
             ]  # fmt: skip
         if self.direct:
@@ -279,7 +280,7 @@ class _Text:
     def usual(self) -> str:
         lines = ["## The clearing of the usual load.", "game Usual -> (lmp: real $/MWh[Bus]) {"]
         if self.stores:
-            lines += ["    for s in Store {", "        soc = store[s].energy / 2", "    }", "    lmp ~ Clear(usual, soc)"]
+            lines += ["    for s in Store {", "        soc = store[s].first", "    }", "    lmp ~ Clear(usual, soc)"]
         else:
             lines.append("    lmp ~ Clear(usual)")
         return "\n".join([*lines, "}", "", "query dearest = E(max(lmp[b] for b in Bus)) of Usual"])

@@ -112,6 +112,7 @@ def _order(level: Level, block: s.Block, owner: dict[str, int]) -> list[int]:
         else:
             waits.append(mine - {number})
     _add_rule_needs(block, owner, waits)
+    _add_price_needs(block, owner, waits)
     for number, statement in enumerate(block.statements):
         for name in bound(statement):
             level.waits[name.text] = {b.text for w in waits[number] for b in bound(block.statements[w])}
@@ -129,6 +130,23 @@ def _add_rule_needs(block: s.Block, owner: dict[str, int], waits: list[set[int]]
     for number, statement in enumerate(block.statements):
         if isinstance(statement, s.DecideStmt) and statement.rules:
             for name in mentions(tuple(r.condition for r in statement.rules)):
+                other = owner.get(name)
+                if other is not None and other != number and not _reaches(waits, other, number):
+                    waits[number].add(other)
+
+
+def _add_price_needs(block: s.Block, owner: dict[str, int], waits: list[set[int]]) -> None:
+    """A dual also waits for what its rule and the earning mention, which tell its unit, as far as that does not wait for the dual."""
+    needs: dict[str, set[str]] = {}
+    for statement in block.statements:
+        if isinstance(statement, s.DecideStmt):
+            for rule in statement.rules:
+                needs[rule.name.text] = mentions(statement.earning) | mentions(rule.condition)
+    for number, statement in enumerate(block.statements):
+        if isinstance(statement, s.DecideStmt):
+            continue
+        for rule_name in forward(statement) & needs.keys() - owner.keys():
+            for name in needs[rule_name]:
                 other = owner.get(name)
                 if other is not None and other != number and not _reaches(waits, other, number):
                     waits[number].add(other)

@@ -368,7 +368,7 @@ class Reader:
             found.append((lanes, lift(self.read(each, scope, sub), sub)))
         numeric = any(isinstance(v, Num) for _, v in found)
         found = [
-            (lanes, self.number(v, term.at) if isinstance(v, Sym) or (numeric and isinstance(v, Code)) else v)
+            (lanes, lift(self.number(v, term.at), v.frame) if isinstance(v, Sym) or (numeric and isinstance(v, Code)) else v)
             for lanes, v in found
         ]
         if not found:

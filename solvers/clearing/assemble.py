@@ -147,7 +147,7 @@ def _judge(part: Part, unknowns: Unknowns, curve: np.ndarray) -> None:
         return
     sense = np.full(part.form.items, 0 if part.half is not None else part.sense)[part.form.item]
     signs = np.sign(part.form.value.astype(float))
-    wrong = (bent != 0) & ((bent * signs != -sense) | (av.atoms_of(monomial) > 0))
+    wrong = (bent != 0) & ((bent * signs != -sense) | unknowns.may_be_negative(av.atoms_of(monomial)))
     if wrong.any():
         e = int(np.flatnonzero(wrong)[0])
         raise _bent_wrong(unknowns, int(av.first_of(monomial)[e]), int(av.atoms_of(monomial)[e]), "this rule", part.at)
@@ -169,7 +169,7 @@ def _earned(
     monomial, value = form.monomial, -form.value
     atom, first, second = av.atoms_of(monomial), av.first_of(monomial), av.second_of(monomial)
     bent = curve[first] + curve[second]
-    wrong = (bent != 0) & ((second > 0) | (atom > 0) | (bent * np.sign(value.astype(float)) < 0))
+    wrong = (bent != 0) & ((second > 0) | unknowns.may_be_negative(atom) | (bent * np.sign(value.astype(float)) < 0))
     if wrong.any():
         e = int(np.flatnonzero(wrong)[0])
         column = int(second[e] if curve[second[e]] else first[e])

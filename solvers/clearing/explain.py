@@ -16,7 +16,7 @@ from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.affine_values import Affine
 from opengames.solvers.clearing.assemble import Pieces, moving
 from opengames.solvers.clearing.program import Program, label
-from opengames.solvers.clearing.rules_rows import Part
+from opengames.solvers.clearing.rules_rows import Part, rounding
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space
 from opengames.terms import At, Check, Const, Fold, Get, Param, Prim, Term, Var, children
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
 _MOST = 8
 _TOLD = 3
-_HAIR = 1e-9
 
 
 def explain(clearing: Cleared, data: np.ndarray) -> Refusal:
@@ -55,7 +54,7 @@ def _infeasible(clearing: Cleared, data: np.ndarray) -> Refusal:
 
     pieces = clearing.in_rows.pieces
     program = moving(pieces).at(data)
-    against = [row for row in _against_data(program) if pieces.rule[row] >= 0]
+    against = [row for row in _against_data(clearing, program, data) if pieces.rule[row] >= 0]
     if against:
         return _broken(clearing, data, program, against)
     found = conflict(program)
@@ -94,20 +93,28 @@ def _broken(clearing: Cleared, data: np.ndarray, program: Program, rows: list[in
         shown = shown_of(rule.term, clearing)
         values = [number(_value(side, item, data), shown) for side in (left, right)]
         notes.insert(0, f"it asks for {values[0]} {op} {values[1]}, which does not hold")
-    others = list(dict.fromkeys(f"`{label(program.rows, k)}`" for k in rows[1:]))
+    mine = label(program.rows, row)
+    others = [f"`{each}`" for each in dict.fromkeys(label(program.rows, k) for k in rows[1:]) if each != mine]
     if others:
         notes.append(f"nor {'does' if len(others) == 1 else 'do'} {_listed(others, 'more rules')}")
     return refuse(
-        "infeasible", f"the data break the rule `{label(program.rows, row)}`", span=part.at or rule.at, label="does not hold",
+        "infeasible", f"the data break the rule `{mine}`", span=part.at or rule.at, label="does not hold",
         windows=(Window(box.at, f"{box.seat.name} decides here"),) if box.at is not None else (), notes=tuple(notes),
         help=f"nothing that {box.seat.name} decides takes part in this rule: mend the data, or the rule",
     )  # fmt: skip
 
 
-def _against_data(program: Program) -> list[int]:
-    """The rows without anything decided that do not hold."""
+def _against_data(clearing: Cleared, program: Program, data: np.ndarray) -> list[int]:
+    """The rules without anything decided that do not hold."""
     empty = np.diff(program.matrix.indptr) == 0
-    return np.flatnonzero(empty & ((program.row_lower > _HAIR) | (program.row_upper < -_HAIR))).tolist()
+    gap = np.maximum(program.row_lower, -program.row_upper)
+    found = []
+    for row in np.flatnonzero(empty & (gap > 0)).tolist():
+        part, item = _part_of(clearing.in_rows.parts, row)
+        sides = [_value(part.sides[k], item, data) for k in (0, 2)] if part.sides is not None else [0.0, 0.0]  # type: ignore[arg-type]
+        if gap[row] > rounding(*np.array(sides)):
+            found.append(row)
+    return found
 
 
 def _part_of(parts: tuple[Part, ...], row: int) -> tuple[Part, int]:

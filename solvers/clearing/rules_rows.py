@@ -20,9 +20,11 @@ from opengames.solvers.clearing.frames import Code, Frame, Num, Sym, lift
 from opengames.solvers.clearing.scopes import DATA, DECIDED, KNOWN, Scope
 from opengames.spaces import Bool, Grid, Reals, index_points, is_finite
 from opengames.spans import Span
-from opengames.terms import Apply, Fold, If, Member, Prim, Term, Var
+from opengames.terms import Apply, Const, Fold, If, Member, Prim, Term, Var
 
 _FLIPPED = {"<=": ">=", ">=": "<=", "<": ">", ">": "<", "==": "==", "!=": "!="}
+_ROUNDED = ("<=", ">=", "==")
+_HAIR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -120,23 +122,44 @@ class Rules:
                 self._when(first, second, True, scope, frame)
             case Prim(op="implies", args=(test, then)):
                 self._when(test, then, True, scope, frame)
+            case Prim(op="or", args=(first, second)):
+                self._when(first, second, False, scope, frame)
             case Fold(op="and"):
                 self._every(term, scope, frame)
             case Apply(fun=fun, args=args):
                 self._say(reader.funs[fun].body, reader.called(fun, args, scope, frame), frame)
+            case Prim(op=op, args=(left, right)) if op in COMPARISONS:
+                self._never(term.at, op, left, right, scope, frame)
+            case Member(value=value, space=Reals(lower=lower, upper=upper, whole=False)):
+                for bound, op in ((lower, ">="), (upper, "<=")):
+                    if bound is not None:
+                        self._never(term.at, op, value, Const(bound), scope, frame)
             case _:
-                never = av.constant(av.constant_of(1, frame.lanes, reader.kind))
-                self._part(never, -1, frame, term.at, sides=self._sides(term, scope, frame))
+                self._never(term.at, "", term, term, scope, frame)
 
-    def _sides(self, term: Term, scope: Scope, frame: Frame) -> tuple[Affine, str, Affine] | None:
+    def _never(self, at: Span | None, op: str, left: Term, right: Term, scope: Scope, frame: Frame) -> None:
+        """Rows that cannot hold, with what stands on both sides of the comparison that does not, if it is one of numbers.
+
+        In floats both sides of `<=`, `>=` and `==` are equal when they are so up to rounding.
+        """
+        sides = self._sides(op, left, right, scope, frame) if op else None
+        if sides is not None and op in _ROUNDED:
+            a, b = sides[0].constant, sides[2].constant
+            gap = {"<=": a - b, ">=": b - a, "==": abs(a - b)}[op]
+            lanes = np.flatnonzero(gap > (0 if self.reader.kind is object else rounding(a, b)))
+            sides = (av.gather(sides[0], lanes), op, av.gather(sides[2], lanes))
+            frame = Frame(len(lanes), frame, lanes)
+        if frame.lanes:
+            never = av.constant(av.constant_of(1, frame.lanes, self.reader.kind))
+            self._part(never, -1, frame, at, sides=sides)
+
+    def _sides(self, op: str, left: Term, right: Term, scope: Scope, frame: Frame) -> tuple[Affine, str, Affine] | None:
         """Both sides of a comparison of numbers that params decide."""
-        if not (isinstance(term, Prim) and term.op in COMPARISONS):
-            return None
-        values = [lift(self.reader.read(a, scope, frame), frame) for a in term.args]
+        values = [lift(self.reader.read(a, scope, frame), frame) for a in (left, right)]
         if not all(isinstance(v, Num) or (isinstance(v, Code) and _are_numbers(v.points)) for v in values):
             return None
-        left, right = (self.reader.number(v, term.at).form for v in values)
-        return left, term.op, right
+        a, b = (self.reader.number(v).form for v in values)
+        return a, op, b
 
     def _fill(self, value: object, items: int) -> np.ndarray:
         out = av.constant_of(0, items, self.reader.kind)
@@ -262,6 +285,11 @@ def _literals(term: Term, positive: bool) -> list[tuple[Term, bool]]:
     return [(term, positive)]
 
 
+def rounding(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """By how much numbers of these sizes may miss each other and still be one number."""
+    return _HAIR * np.maximum(1.0, np.maximum(abs(a), abs(b)))
+
+
 def _are_numbers(points: tuple[object, ...]) -> bool:
     return not any(isinstance(p, str | bool) for p in points)
 
@@ -275,4 +303,4 @@ def labels(rule: Rule) -> list[tuple[object, ...]]:
     return list(index_points(tuple(s for _, s in rule.iters)))
 
 
-__all__ = ["Part", "Rules", "labels"]
+__all__ = ["Part", "Rules", "labels", "rounding"]

@@ -126,6 +126,11 @@ class Unknowns:
             return Num(av.data(ids, self.kind), root)
         return Num(av.data(ids[which], self.kind), frame)
 
+    def may_be_negative(self, atoms: np.ndarray) -> np.ndarray:
+        """Which of these atoms, 0 for none, may be below 0: all data but the 0 or 1 of a condition."""
+        free = np.array([False, *(not (isinstance(t, Prim) and t.op == "ind") for t in self.atoms)])
+        return free[atoms]
+
     def guarded(
         self, form: Affine, test: Term, wanted: bool, frame: Frame, lanes: dict[str, Code], at: Span | None
     ) -> Affine:

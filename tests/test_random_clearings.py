@@ -1,0 +1,86 @@
+"""Random clearings in every dress of the language against the same rows, written apart, in scipy's HiGHS; and what they found."""
+
+from __future__ import annotations
+
+import pytest
+
+import opengames as og
+from benchmarks import clearing_writer, random_clearings
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_random_clearing_earns_and_prices_what_its_rows_do(seed):
+    assert not list(random_clearings.disagreements(seed))
+
+
+@pytest.mark.parametrize("seed", [661, 782, 804, 1000, 1001, 1002])  # the first three: rules about data alone that hold up to rounding
+def test_a_random_clearing_in_floating_point_does_too(seed):
+    assert not list(random_clearings.disagreements(seed, "lp"))
+
+
+def test_a_clearing_that_is_wrong_is_found(monkeypatch):
+    made = random_clearings.written(0)
+    wrong = clearing_writer.Clearing(made.scenarios, made.text.replace("earning earned", "earning 0"), made.rows, made.box, made.earned)
+    monkeypatch.setattr(random_clearings, "written", lambda seed: wrong)
+    assert list(random_clearings.disagreements(0))
+
+
+ORDER = """
+player op
+game Market {{
+    {first}
+    decide p: [0, 20] by op
+        earning earned
+        subject to {{ top: made <= 3 }}
+    {last}
+}}
+query worth = E(price) of Market
+"""
+
+
+@pytest.mark.parametrize("first", ["price = dual(top)", "for i in 1..1 { each = dual(top) } price = each[1]"])
+def test_a_price_may_stand_before_what_its_rule_and_earning_are_made_of(first):
+    # the unit of a price is the earning's over the rule's, both made of wires further down
+    rest = "earned = 2 * p\n    made = p + 1"
+    assert float(og.loads(ORDER.format(first=first, last=rest)).query("worth")) == 2
+    assert float(og.loads(ORDER.format(first=rest, last=first)).query("worth")) == 2
+
+
+def test_choices_between_data_of_one_value_and_of_several():
+    # one branch is the same datum in every place of the rule, the other differs from place to place
+    text = """
+    type I = A | B | C
+    player op
+    game Market(y: real, z: real[I]) -> (p: real) {
+        decide x: [0, 20][I] by op
+            seeing y, z
+            earning sum(x[i] for i in I)
+            subject to { top[i in I]: x[i] <= (if i == B then z[i] else y) }
+        p = x[A] + 10 * x[B] + 100 * x[C]
+    }
+    game Play {
+        on ~ {true: 50%, false: 50%}
+        m ~ Market(if on then 2 else 3, [i: if on then 4 else 5 for i in I])
+    }
+    query said = E(m) of Play
+    """.replace("[i: if on then 4 else 5 for i in I]", "[if on then 4 else 5 for i in I]")
+    assert float(og.loads(text).query("said")) == (242 + 353) / 2
+
+
+def test_what_is_held_down_may_be_held_only_where_data_say_so():
+    text = """
+    player op
+    game Market(on: bool, limit: real) -> (p: real) {
+        decide x: [0, 9], y: [0, 9] by op
+            seeing on, limit
+            earning x + 3 * y
+            subject to { top: on implies max(x, 2 * y) <= limit }
+        p = x + 10 * y
+    }
+    game Play {
+        on ~ {true: 50%, false: 50%}
+        m ~ Market(on, if on then 4 else 1)
+    }
+    query said = E(m) of Play
+    """
+    assert float(og.loads(text).query("said")) == ((4 + 20) + 99) / 2

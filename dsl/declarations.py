@@ -321,8 +321,7 @@ class Declarer:
                 context.failed_params.add(name)
             else:
                 context.failed_params.discard(name)
-        keys = tuple(_type_name(k) for k in kind.index) if isinstance(kind, t.Family) else ()
-        context.params[name] = p.ParamDecl(name, space, value, at=decl.name.at, index_names=keys)
+        context.params[name] = p.ParamDecl(name, space, value, at=decl.name.at, index_names=index_names(kind))
 
     def _default(self, scope: Scope, decl: s.ParamDecl, kind: t.Type) -> Any:
         assert decl.value is not None
@@ -348,6 +347,11 @@ def _whole(value: Any, kind: t.Type) -> bool:
 
 def _index_name(kind: t.Type, position: int) -> str:
     return _type_name(kind) or f"index{position + 1}"
+
+
+def index_names(kind: t.Type) -> tuple[str, ...]:
+    """What the types of a family's indices are called, `""` for one without a name."""
+    return tuple(_type_name(k) for k in kind.index) if isinstance(kind, t.Family) else ()
 
 
 def _type_name(kind: t.Type) -> str:

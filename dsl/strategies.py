@@ -8,6 +8,7 @@ from opengames.diagram import Port
 from opengames.dsl import syntax as s
 from opengames.dsl import types as t
 from opengames.dsl.context import Context, Scope, Typed, nearest
+from opengames.dsl.declarations import index_names
 from opengames.dsl.infer import conform, infer
 from opengames.dsl.instances import Decision, Instance, box_of
 from opengames.dsl.questions import method_of, suits
@@ -204,9 +205,10 @@ def recognition(context: Context, node: s.RecognitionDecl) -> p.Recognition | No
     if t.is_wrong(*(k for _, k in (*inputs, *outputs))):
         return None
     ports = tuple(Port(n, t.space(k), node.name.at) for n, k in inputs)
+    names = {n: index_names(k) for n, k in inputs}
     outs = tuple(Port(n, t.space(k), node.name.at) for n, k in outputs)
     if node.of is None or node.by is None:
-        return _written_out(context, node, ports, outs)
+        return _written_out(context, node, ports, outs, names)
     inverted = box_of(scope, node.of)
     if inverted is None:
         context.report("not-a-channel", "a recognition inverts a channel", node.of.at, "not a channel")
@@ -233,7 +235,7 @@ def recognition(context: Context, node: s.RecognitionDecl) -> p.Recognition | No
         )
     if method is None or not suits(context, method):
         return None
-    return p.Recognition(node.name.text, ports, outs, inverted.name, method, observed, given, at=node.name.at)
+    return p.Recognition(node.name.text, ports, outs, inverted.name, method, observed, given, at=node.name.at, index_names=names)
 
 
 def _match(
@@ -259,7 +261,7 @@ def _match(
 
 
 def _written_out(
-    context: Context, node: s.RecognitionDecl, ports: tuple[Port, ...], outs: tuple[Port, ...]
+    context: Context, node: s.RecognitionDecl, ports: tuple[Port, ...], outs: tuple[Port, ...], names: dict[str, tuple[str, ...]]
 ) -> p.Recognition | None:
     """A recognition given by a block is a channel like any other."""
     from opengames.dsl.instances import instance
@@ -269,4 +271,4 @@ def _written_out(
     made = instance(context, decl, {}, ())
     if made.broken:
         return None
-    return p.Recognition(node.name.text, ports, outs, None, None, diagram=made.diagram, at=node.name.at)
+    return p.Recognition(node.name.text, ports, outs, None, None, diagram=made.diagram, at=node.name.at, index_names=names)

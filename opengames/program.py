@@ -77,6 +77,7 @@ class Recognition:
     """A declared Bayesian inverse. generative: name of the channel inverted, `None` if `diagram` is given by a block.
 
     observed, given, inferred: wire names, matched between `diagram`'s ports and the channel's.
+    index_names: of each input, as of a param.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Recognition:
     given: tuple[str, ...] = ()
     diagram: Diagram | None = None
     at: Span | None = At_
+    index_names: Mapping[str, tuple[str, ...]] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,9 @@
 """A recognition run on evidence: what is believed of the wires it infers, in the units of the text.
 
     found = m.recognise("track", wish=wishes, reading="meter.csv:soc")
-    found.mean("soc"), found.interval("soc", 0.9), found.diverged
+    found.mean("soc"), found.interval("soc", 0.9), found.missing, found.diverged
+
+Evidence that is missing (`None`, not a number, an empty cell, a key without a row) was not observed, and is done without.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from opengames import arguments
 from opengames.diagnostics import refuse
+from opengames.dsl.units import BUILTIN, Unit
 from opengames.params import fit_to, require
 from opengames.params_used import params_in
 from opengames.program import ParamDecl, Program, Recognition
@@ -24,6 +27,7 @@ from opengames.spaces import Bool, Enum, Family, Record, Space, index_points
 if TYPE_CHECKING:
     import numpy as np
 
+    from opengames.diagram import Port
     from opengames.game_handle import Drawing
     from opengames.session import Model
     from opengames.solvers.recognition.beliefs import Belief
@@ -37,13 +41,17 @@ LISTED, LEVEL = 12, 0.9
 class Recognised:
     """What a recognition believes. Arrays have the axes of the wire's families; members stand on an axis before them.
 
-    name: of the recognition. method: how it was run, such as "enkf, 64 members, filtered". seconds: taken.
+    name: of the recognition. method: how it was run, such as "enkf, 64 members, filtered". missing: the entries that were not
+    observed, by wire, as the text writes their keys (and behind a dot the field of a record). entries: how many there are of
+    each such wire. seconds: taken.
     """
 
     name: str
     method: str
     found: Found
     index: Mapping[str, tuple[Space, ...]]
+    missing: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    entries: Mapping[str, int] = field(default_factory=dict)
     seconds: float = field(default=0.0, compare=False)
 
     @property
@@ -117,7 +125,7 @@ class Recognised:
 
     @property
     def surprise(self) -> np.ndarray | None:
-        """How far the evidence of each round was from what was predicted; `found.degrees` on average for a filter that is right."""
+        """How far the evidence of each round was from what was predicted; how many numbers it has, on average, for a filter that is right."""
         return None if self.found.surprise is None else self.found.surprise[0]
 
     @property
@@ -168,8 +176,19 @@ class Recognised:
             for m, a, b in zip(mean, lower, upper, strict=True)
         ]
 
+    def notes(self) -> list[str]:
+        """What was not observed, in the order of the index; keys that follow each other are drawn together."""
+        return [
+            f"not observed: `{name}`{_at_keys(keys)} ({len(keys):,} of {self.entries[name]:,})" if self.entries[name] > 1 else f"not observed: `{name}`"
+            for name, keys in self.missing.items()
+        ]
+
     def warnings(self) -> list[str]:
         """What speaks against believing it."""
+        unseen = [f"nothing was observed of `{n}`" for n, keys in self.missing.items() if len(keys) == self.entries[n]]
+        return [*unseen, *self._alarms()]
+
+    def _alarms(self) -> list[str]:
         if not self.diverged:
             return []
         return [
@@ -179,7 +198,8 @@ class Recognised:
         ]
 
     def __repr__(self) -> str:
-        return "\n".join([f"{self.name}: {self.method}", *(f"  {x}" for x in self.lines()), *(f"  warning: {x}" for x in self.warnings())])
+        told = [*self.lines(), *self.notes(), *(f"warning: {x}" for x in self.warnings())]
+        return "\n".join([f"{self.name}: {self.method}", *(f"  {x}" for x in told)])
 
     def to_dict(self, level: float = LEVEL) -> dict[str, Any]:
         """Plain data, in the units of the text."""
@@ -196,6 +216,7 @@ class Recognised:
             wires.append(entry)
         return {
             "recognition": self.name, "method": self.method, "level": level, "wires": wires, "log_evidence": self.log_evidence,
+            "missing": {n: list(keys) for n, keys in self.missing.items()},
             "effective": None if self.effective is None else self.effective.tolist(),
             "surprise": None if self.surprise is None else self.surprise.tolist(), "diverged": self.diverged,
         }  # fmt: skip
@@ -258,6 +279,19 @@ def scaled_one(value: Any, space: Space) -> Any:
     return scaled(np.asarray(float(value)), space)
 
 
+def _at_keys(keys: tuple[str, ...]) -> str:
+    """` at 7, 9 to 12`: numbers that follow each other are drawn together."""
+    groups: list[list[str]] = []
+    for key in keys:
+        if groups and key.isdigit() and groups[-1][-1].isdigit() and int(key) == int(groups[-1][-1]) + 1:
+            groups[-1].append(key)
+        else:
+            groups.append([key])
+    said = [g[0] if len(g) == 1 else f"{g[0]} to {g[-1]}" if len(g) > 2 else ", ".join(g) for g in groups]
+    more = f" and {len(said) - LISTED} more" if len(said) > LISTED else ""
+    return f" at {', '.join(said[:LISTED])}{more}"
+
+
 def _word(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
 
@@ -269,7 +303,7 @@ def recognise(model: Model, name: str, values: Mapping[str, Any], seed: int) -> 
     """Run a recognition of the model on evidence. values: for each of its inputs, as for params. Raises `Refusal`."""
     import numpy as np
 
-    from opengames.solvers.recognition.dense import plain_value
+    from opengames.solvers.recognition.dense import observed_value, plain_value
     from opengames.solvers.recognition.recognise import prepared, round_name
     from opengames.solvers.recognition.shape import state_space
 
@@ -278,11 +312,14 @@ def recognise(model: Model, name: str, values: Mapping[str, Any], seed: int) -> 
     declared = declaration(program, name)
     require(program, params_in(program, (), [declared.generative] if declared.generative else [], []))
     ready = prepared(program, declared)
-    given = fitted(declared, values)
+    values = {n: _from_place(declared, n, v) for n, v in values.items()}
+    given = fitted(declared, values, model.units)
     ports = {p.name: p for p in declared.inputs}
-    arrays = {n: [a[None] for a in plain_value(v, ports[n].space)] for n, v in given.items()}
-    evidence = {n: arrays.pop(n) for n in declared.observed}
-    found = ready.run(seed, np.arange(1), arrays, evidence)
+    arrays = {n: [a[None] for a in plain_value(given[n], p.space)] for n, p in ports.items() if n not in evident(declared)}
+    seen = {n: observed_value(given[n], ports[n].space) for n in evident(declared)}
+    evidence, there = ({n: [a[None] for a in pair[k]] for n, pair in seen.items()} for k in (0, 1))
+    missing, entries = _unseen(ports, there)
+    found = ready.run(seed, np.arange(1), arrays, evidence, there if missing else None)
     if found.impossible is not None and found.impossible[0] >= 0:
         space = state_space(program, declared)
         where = f" at {round_name(space, int(found.impossible[0]))}" if space.loop.iters else ""
@@ -291,7 +328,40 @@ def recognise(model: Model, name: str, values: Mapping[str, Any], seed: int) -> 
             notes=("under the channel it cannot happen, or is too unlikely for this many particles",),
             help="look at the data there; or use more particles",
         )  # fmt: skip
-    return Recognised(name, ready.said, found, indices(declared), perf_counter() - start)
+    return Recognised(name, ready.said, found, indices(declared), missing, entries, perf_counter() - start)
+
+
+def evident(declared: Recognition) -> tuple[str, ...]:
+    """The inputs that are evidence: what the channel puts out, and all of a recognition that is written out."""
+    return declared.observed if declared.diagram is None else tuple(p.name for p in declared.inputs)
+
+
+def _from_place(declared: Recognition, name: str, value: Any) -> Any:
+    """`"day.csv:soc"` for a family is a place in a file."""
+    port = next((p for p in declared.inputs if p.name == name), None)
+    if port is None or not isinstance(value, str) or not isinstance(port.space, Family):
+        return value
+    from opengames.session import from_place
+
+    return from_place(value)
+
+
+def _unseen(ports: Mapping[str, Port], there: Mapping[str, list[np.ndarray]]) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:
+    """The keys that lack a value, and how many there are, by scalar of an observed wire where any does."""
+    from opengames.solvers.recognition.dense import leaves_of
+
+    missing: dict[str, tuple[str, ...]] = {}
+    entries: dict[str, int] = {}
+    for name, arrays in there.items():
+        for leaf, here in zip(leaves_of(ports[name].space), arrays, strict=True):
+            if here.all():
+                continue
+            keys = zip(index_points(leaf.index), here.reshape(-1), strict=True)
+            missing[name + leaf.path] = tuple(
+                ", ".join(show(k, s) for k, s in zip(key, leaf.index, strict=True)) for key, is_there in keys if not is_there
+            )
+            entries[name + leaf.path] = here.size
+    return missing, entries
 
 
 def declaration(program: Program, name: str) -> Recognition:
@@ -303,8 +373,11 @@ def declaration(program: Program, name: str) -> Recognition:
     return program.recognitions[name]
 
 
-def fitted(declared: Recognition, values: Mapping[str, Any]) -> dict[str, Any]:
-    """A value of its space for every input. Raises `Refusal` for one that is missing, unknown or does not fit."""
+def fitted(declared: Recognition, values: Mapping[str, Any], units: Mapping[str, Unit] = BUILTIN) -> dict[str, Any]:
+    """A value of its space for every input; of evidence, what was not observed is `None`.
+
+    Raises `Refusal` for an input that is missing, unknown or does not fit.
+    """
     ports = {p.name: p for p in declared.inputs}
     for each in values:
         if each not in ports:
@@ -317,7 +390,10 @@ def fitted(declared: Recognition, values: Mapping[str, Any]) -> dict[str, Any]:
             "needs-inputs", f"`{declared.name}` needs a value for `{missing[0]}`: {show_space(ports[missing[0]].space)}", span=declared.at,
             help=f"supply it: `--data {missing[0]}=FILE:COLUMN`; in Python, `recognise('{declared.name}', {missing[0]}=...)`",
         )  # fmt: skip
-    return {n: fit_to(ParamDecl(n, ports[n].space, at=ports[n].at), values[n]) for n in ports}
+    return {
+        n: fit_to(ParamDecl(n, p.space, at=p.at, index_names=declared.index_names.get(n, ())), values[n], units, n in evident(declared))
+        for n, p in ports.items()
+    }
 
 
 def indices(declared: Recognition) -> dict[str, tuple[Space, ...]]:

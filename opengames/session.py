@@ -26,6 +26,7 @@ from opengames.program import Question
 
 if TYPE_CHECKING:
     from opengames.desk import Desk
+    from opengames.dsl.units import Unit
     from opengames.game_handle import Drawing, Handle
     from opengames.program import ParamDecl, Program
     from opengames.recognised import Recognised
@@ -81,7 +82,8 @@ def explained(sources: Mapping[str, str]) -> Iterator[None]:
 class Model:
     """A text with its params, checked. Models are values: `with_params` gives another one.
 
-    text, name: as given; name is what places in reports are called. program: what the text elaborates to.
+    text, name: as given; name is what places in reports are called. program: what the text elaborates to. units: that the
+    text knows, by symbol.
     """
 
     def __init__(self, text: str, name: str = "<text>", params: Mapping[str, Any] | None = None) -> None:
@@ -95,6 +97,7 @@ class Model:
             if checked.program is None:
                 raise Refusal(*errors(checked.diagnostics))
         self.program: Program = checked.program
+        self.units: Mapping[str, Unit] = checked.units
 
     def _explained(self) -> Any:
         return explained({self.name: self.text})
@@ -121,7 +124,7 @@ class Model:
 
     def with_data(self, **files: str | tuple[str, str | None]) -> Model:
         """The model with params from files: `price=("prices.csv", "lmp")`, or `price="prices.csv:lmp"`."""
-        return self.with_params(**{name: _from_file(place) for name, place in files.items()})
+        return self.with_params(**{name: from_place(place) for name, place in files.items()})
 
     # -------------------------------------------------------------------------- questions
 
@@ -252,7 +255,7 @@ class Model:
         game: by default the only closed one, or the one that `under` plans. data: params, as for `with_params`.
         """
         supplied = arguments.mapping(data or {}, "data", "values")
-        model = self.with_params(**{n: _from_file(v) if isinstance(v, tuple) else v for n, v in supplied.items()})
+        model = self.with_params(**{n: from_place(v) if isinstance(v, tuple) else v for n, v in supplied.items()})
         with model._explained():
             name = model._game(game, under)
             return model[name].run(
@@ -356,7 +359,8 @@ class Params(Mapping[str, Any]):
         return "\n".join(f"{n:{width}} = {self.shown(n)}" for n in self)
 
 
-def _from_file(place: str | tuple[str, str | None]) -> FromFile:
+def from_place(place: str | tuple[str, str | None]) -> FromFile:
+    """`prices.csv:lmp` as a file and a column."""
     if isinstance(place, str):
         file, colon, column = place.rpartition(":")
         return FromFile(place) if not colon or len(file) < 2 else FromFile(file, column)

@@ -68,6 +68,8 @@ def run(args: argparse.Namespace) -> int:
         print(f"  log evidence {found.log_evidence:.6g}")
     if found.effective is not None:
         print(f"  effective particles: at least {found.effective.min():.4g}")
+    for line in found.notes():
+        print(f"  {line}")
     for line in found.warnings():
         print(f"  warning: {line}")
     for path in written:

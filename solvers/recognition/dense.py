@@ -137,6 +137,39 @@ def plain_value(supplied: Any, space: Space) -> list[np.ndarray]:
     return found
 
 
+def observed_value(supplied: Any, space: Space) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The arrays of a value of which scalars may be missing (`None`), and where they are there.
+
+    A value of the space stands where nothing is, so that whatever is computed with it exists.
+    """
+    found, here = [], []
+    for leaf, cells in zip(leaves_of(space), _plain([supplied], space), strict=True):
+        spare = _any_of(leaf.space)
+        found += plain_value(_shaped([spare if c is None else c for c in cells], leaf.sizes), _around(leaf))
+        here.append(np.array([c is not None for c in cells], bool).reshape(leaf.sizes))
+    return found, here
+
+
+def _around(leaf: Leaf) -> Space:
+    return family(leaf.index, leaf.space) if leaf.index else leaf.space
+
+
+def _shaped(cells: list[Any], sizes: tuple[int, ...]) -> Any:
+    return tuple(cells) if sizes else cells[0]
+
+
+def _any_of(space: Space) -> Any:
+    """A value of a scalar space: nothing, as far as it lies inside."""
+    match space:
+        case Enum(labels=labels):
+            return labels[0]
+        case Grid(points=values):
+            return values[0]
+        case Reals(lower=lower, upper=upper):
+            return max(lower or 0, 0) if upper is None else min(upper, max(lower or 0, 0)) if lower is not None else min(upper, 0)
+    return False
+
+
 def _plain(items: list[Any], space: Space) -> list[list[Any]]:
     match space:
         case Record(fields=fields):
@@ -161,4 +194,4 @@ def split(vector: Any, sizes: list[tuple[int, ...]]) -> list[Any]:
     return found
 
 
-__all__ = ["Leaf", "bounds", "leaves", "leaves_of", "plain_value", "split", "stacked", "value"]
+__all__ = ["Leaf", "bounds", "leaves", "leaves_of", "observed_value", "plain_value", "split", "stacked", "value"]

@@ -1,7 +1,8 @@
 """Evidence and noise as wires: a diagram rewritten so that what a filter needs of its draws comes in or goes out.
 
 * `conditioned`: an observed draw takes its outcome from an input, and puts out how likely that outcome was. What is
-  left is a channel that draws the rest as before, so a bootstrap filter only has to run it.
+  left is a channel that draws the rest as before, so a bootstrap filter only has to run it. Evidence with gaps comes with a
+  flag for whether it is there, and is drawn where it is not.
 * `described`: an observed normal draw puts out its mean and its deviation, which saves an ensemble from estimating them.
 * `noiseless`: every normal draw takes a standard normal from an input: a function, affine where the model is linear.
 
@@ -18,12 +19,14 @@ from fractions import Fraction
 from opengames.diagram import Arm, Box, Branch, Compute, Diagram, Draw, Loop, Port
 from opengames.plain import replace
 from opengames.solvers.recognition.shape import alias, binder, unsuited
-from opengames.spaces import BOOL, REAL, Reals, Space, family, size
+from opengames.spaces import BOOL, REAL, Reals, Record, Space, family, size
 from opengames.terms import (
     FALSE,
+    TRUE,
     ZERO,
     At,
     Const,
+    Get,
     If,
     Member,
     Normal,
@@ -36,9 +39,12 @@ from opengames.terms import (
 )
 
 LOG, POSSIBLE, MEAN, DEVIATION, SEEN, NOISE = "log chance", "possible", "mean", "deviation", "seen", "noise"
+DRAWN = "if not seen"
 
 #: What becomes of an observed draw: its boxes, and the ports that they put out besides.
 AtDraw = Callable[[Draw], tuple[tuple[Box, ...], tuple[Port, ...]]]
+#: The space of what is supplied for a draw, from the draw's own; `None` where nothing is.
+Supplied = Callable[[Space], Space] | None
 
 
 def named(wire: str, what: str) -> str:
@@ -46,12 +52,13 @@ def named(wire: str, what: str) -> str:
     return f"{wire}: {what}"
 
 
-def conditioned(body: Diagram, wire: str) -> Diagram:
-    """The diagram with `wire` supplied as the input `named(wire, SEEN)`; it puts out its log chance and whether it is possible.
+def conditioned(body: Diagram, wire: str, gaps: bool = False) -> Diagram:
+    """The diagram with `wire` supplied as the input `named(wire, SEEN)`, its last; it puts out its log chance and whether it is possible.
 
-    Raises `Refusal` (`unsuited-filter`) if the wire is not drawn, or its outcomes have no density.
+    gaps: what is supplied are records of a value and of whether it is there. Raises `Refusal` (`unsuited-filter`) if the
+    wire is not drawn, or its outcomes have no density.
     """
-    return _opened(body, wire, _weighed, True, wire)
+    return _opened(body, wire, _weighed_or_drawn if gaps else _weighed, _or_nothing if gaps else _itself, wire)
 
 
 def described(body: Diagram, wire: str) -> Diagram:
@@ -59,21 +66,23 @@ def described(body: Diagram, wire: str) -> Diagram:
 
     Raises `Refusal` where the wire is not a normal draw.
     """
-    return _opened(body, wire, _described, False, wire)
+    return _opened(body, wire, _described, None, wire)
+
+
+def _itself(space: Space) -> Space:
+    return space
+
+
+def _or_nothing(space: Space) -> Space:
+    return Record((("value", space), ("there", BOOL)))
 
 
 # ----------------------------------------------------------------- at the draw
 
 
 def _weighed(box: Draw) -> tuple[tuple[Box, ...], tuple[Port, ...]]:
-    wire = box.out.name
-    value = Var(named(wire, SEEN))
-    kinds = _kinds(box.kernel)
-    if len(kinds) > 1:
-        raise unsuited(
-            f"`{wire}` is drawn from a density in one case and from single values in another", box.at,
-            "the two cannot be weighed against each other", "draw it from one kind of distribution, or recognise `by enkf`",
-        )  # fmt: skip
+    _check_kind(box)
+    wire, value = box.out.name, Var(named(box.out.name, SEEN))
     log, possible = log_chance(box.kernel, value)
     extra = (Port(named(wire, LOG), REAL), Port(named(wire, POSSIBLE), BOOL))
     boxes: tuple[Box, ...] = (
@@ -82,6 +91,32 @@ def _weighed(box: Draw) -> tuple[tuple[Box, ...], tuple[Port, ...]]:
         Compute(extra[1], possible, hidden=True, at=box.at),
     )
     return boxes, extra
+
+
+def _weighed_or_drawn(box: Draw) -> tuple[tuple[Box, ...], tuple[Port, ...]]:
+    """What is not there is drawn, and weighs nothing."""
+    _check_kind(box)
+    wire, supplied = box.out.name, Var(named(box.out.name, SEEN))
+    value, there = Get(supplied, 0), Get(supplied, 1)
+    drawn = Port(named(wire, DRAWN), box.out.space)
+    log, possible = log_chance(box.kernel, value)
+    extra = (Port(named(wire, LOG), REAL), Port(named(wire, POSSIBLE), BOOL))
+    boxes: tuple[Box, ...] = (
+        Draw(drawn, box.kernel, at=box.at),
+        Compute(box.out, If(there, value, Var(drawn.name)), at=box.at),
+        Compute(extra[0], If(there, log, ZERO), hidden=True, at=box.at),
+        Compute(extra[1], If(there, possible, TRUE), hidden=True, at=box.at),
+    )
+    return boxes, extra
+
+
+def _check_kind(box: Draw) -> None:
+    wire, kinds = box.out.name, _kinds(box.kernel)
+    if len(kinds) > 1:
+        raise unsuited(
+            f"`{wire}` is drawn from a density in one case and from single values in another", box.at,
+            "the two cannot be weighed against each other", "draw it from one kind of distribution, or recognise `by enkf`",
+        )  # fmt: skip
 
 
 def _described(box: Draw) -> tuple[tuple[Box, ...], tuple[Port, ...]]:
@@ -155,16 +190,16 @@ def log_chance(kernel: Term, value: Term) -> tuple[Term, Term]:
 # ------------------------------------------------------------- down to the draw
 
 
-def _opened(diagram: Diagram, wire: str, at_draw: AtDraw, given: bool, said: str) -> Diagram:
+def _opened(diagram: Diagram, wire: str, at_draw: AtDraw, given: Supplied, said: str) -> Diagram:
     """The diagram with the draw behind `wire` rewritten; what its boxes put out besides is put out under the wire's name."""
     box = binder(diagram, wire)
     under = alias(box)
     if under is not None:
-        return _renamed(_opened(diagram, under, at_draw, given, said), under, wire, given)
+        return _renamed(_opened(diagram, under, at_draw, given, said), under, wire, given is not None)
     match box:
         case Draw():
             boxes, extra = at_draw(box)
-            port = Port(named(wire, SEEN), box.out.space)
+            port = Port(named(wire, SEEN), given(box.out.space) if given is not None else box.out.space)
         case Loop():
             boxes, extra, port = _in_loop(box, wire, at_draw, given, said)
         case Branch():
@@ -177,7 +212,7 @@ def _opened(diagram: Diagram, wire: str, at_draw: AtDraw, given: bool, said: str
     at = next(i for i, each in enumerate(diagram.boxes) if each is box)
     return replace(
         diagram,
-        inputs=diagram.inputs + ((port,) if given else ()),
+        inputs=diagram.inputs + ((port,) if given is not None else ()),
         outputs=diagram.outputs + extra,
         boxes=diagram.boxes[:at] + boxes + diagram.boxes[at + 1 :],
     )
@@ -200,7 +235,7 @@ def _renamed(diagram: Diagram, old: str, new: str, given: bool) -> Diagram:
 
 
 def _in_loop(
-    loop: Loop, wire: str, at_draw: AtDraw, given: bool, said: str
+    loop: Loop, wire: str, at_draw: AtDraw, given: Supplied, said: str
 ) -> tuple[tuple[Box, ...], tuple[Port, ...], Port]:
     """The loop whose body is rewritten: evidence is cut along its variables, what is put out is gathered into families."""
     inner = dict(loop.outs)[wire]
@@ -209,18 +244,18 @@ def _in_loop(
     body = _opened(loop.body, inner, at_draw, given, said)
     extra = tuple(p for p in body.outputs if p.name not in before)
     spaces = {p.name: p.space for p in loop.body.outputs}
-    port = Port(named(wire, SEEN), family(index, spaces[inner]))
+    port = Port(named(wire, SEEN), family(index, body.inputs[-1].space if given is not None else spaces[inner]))
     outs = tuple((f"{wire}{p.name[len(inner) :]}", p.name) for p in extra)
     gathered = tuple(Port(name, family(index, p.space)) for (name, _), p in zip(outs, extra, strict=True))
     captured = loop.captured
-    if given:
+    if given is not None:
         element = body.inputs[-1]
         whole = f"{port.name} of all"
         cut = Compute(element, At(Var(whole), tuple(Var(v) for v, _ in loop.iters), _index(port.space)), hidden=True)
         body = replace(body, inputs=(*body.inputs[:-1], Port(whole, port.space)), boxes=(cut, *body.boxes))
         captured = (*captured, whole)
     made = replace(loop, body=body, captured=captured, outs=loop.outs + outs)
-    if not given:
+    if given is None:
         return (made,), gathered, port
     return (Compute(Port(whole, port.space), Var(port.name), hidden=True), made), gathered, port
 
@@ -230,7 +265,7 @@ def _index(space: Space) -> tuple[Space, ...]:
 
 
 def _in_branch(
-    branch: Branch, wire: str, at_draw: AtDraw, given: bool, said: str
+    branch: Branch, wire: str, at_draw: AtDraw, given: Supplied, said: str
 ) -> tuple[tuple[Box, ...], tuple[Port, ...], Port]:
     """The branch each of whose arms is rewritten."""
     arms: list[Arm] = []
@@ -240,8 +275,9 @@ def _in_branch(
         body = _opened(arm.body, wire, at_draw, given, said)
         extra = tuple(p for p in body.outputs if p.name not in before)
         arms.append(replace(arm, body=body))
-    port = Port(named(wire, SEEN), next(p.space for p in branch.outs if p.name == wire))
-    captured = branch.captured + ((port.name,) if given else ())
+    merged = next(p.space for p in branch.outs if p.name == wire)
+    port = Port(named(wire, SEEN), given(merged) if given is not None else merged)
+    captured = branch.captured + ((port.name,) if given is not None else ())
     return (replace(branch, arms=tuple(arms), outs=branch.outs + extra, captured=captured),), extra, port
 
 

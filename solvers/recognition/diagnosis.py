@@ -26,22 +26,22 @@ def diverged(found: Found) -> np.ndarray:
     """Whether the alarm went off, `bool[runs]`."""
     runs = next(iter(found.beliefs.values())).mean().shape[0]
     if found.surprise is not None:
-        sums: np.ndarray = windows(found.surprise).max(1)
-        return np.asarray(sums > limit(found.degrees, min(WINDOW, found.surprise.shape[1])))
+        assert found.degrees is not None
+        return np.asarray((windows(found.surprise) > limit(windows(found.degrees))).any(1))
     if found.size is not None and found.impossible is not None:
         return (found.impossible >= 0) | (found.size < FEWEST).any(1)
     return np.zeros(runs, bool)
 
 
 def windows(surprise: np.ndarray) -> np.ndarray:
-    """Sums over every window of rounds: `[runs, rounds - window + 1]`."""
+    """Sums over every window of rounds, of surprise or degrees: `[runs, rounds - window + 1]`."""
     width = min(WINDOW, surprise.shape[1])
     sums = np.concatenate([np.zeros((len(surprise), 1)), np.cumsum(surprise, 1)], 1)
     return sums[:, width:] - sums[:, :-width]
 
 
-def limit(degrees: int, rounds: int) -> float:
-    """What the sum over a window of a right filter exceeds once in a million."""
+def limit(degrees: np.ndarray) -> np.ndarray:
+    """What the surprise of so many numbers, together, exceeds once in a million for a right filter."""
     from scipy.special import chdtri
 
-    return float(chdtri(degrees * rounds, RARE)) * _SLACK
+    return np.where(degrees > 0, chdtri(np.maximum(degrees, 1), RARE) * _SLACK, np.inf)

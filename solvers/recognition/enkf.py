@@ -76,9 +76,9 @@ def _kind(space: Space) -> str:
 
 def filtered(
     cloud: Cloud, known: dict[str, tuple[str, str]], inflation: float, lag: int, seed: Any, run: Any, inputs: Leaves,
-    evidence: Leaves, params: Any,
+    evidence: Leaves, there: Leaves, params: Any,
 ) -> dict[str, Any]:  # fmt: skip
-    """One run of the filter. evidence: by wire of the body, rounds first. See `recognise.Found` for what comes out."""
+    """One run of the filter. evidence, there: by wire of the body, rounds first. See `recognise.Found` for what comes out."""
     space = cloud.space
     before, pairs, _ = cloud.keys(seed, run)
     state, same, up = cloud.start(before, inputs, params)
@@ -90,7 +90,7 @@ def filtered(
         state, buffer = carry
         moved = cloud.move(pairs, state, same, {}, params, position)
         found = moved.results
-        y = dense.stacked([a for s in space.seen for a in cloud.seen_at(evidence, position)[s.wire]])
+        y, here = (dense.stacked([a for s in space.seen for a in cloud.seen_at(of, position)[s.wire]]) for of in (evidence, there))
         drawn = _columns([a for s in space.seen for a in found[s.wire]])
         middle, noise = drawn, jnp.zeros_like(drawn)
         if known:
@@ -102,7 +102,7 @@ def filtered(
         buffer = shifted(buffer, [a for w in sought for a in found[w]])
         limits = {c.name: moved.bounds[c.next] for c in space.loop.carry}
         moving = {n: a for n, a in after.items() if n not in fixed}
-        moving, buffer, news = _analysed(moving, buffer, middle, drawn, noise, y, inflation)
+        moving, buffer, news = _analysed(moving, buffer, middle, drawn, noise, y, here, inflation)
         for name, bounds in limits.items():
             if name in moving:
                 moving[name] = _inside(moving[name], bounds)
@@ -143,46 +143,50 @@ def _inside(arrays: list[Any], bounds: list[tuple[float, float]]) -> list[Any]:
 
 
 def _analysed(
-    state: Leaves, buffer: list[Any], middle: Any, drawn: Any, noise: Any, y: Any, inflation: float
+    state: Leaves, buffer: list[Any], middle: Any, drawn: Any, noise: Any, y: Any, here: Any, inflation: float
 ) -> tuple[Leaves, list[Any], dict[str, Any]]:
-    """State and buffer after the evidence `y`, and how the evidence compared with what was predicted.
+    """State and buffer after the evidence `y`, as far as it is `here`, and how it compared with what was predicted.
 
     middle, drawn, noise: `[members, evidence]`, the predicted mean, the draw and the deviation of its noise.
     """
-    n, d = middle.shape
+    n = middle.shape[0]
+    count = here.sum()
+    grown = jnp.where(count > 0, inflation, 1.0)
     mean = middle.mean(0)
-    off = (middle - mean) * inflation
+    off = jnp.where(here, (middle - mean) * grown, 0.0)
     drawn = drawn + (off - (middle - mean))
-    spread = off.T @ off / (n - 1) + jnp.diag((noise**2).mean(0))
-    gap = y - mean
-    pulls, surprise, log_size = _solved(spread, jnp.concatenate([gap[None], y - drawn]), d)
+    spread = off.T @ off / (n - 1) + jnp.diag(jnp.where(here, (noise**2).mean(0), 0.0))
+    gaps = jnp.where(here, jnp.concatenate([(y - mean)[None], y - drawn]), 0.0)
+    pulls, surprise, log_size = _solved(spread, gaps, here)
 
     moving = [a for arrays in state.values() for a in arrays]
     late = [jnp.moveaxis(b, 1, 0) for b in buffer if jnp.issubdtype(b.dtype, jnp.floating)]
     flat = _columns([*moving, *late])
     centre = flat.mean(0)
-    own = (flat - centre) * inflation
+    own = (flat - centre) * grown
     flat = centre + own + pulls @ (off.T @ own / (n - 1))
     shapes = [a.shape for a in (*moving, *late)]
     parts = iter(_apart(flat, shapes))
     state = {k: [next(parts) for _ in arrays] for k, arrays in state.items()}
     buffer = [jnp.moveaxis(next(parts), 0, 1) if jnp.issubdtype(b.dtype, jnp.floating) else b for b in buffer]
-    log = -(surprise + log_size + d * np.log(2 * np.pi)) / 2
-    return state, buffer, {"surprise": surprise, "gap": gap, "spread": spread, "log": log}
+    log = -(surprise + log_size + count * np.log(2 * np.pi)) / 2
+    return state, buffer, {"surprise": surprise, "degrees": count, "log": log}
 
 
-def _solved(spread: Any, gaps: Any, d: int) -> tuple[Any, Any, Any]:
+def _solved(spread: Any, gaps: Any, here: Any) -> tuple[Any, Any, Any]:
     """$(y - y_i) S^{-1}$ by member, and of the mean its squared length and $\\log |S|$. gaps: the mean's first.
 
-    Evidence about which the members agree exactly and without noise moves nothing.
+    Evidence about which the members agree exactly and without noise moves nothing, nor does what is not `here`, where
+    `spread` and `gaps` are 0.
     """
+    d = spread.shape[0]
     if d == 1:
         s = spread[0, 0]
         safe = jnp.where(s > 0, s, 1.0)
         pulls = jnp.where(s > 0, gaps / safe, 0.0)
         return pulls[1:], (pulls[0] * gaps[0]).sum(), jnp.log(safe)
-    scale = jnp.maximum(jnp.trace(spread) / d, 1e-300)
-    root = jnp.linalg.cholesky(spread + 1e-13 * scale * jnp.eye(d))
+    scale = jnp.maximum(jnp.trace(spread) / jnp.maximum(here.sum(), 1), 1e-300)
+    root = jnp.linalg.cholesky(spread + scale * (1e-13 * jnp.eye(d) + jnp.diag(jnp.where(here, 0.0, 1.0))))
     half = jax.scipy.linalg.solve_triangular(root, gaps.T, lower=True)
     pulls = jax.scipy.linalg.solve_triangular(root.T, half, lower=False).T
-    return pulls[1:], (half[:, 0] ** 2).sum(), 2 * jnp.log(jnp.diag(root)).sum()
+    return pulls[1:], (half[:, 0] ** 2).sum(), 2 * jnp.where(here, jnp.log(jnp.diag(root)), 0.0).sum()

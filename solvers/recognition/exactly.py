@@ -136,6 +136,8 @@ class Inverse:
             for _, space, entries, _ in _entries(Var(port.name), port.space):
                 for entry in entries:
                     value = next(values)
+                    if value is None:  # not observed
+                        continue
                     yield _named(entry), Prim("==", (entry, Const(value))), show(value, space)
 
     def _told(self, refused: Refusal, evidence: Mapping[str, Any]) -> Refusal:
@@ -248,12 +250,16 @@ def posterior_of(program: Program, declared: Recognition) -> Callable[..., Any]:
             return made.chances(at), None
         return hidden.posterior({p.name: at[p.name] for p in made.given}, {p.name: at[p.name] for p in made.observed})
 
-    def run(seed: int, runs: np.ndarray, inputs: dict[str, list[np.ndarray]], evidence: dict[str, list[np.ndarray]]) -> Found:
+    def run(
+        seed: int, runs: np.ndarray, inputs: dict[str, list[np.ndarray]], evidence: dict[str, list[np.ndarray]],
+        there: dict[str, list[np.ndarray]] | None = None,
+    ) -> Found:  # fmt: skip
         every: list[tuple[dict[str, Chances], np.ndarray | None]] = []
         for k in range(len(runs)):
-            at = {
-                p.name: theory_value([a[k] for a in (inputs | evidence)[p.name]], p.space) for p in (*made.given, *made.observed)
-            }
+            at = {p.name: theory_value([a[k] for a in inputs[p.name]], p.space) for p in made.given}
+            for p in made.observed:
+                here = None if there is None else [a[k] for a in there[p.name]]
+                at[p.name] = theory_value([a[k] for a in evidence[p.name]], p.space, here)
             key = tuple(at.values())
             if key not in known:
                 known[key] = one(at)
@@ -277,27 +283,30 @@ def positions(space: Space, values: tuple[Any, ...]) -> np.ndarray:
     return np.array([v if isinstance(v, bool) else float(v) for v in values])
 
 
-def theory_value(arrays: list[Any], space: Space) -> Any:
-    """The value of the theory that arrays hold, one for each scalar of the space."""
-    left = [np.asarray(a) for a in arrays]
-    return _theory(left, space)
+def theory_value(arrays: list[Any], space: Space, there: list[Any] | None = None) -> Any:
+    """The value of the theory that arrays hold, one for each scalar of the space; `None` for scalars that are not there."""
+    values = [np.asarray(a) for a in arrays]
+    here = [np.ones(a.shape, bool) for a in values] if there is None else there
+    return _theory(list(zip(values, here, strict=True)), space)
 
 
-def _theory(left: list[np.ndarray], space: Space) -> Any:
+def _theory(left: list[tuple[Any, Any]], space: Space) -> Any:
     match space:
         case Record(fields=fields):
             return tuple(_theory(left, s) for _, s in fields)
         case Family(index=index, item=item):
             count = len(_scalars(item))
             mine, left[:] = left[:count], left[count:]
-            shape = mine[0].shape[: len(index)]
-            return tuple(_theory([a[i] for a in mine], item) for i in np.ndindex(shape))
+            shape = mine[0][0].shape[: len(index)]
+            return tuple(_theory([(a[i], h[i]) for a, h in mine], item) for i in np.ndindex(shape))
+    x, here = left.pop(0)
+    if not here:
+        return None
+    match space:
         case Enum(labels=labels):
-            return labels[int(left.pop(0))]
+            return labels[int(x)]
         case Grid(points=grid):
-            near = float(left.pop(0))
-            return min(grid, key=lambda p: abs(float(p) - near))
-    x = left.pop(0)
+            return min(grid, key=lambda p: abs(float(p) - float(x)))
     return bool(x) if x.dtype == bool else Fraction(float(x))
 
 

@@ -52,13 +52,14 @@ class Hidden:
         start, same = self._start(inputs)
         keys = list(index_points(space.index))
         order = list(range(len(keys)))[::-1] if space.loop.reversed else list(range(len(keys)))
-        seen = {s.name: _by_round(evidence[s.name], len(keys), s.space) for s in space.seen}
+        seen = {s.name: _by_round(evidence[s.name], len(keys), s.space) for s in space.seen if s.at is None}
+        seen |= {s.name: [evidence[s.name] if i == s.at else None for i in range(len(keys))] for s in space.seen if s.at is not None}
         ahead = [start]
         steps: list[dict[Any, list[Outcome]]] = []
         logs = np.zeros(len(keys))
         for k, i in enumerate(order):
             wanted = tuple(seen[s.name][i] for s in space.seen)
-            step = {s: [o for o in self._round(s, keys[i], same) if o[2] == wanted] for s in ahead[-1]}
+            step = {s: [o for o in self._round(s, keys[i], same) if fits(o[2], wanted)] for s in ahead[-1]}
             after: dict[Any, float] = {}
             for (carried, kept), chance in ahead[-1].items():
                 for nexts, _, _, p in step[carried, kept]:
@@ -125,6 +126,8 @@ class Hidden:
     def _impossible(self, k: int, i: int, keys: list[Any], wanted: tuple[Any, ...]) -> Refusal:
         parts = []
         for seen, value in zip(self.space.seen, wanted, strict=True):
+            if value is None:
+                continue
             inside = ", ".join(show(x, s) for x, s in zip(keys[i], self.space.index, strict=True))
             parts.append(f"{seen.name}[{inside}] = {show(value, seen.space)}" if inside else f"{seen.name} = {show(value, seen.space)}")
         before = f", given the {'rounds' if k > 1 else 'round'} before {round_name(self.space, k)}" if k else ""
@@ -149,6 +152,13 @@ class Hidden:
                 j = self.kept.index(sought.wire)
                 made.update(_chances(sought.name, sought.space, [[(s[1][j], p) for s, p in last.items()]], ()))
         return made
+
+
+def fits(value: Any, wanted: Any) -> bool:
+    """Whether a value is the one wanted, where something is wanted; `None` is anything."""
+    if isinstance(wanted, tuple):
+        return all(map(fits, value, wanted))
+    return wanted is None or bool(value == wanted)
 
 
 def _by_round(value: Any, rounds: int, space: Space) -> list[Any]:

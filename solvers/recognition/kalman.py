@@ -4,7 +4,8 @@ One round is $w = A s + B z + c$ with $z$ standard normal, where $w$ holds the n
 The matrices are read off the channel itself: it is run as a function of state and noise at 0 and at every unit
 vector, which for an affine function is exact. With mean $m$ and covariance $P$ of the state, those of $w$ are
 $A m + c$ and $A P A^\top + B B^\top$, and conditioning on the evidence is conditioning a normal distribution. What is
-known beforehand (inputs, counters) stays a number. `lag` earlier entries are kept in the state.
+known beforehand (inputs, counters) stays a number. `lag` earlier entries are kept in the state. Numbers that were not
+observed are left out of the evidence, which is what conditioning on the rest is.
 
 Source: Kalman, A new approach to linear filtering and prediction problems (1960); Anderson and Moore, Optimal
 filtering (1979), section 7.3, for the fixed lag.
@@ -27,7 +28,7 @@ from opengames.solvers.recognition.affine import check_linear
 from opengames.solvers.recognition.beliefs import Belief, Normals
 from opengames.solvers.recognition.densities import draws, noiseless
 from opengames.solvers.recognition.members import unlagged
-from opengames.solvers.recognition.recognise import Found, by_index, by_round, round_name
+from opengames.solvers.recognition.recognise import Found, by_index, by_wire, round_name
 from opengames.solvers.recognition.rounds import Runner, params_of, positions
 from opengames.solvers.recognition.shape import Sought, StateSpace, unsuited
 
@@ -68,11 +69,11 @@ class _Kalman:
         self.drawn = {d.at for part in (space.before, space.loop.body) for d in draws(part)}
         self.flags: list[faults.Flag] = []
         self.first_flags: list[faults.Flag] = []
-        self.compiled = jax.jit(jax.vmap(self._one, in_axes=(0, 0, None)))
+        self.compiled = jax.jit(jax.vmap(self._one, in_axes=(0, 0, 0, None)))
 
-    def __call__(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays) -> Found:
-        seen = {s.wire: [by_round(a, self.space, 1) for a in evidence[s.name]] for s in self.space.seen}
-        out = jax.tree.map(np.asarray, self.compiled(inputs, seen, params_of(self.program)))
+    def __call__(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None = None) -> Found:
+        seen, where = by_wire(self.space, evidence, there)
+        out = jax.tree.map(np.asarray, self.compiled(inputs, seen, where, params_of(self.program)))
         self._tell(out["first up"], out["up"])
         if out["impossible"].any():
             when = f" at {round_name(self.space, int(out['impossible'].any(0).argmax()))}" if self.space.loop.iters else ""
@@ -80,9 +81,8 @@ class _Kalman:
                 "impossible-evidence", f"the evidence{when} differs from what the channel computes without noise", span=self.declared.at,
                 notes=("nothing drawn can make up for it: its deviation there is 0, or as good as 0",), help="look at the data there; or draw the evidence with a deviation",
             )  # fmt: skip
-        return Found(
-            self._beliefs(out), out["degrees"].shape[-1], by_index(out["log"], self.space), by_index(out["surprise"], self.space)
-        )
+        log, surprise, degrees = (by_index(out[n], self.space) for n in ("log", "surprise", "degrees"))
+        return Found(self._beliefs(out), degrees, log, surprise)
 
     # ------------------------------------------------------------------ the channel as a function
 
@@ -129,7 +129,7 @@ class _Kalman:
 
     # ------------------------------------------------------------------------------- the filter
 
-    def _one(self, inputs: Arrays, evidence: Arrays, params: Any) -> dict[str, Any]:
+    def _one(self, inputs: Arrays, evidence: Arrays, there: Arrays, params: Any) -> dict[str, Any]:
         mean, spread, known, same, first_up = self._start(inputs, params)
         n, q, k = mean.shape[0], sum(_count(p) for p in self.noise), self._width(self.every)
         unit = _basis(n + q)
@@ -140,7 +140,7 @@ class _Kalman:
         def step(carry: Any, position: Any) -> tuple[Any, Any]:
             mean, spread, known = carry
             found, up = jax.vmap(lambda e: self._round(e[:n], e[n:], known, same, params, position))(unit)
-            y = dense.stacked([_element(a, position) for s in self.space.seen for a in evidence[s.wire]])
+            y, here = (dense.stacked([_element(a, position) for s in self.space.seen for a in of[s.wire]]) for of in (evidence, there))
             table = _flat([*(found[c.next] for c in self.carried)], len(unit))
             outs = _flat([found[w] for w in self.every], len(unit))
             seen = _flat([found[s.wire] for s in self.space.seen], len(unit))
@@ -148,7 +148,7 @@ class _Kalman:
             middle = a @ mean + c
             joint = a @ spread @ a.T + b @ b.T
             m = n + depth
-            mean, spread, news = _conditioned(middle, joint, m, y)
+            mean, spread, news = _conditioned(middle, joint, m, y, here > 0.5)
             left = (mean[m - k :], jnp.sqrt(jnp.maximum(jnp.diag(spread)[m - k :], 0.0)))
             known = {c.name: [x[0] for x in found[c.next]] for c in self.known}
             return (mean, spread, known), (left, news, tuple(u[0] for u in up))
@@ -160,7 +160,7 @@ class _Kalman:
         buffer = tuple(x[n:].reshape(self.lag + 1, k) for x in (mean, deviation))
         return {
             "left": left, "buffer": buffer, "state": (mean[:n], deviation[:n]), "log": news["log"],
-            "surprise": news["surprise"], "degrees": news["gap"], "up": up, "impossible": news["impossible"],
+            "surprise": news["surprise"], "degrees": news["degrees"], "up": up, "impossible": news["impossible"],
             "first up": first_up,
         }  # fmt: skip
 
@@ -268,24 +268,28 @@ def _map(n: int, q: int, depth: int, k: int, nexts: Any, outs: Any, seen: Any) -
     return a, offset, b
 
 
-def _conditioned(middle: Any, joint: Any, m: int, y: Any) -> tuple[Any, Any, dict[str, Any]]:
-    """A normal distribution of (state, evidence) given the evidence, and how likely that was."""
+def _conditioned(middle: Any, joint: Any, m: int, y: Any, here: Any) -> tuple[Any, Any, dict[str, Any]]:
+    """A normal distribution of (state, evidence) given the evidence that is `here`, and how likely that was.
+
+    What is not there stands as noise of its own, which says nothing of the rest and is not counted.
+    """
     d = joint.shape[0] - m
-    spread, cross = joint[m:, m:], joint[:m, m:]
-    trace = jnp.trace(spread)
+    spread = jnp.where(here[:, None] & here, joint[m:, m:], 0.0)
+    cross = jnp.where(here, joint[:m, m:], 0.0)
+    count, trace = here.sum(), jnp.trace(spread)
     certain = trace <= 1e-290
-    scale = jnp.where(certain, 1.0, trace / d)
-    root = jnp.linalg.cholesky(spread + 1e-15 * scale * jnp.eye(d))
-    gap = y - middle[m:]
+    scale = jnp.where(certain, 1.0, trace / jnp.maximum(count, 1))
+    root = jnp.linalg.cholesky(spread + scale * (1e-15 * jnp.eye(d) + jnp.diag(jnp.where(here, 0.0, 1.0))))
+    gap = jnp.where(here, y - middle[m:], 0.0)
     size = jnp.maximum(jnp.abs(y), jnp.abs(middle[m:]))
-    impossible = (jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0)) <= SURE * size) & (jnp.abs(gap) > OFF * size)
+    impossible = here & (jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0)) <= SURE * size) & (jnp.abs(gap) > OFF * size)
     half = jax.scipy.linalg.solve_triangular(root, jnp.concatenate([gap[:, None], cross.T], 1), lower=True)
     surprise = (half[:, 0] ** 2).sum()
     mean = middle[:m] + half[:, 1:].T @ half[:, 0]
     after = joint[:m, :m] - half[:, 1:].T @ half[:, 1:]
-    log = -(surprise + 2 * jnp.log(jnp.diag(root)).sum() + d * jnp.log(2 * jnp.pi)) / 2
-    log = jnp.where(certain, jnp.inf, log)  # the density of what had to happen
-    return mean, (after + after.T) / 2, {"surprise": surprise, "log": log, "gap": gap, "impossible": impossible.any()}
+    log = -(surprise + 2 * jnp.where(here, jnp.log(jnp.diag(root)), 0.0).sum() + count * jnp.log(2 * jnp.pi)) / 2
+    log = jnp.where(certain & (count > 0), jnp.inf, log)  # the density of what had to happen
+    return mean, (after + after.T) / 2, {"surprise": surprise, "log": log, "degrees": count, "impossible": impossible.any()}
 
 
 def _places(wires: list[tuple[str, Any]]) -> dict[str, slice]:

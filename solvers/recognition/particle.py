@@ -3,7 +3,8 @@ r"""The bootstrap particle filter.
 Particles are moved by the channel with the observed draws taken out and weighed by how likely the evidence was
 there, in logarithms. Where the effective sample size $1 / \sum w_i^2$ falls below half of the particles they are
 drawn anew, systematically: one uniform, and as many equally spaced points. Evidence that no particle can explain
-is impossible, as far as the particles can tell, and is refused with its round.
+is impossible, as far as the particles can tell, and is refused with its round. Evidence that is not there is drawn like the
+rest, and weighs nothing.
 
 Source: Gordon, Salmond, Smith, Novel approach to nonlinear/non-Gaussian Bayesian state estimation (1993);
 Kitagawa, Monte Carlo filter and smoother (1996), for systematic resampling and the fixed lag.
@@ -13,27 +14,54 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from opengames.diagnostics import refuse
 from opengames.diagram import Diagram, Port
 from opengames.sampled import keys
 from opengames.sampled.backend import jax, jnp
-from opengames.solvers.recognition.densities import LOG, POSSIBLE, SEEN, conditioned, named
+from opengames.solvers.recognition.densities import LOG, POSSIBLE, conditioned, named
 from opengames.solvers.recognition.members import Cloud, Leaves, empty, shifted
 from opengames.solvers.recognition.shape import StateSpace
+from opengames.spaces import Family
 
 #: Particles are drawn anew where fewer than this share of them count.
 THIN = 0.5
 
 
-def opened(space: StateSpace) -> tuple[Diagram, tuple[Port, ...], tuple[str, ...]]:
+def opened(space: StateSpace, gaps: bool) -> tuple[Diagram, tuple[Port, ...], tuple[str, ...]]:
     """The body of the loop with the evidence as inputs, those inputs, and the wires that weigh.
 
-    Raises `Refusal` (`unsuited-filter`) for evidence that has no density.
+    gaps: whether evidence may be missing. Raises `Refusal` (`unsuited-filter`) for evidence that has no density.
     """
     body = space.loop.body
+    made: list[Port] = []
     for each in space.seen:
-        body = conditioned(body, each.wire)
-    made = tuple(Port(named(s.wire, SEEN), s.space) for s in space.seen)
-    return body, made, tuple(named(s.wire, what) for s in space.seen for what in (LOG, POSSIBLE))
+        body = conditioned(body, each.wire, gaps)
+        made.append(body.inputs[-1])
+    return body, tuple(made), tuple(named(s.wire, what) for s in space.seen for what in (LOG, POSSIBLE))
+
+
+def supplied(space: StateSpace, ports: tuple[Port, ...], evidence: Leaves, there: Leaves, gaps: bool) -> Leaves:
+    """Evidence by the inputs of the body. evidence, there: by wire of the round, runs and rounds first.
+
+    Raises `Refusal` (`data-gap`) where a draw was observed in part.
+    """
+    found: Leaves = {}
+    for each, port in zip(space.seen, ports, strict=True):
+        found[port.name] = list(evidence[each.wire])
+        if not gaps:
+            continue
+        axes = 2 + len(port.space.index) if isinstance(port.space, Family) else 2
+        parts = [a.reshape(*a.shape[:axes], -1) for a in there[each.wire]]
+        whole = np.concatenate(parts, -1)
+        if (whole.any(-1) != whole.all(-1)).any():
+            raise refuse(
+                "data-gap", f"`{each.name}` is drawn as a whole, and was observed in part", span=space.at,
+                help="leave out all of it; or draw its parts one by one",
+            )  # fmt: skip
+        found[port.name].append(whole.all(-1))
+    return found
 
 
 def filtered(cloud: Cloud, lag: int, seed: Any, run: Any, inputs: Leaves, evidence: Leaves, params: Any) -> dict[str, Any]:

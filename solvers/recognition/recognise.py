@@ -32,13 +32,13 @@ class Found:
     """What a recognition found, of one run or (with a first axis of runs) of many.
 
     beliefs: by scalar wire (`price`, or `quote.bid` of a record). log_evidence, surprise, size: by round, the log chance or
-    density of the evidence given what came before, how far it was from what was predicted ($\\nu^T S^{-1} \\nu$, of mean `degrees`
-    for a filter that is right), and the effective sample size; `None` where a method has none. impossible: which round, as they happen, is the first that no particle
-    explains, -1 for none.
+    density of the evidence given what came before, how far it was from what was predicted ($\\nu^T S^{-1} \\nu$, of mean `degrees`,
+    the numbers observed, for a filter that is right), and the effective sample size; `None` where a method has none.
+    impossible: which round, as they happen, is the first that no particle explains, -1 for none.
     """
 
     beliefs: Mapping[str, Belief]
-    degrees: int = 0
+    degrees: np.ndarray | None = None
     log_evidence: np.ndarray | None = None
     surprise: np.ndarray | None = None
     size: np.ndarray | None = None
@@ -51,11 +51,15 @@ Arrays = dict[str, list[np.ndarray]]
 
 @dataclass
 class Filter:
-    """A recognition made ready, for one program. run: (seed, run numbers, inputs, evidence), all with runs first."""
+    """A recognition made ready, for one program.
+
+    run: (seed, run numbers, inputs, evidence, where evidence is there), all with runs first; the last may be left out where
+    nothing is missing.
+    """
 
     declared: Recognition
     program: Program
-    run: Callable[[int, np.ndarray, Arrays, Arrays], Found]
+    run: Callable[..., Found]
     said: str
 
 
@@ -123,7 +127,12 @@ def _written_out(program: Program, declared: Recognition) -> Callable[..., Found
     diagram = declared.diagram
     assert diagram is not None
 
-    def run(seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays) -> Found:
+    def run(seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None = None) -> Found:
+        if there is not None:
+            raise refuse(
+                "data-gap", f"`{declared.name}` is written out, and takes a value for every entry of its evidence", span=declared.at,
+                help="declare it `of` a channel `by` a method, which does without what was not observed",
+            )  # fmt: skip
         every = []
         for k, number in enumerate(runs):
             at = {p.name: theory_value([a[k] for a in (inputs | evidence)[p.name]], p.space) for p in diagram.inputs}
@@ -154,7 +163,7 @@ class _Ensemble:
     declared: Recognition
     space: StateSpace
     lag: int
-    compiled: dict[tuple[int, bool], Any] = field(default_factory=dict)
+    compiled: dict[tuple[int, bool, bool], Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         assert self.declared.method is not None
@@ -164,77 +173,74 @@ class _Ensemble:
             from opengames.solvers.recognition import enkf
 
             self.body, self.known = enkf.opened(self.space)
-            self.ports: tuple[Any, ...] = ()
             self.further = tuple(dict.fromkeys([s.wire for s in self.space.seen] + [w for pair in self.known.values() for w in pair]))
         else:
             from opengames.solvers.recognition import particle
 
-            self.body, self.ports, self.further = particle.opened(self.space)
+            particle.opened(self.space, False)
 
-    def __call__(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays) -> Found:
+    def __call__(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None = None) -> Found:
+        if there is None and any(s.at is not None for s in self.space.seen):
+            there = {n: [np.ones(a.shape, bool) for a in arrays] for n, arrays in evidence.items()}
         numbers = 8 * self.members * self.space.rounds * max(1, len(self.space.sought)) * 4
         step = max(1, min(len(runs), BUDGET // max(1, numbers)))
         parts = [
-            self._some(seed, runs[i : i + step], _cut(inputs, i, step), _cut(evidence, i, step)) for i in range(0, len(runs), step)
+            self._some(seed, runs[i : i + step], _cut(inputs, i, step), _cut(evidence, i, step), _cut(there, i, step))
+            for i in range(0, len(runs), step)
         ]
         return parts[0] if len(parts) == 1 else joined(parts)
 
-    def _some(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays) -> Found:
-        out, up = self._call(seed, runs, inputs, evidence, False)
+    def _some(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None) -> Found:
+        out, up = self._call(seed, runs, inputs, evidence, there, False)
         if any(np.asarray(a).any() for a in up):
-            self._tell(seed, runs, inputs, evidence, up)
+            self._tell(seed, runs, inputs, evidence, there, up)
         return self._found(out, len(runs))
 
-    def _call(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, diagnose: bool) -> tuple[dict[str, Any], Any]:
+    def _call(
+        self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None, diagnose: bool
+    ) -> tuple[dict[str, Any], Any]:
         from opengames.sampled import keys
         from opengames.solvers.recognition.rounds import params_of
 
-        key = (len(runs), diagnose)
+        key = (len(runs), there is not None, diagnose)
         if key not in self.compiled:
-            self.compiled[key] = self._build(len(runs), diagnose)
-        function, _ = self.compiled[key]
-        wires = self._wires(evidence)
+            self.compiled[key] = self._build(*key)
+        function, cloud = self.compiled[key]
+        wires, where = by_wire(self.space, evidence, there)
+        if self.method == "particle":
+            from opengames.solvers.recognition import particle
+
+            wires, where = particle.supplied(self.space, cloud.evidence, wires, where, there is not None), {}
         words = np.array(keys.seed_words(seed), np.uint32)
-        out = function(words, runs.astype(np.uint32), inputs, wires, params_of(self.program))
+        out = function(words, runs.astype(np.uint32), inputs, wires, where, params_of(self.program))
         up = out.pop("up")
         return out, up
 
-    def _wires(self, evidence: Arrays) -> Arrays:
-        """Evidence by the wire of the round that it goes to, rounds on the second axis."""
-        from opengames.solvers.recognition.densities import SEEN, named
-
-        found = {}
-        for each in self.space.seen:
-            arrays = [by_round(a, self.space, 1) for a in evidence[each.name]]
-            found[each.wire if self.method == "enkf" else named(each.wire, SEEN)] = arrays
-        return found
-
-    def _build(self, runs: int, diagnose: bool) -> Any:
+    def _build(self, runs: int, gaps: bool, diagnose: bool) -> Any:
         from opengames.sampled.backend import jax
         from opengames.solvers.recognition import enkf, particle
         from opengames.solvers.recognition.members import Cloud
 
         label = f"{self.declared.name} by {self.method}"
-        cloud = Cloud(
-            self.program, self.space, self.members, label, self.body, self.ports, self.further,
-            self.members * runs, diagnose,
-        )  # fmt: skip
+        opened = (self.body, (), self.further) if self.method == "enkf" else particle.opened(self.space, gaps)
+        cloud = Cloud(self.program, self.space, self.members, label, *opened, self.members * runs, diagnose)
 
-        def one(seed: Any, run: Any, inputs: Any, evidence: Any, params: Any) -> Any:
+        def one(seed: Any, run: Any, inputs: Any, evidence: Any, there: Any, params: Any) -> Any:
             if self.method == "enkf":
                 inflation = float(self.options["inflation"])
-                return enkf.filtered(cloud, self.known, inflation, self.lag, seed, run, inputs, evidence, params)
+                return enkf.filtered(cloud, self.known, inflation, self.lag, seed, run, inputs, evidence, there, params)
             return particle.filtered(cloud, self.lag, seed, run, inputs, evidence, params)
 
-        return jax.jit(jax.vmap(one, in_axes=(None, 0, 0, 0, None))), cloud
+        return jax.jit(jax.vmap(one, in_axes=(None, 0, 0, 0, 0, None))), cloud
 
-    def _tell(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, up: Any) -> None:
+    def _tell(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None, up: Any) -> None:
         """Raise the first fault of the first run that has one, with its round."""
         start, rounds = (np.asarray(a) for a in up)
         bad = start.reshape(len(runs), -1).any(1) | rounds.reshape(len(runs), -1).any(1)
         k = int(np.argmax(bad))
-        _, (at_start, at_rounds) = self._call(seed, runs[k : k + 1], _cut(inputs, k, 1), _cut(evidence, k, 1), True)
-        flags = self.compiled[(1, True)][1].flags
+        of_one = (_cut(inputs, k, 1), _cut(evidence, k, 1), _cut(there, k, 1))
+        _, (at_start, at_rounds) = self._call(seed, runs[k : k + 1], *of_one, True)
+        flags = self.compiled[(1, there is not None, True)][1].flags
         for flag, each in zip(flags.get("start", ()), at_start, strict=False):
             if np.asarray(each).any():
                 raise self._refused(flag, None)
@@ -258,10 +264,10 @@ class _Ensemble:
         news = {n: np.asarray(a) for n, a in out["news"].items()}
         log = by_index(news["log"], self.space)
         if self.method == "enkf":
-            return Found(beliefs, news["gap"].shape[-1], log, by_index(news["surprise"], self.space))
+            return Found(beliefs, by_index(news["degrees"], self.space), log, by_index(news["surprise"], self.space))
         alive = news["alive"]
         impossible = np.where(alive.all(1), -1, (~alive).argmax(1))
-        return Found(beliefs, 0, log, None, by_index(news["size"], self.space), impossible)
+        return Found(beliefs, None, log, None, by_index(news["size"], self.space), impossible)
 
     def _beliefs(self, out: dict[str, Any]) -> dict[str, Belief]:
         """Members by scalar wire: `[runs, members, *rounds, *sizes]`."""
@@ -314,6 +320,21 @@ def by_index(a: np.ndarray, space: StateSpace) -> np.ndarray:
     return a[:, ::-1] if space.loop.reversed else a
 
 
+def by_wire(space: StateSpace, evidence: Arrays, there: Arrays | None) -> tuple[Arrays, Arrays]:
+    """Evidence, and where it is there, by the wire of the round that it goes to; runs and rounds on the first axes."""
+    found, where = {}, {}
+    for each in space.seen:
+        here = there[each.name] if there is not None else [np.ones(a.shape, bool) for a in evidence[each.name]]
+        if each.at is None:
+            found[each.wire], where[each.wire] = ([by_round(a, space, 1) for a in arrays] for arrays in (evidence[each.name], here))
+            continue
+        found[each.wire] = [np.repeat(np.asarray(a)[:, None], space.rounds, 1) for a in evidence[each.name]]
+        where[each.wire] = [np.zeros(a.shape, bool) for a in found[each.wire]]
+        for whole, a in zip(where[each.wire], here, strict=True):
+            whole[:, each.at] = a
+    return found, where
+
+
 def by_round(a: Any, space: StateSpace, axis: int) -> np.ndarray:
     """An array of evidence with its axes of the loop's index (from `axis` on) made one axis of rounds."""
     a = np.asarray(a)
@@ -332,8 +353,8 @@ def round_name(space: StateSpace, step: int) -> str:
     return ", ".join(reversed(names))
 
 
-def _cut(arrays: Arrays, i: int, n: int) -> Arrays:
-    return {k: [a[i : i + n] for a in each] for k, each in arrays.items()}
+def _cut(arrays: Any, i: int, n: int) -> Any:
+    return None if arrays is None else {k: [a[i : i + n] for a in each] for k, each in arrays.items()}
 
 
 def joined(parts: list[Found]) -> Found:
@@ -355,10 +376,10 @@ def joined(parts: list[Found]) -> Found:
             beliefs[name] = type(first)(
                 first.space, np.concatenate([e.middle for e in every]), np.concatenate([e.spread for e in every]), first.sizes
             )
-    names = ("log_evidence", "surprise", "size", "impossible")
-    return Found(beliefs, parts[0].degrees, **{n: put(n) for n in names})
+    names = ("degrees", "log_evidence", "surprise", "size", "impossible")
+    return Found(beliefs, **{n: put(n) for n in names})
 
 
 __all__ = [
-    "Arrays", "Filter", "Found", "by_index", "by_round", "joined", "options_of", "prepared", "round_name",
+    "Arrays", "Filter", "Found", "by_index", "by_round", "by_wire", "joined", "options_of", "prepared", "round_name",
 ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 A recognition observes some outputs of a channel and infers others. Where the evidence is handed out by a loop that carries
 a state, the channel is a hidden Markov model in the wide sense: `before` draws the first state and what stays the
-same, `loop.body` moves the state by one round and emits. Any other channel is one round without a state.
+same, `loop.body` moves the state by one round and emits. Evidence that comes from several places is brought into one loop as
+far as it can be (`gathered`). Any other channel is one round without a state.
 
 Nothing here looks at more than the diagram, so every state-space channel is read the same way.
 """
@@ -17,6 +18,7 @@ from opengames.diagram import Branch, Compute, Decide, Diagram, Draw, Loop, Port
 from opengames.flatten import flatten
 from opengames.plain import replace
 from opengames.program import Program, Recognition
+from opengames.solvers.recognition.gathered import Pinned, joined_loops, pinned
 from opengames.spaces import Space, size
 from opengames.spans import Span
 from opengames.terms import Check, Var
@@ -24,11 +26,15 @@ from opengames.terms import Check, Var
 
 @dataclass(frozen=True)
 class Seen:
-    """Evidence. name: as the recognition calls it. wire: of the round, of `space` there."""
+    """Evidence. name: as the recognition calls it. wire: of the round, of `space` there.
+
+    at: the position of the only round in which it is observed; `None` for a family with an entry for every round.
+    """
 
     name: str
     wire: str
     space: Space
+    at: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,19 +82,23 @@ class StateSpace:
 def state_space(program: Program, declared: Recognition) -> StateSpace:
     """The channel that `declared` inverts, taken apart. Raises `Refusal` (`unsuited-filter`) where no filter can run it."""
     channel = generative(program, declared)
-    flat = flatten(channel)
+    whole = flatten(channel)
+    wanted = {_source(whole, n)[0] for n in declared.observed}
+    flat = joined_loops(whole, wanted)
     sources = {name: _source(flat, name) for name in declared.observed}
-    loops = {box.name: box for _, box in sources.values() if isinstance(box, Loop)}
-    if not loops:
-        return _single(flat, declared)
-    if len(loops) > 1 or len([b for _, b in sources.values() if isinstance(b, Loop)]) < len(sources):
-        listed = ", ".join(f"`{n}`" for n in declared.observed)
-        raise unsuited(
-            f"the evidence {listed} is drawn in different places of `{declared.generative}`", declared.at,
-            "a filter takes evidence from the rounds of one loop", "draw it in one loop, or recognise `by exact`",
-        )  # fmt: skip
+    loops = {id(box): box for _, box in sources.values() if isinstance(box, Loop)}
+    if len(loops) != 1:
+        return _single(whole, declared)
     (loop,) = loops.values()
-    return _around(flat, loop, {n: w for n, (w, _) in sources.items()}, declared)
+    pins: dict[str, Pinned] = {}
+    for name, (wire, box) in sources.items():
+        if isinstance(box, Loop):
+            continue
+        found = pinned(flat, loop, wire)
+        if found is None:
+            return _single(whole, declared)
+        flat, loop, pins[name] = found
+    return _around(flat, loop, {n: w for n, (w, _) in sources.items()}, pins, declared)
 
 
 def generative(program: Program, declared: Recognition) -> Diagram:
@@ -160,10 +170,13 @@ def _single(flat: Diagram, declared: Recognition) -> StateSpace:
     return StateSpace(flat.name, before, loop, seen, sought, _latent(body, frozenset()), (), declared.at)
 
 
-def _around(flat: Diagram, loop: Loop, evidence: dict[str, str], declared: Recognition) -> StateSpace:
+def _around(flat: Diagram, loop: Loop, evidence: dict[str, str], pins: dict[str, Pinned], declared: Recognition) -> StateSpace:
     handed = dict(loop.outs)
     inside = wires(loop.body)
-    seen = tuple(Seen(n, handed[w], inside[handed[w]]) for n, w in evidence.items())
+    seen = tuple(
+        Seen(n, pins[n].wire, inside[pins[n].wire], pins[n].round) if n in pins else Seen(n, handed[w], inside[handed[w]])
+        for n, w in evidence.items()
+    )
     first = next(i for i, box in enumerate(flat.boxes) if box is loop)
     boxes = flat.boxes[:first]
     spaces = wires(replace(flat, boxes=boxes))

@@ -21,7 +21,7 @@ from opengames.models.grid.to_game import to_game
 from opengames.solvers.clearing.highs import solve
 from opengames.solvers.clearing.solution import BAR
 
-few = settings(max_examples=25, deadline=None)
+few = settings(max_examples=15, deadline=None)
 NONE = np.zeros(0)
 
 
@@ -121,6 +121,8 @@ def test_intervals_hold_the_price_with_shedding_and_overloading_too(grid):
                 load[bus] += sign * 1e-4
                 if load[bus] < 0:
                     continue
+                # this megawatt may go unserved itself
+                end = min(end, 900.0)
                 try:
                     slope = sign * (flow.solve(load).cost - here.cost) / 1e-4
                 except Refusal:

@@ -19,8 +19,8 @@ from opengames.solvers.clearing.certificate import residuals
 from opengames.solvers.clearing.program import Program
 from opengames.solvers.clearing.solution import BAR
 
-few = settings(max_examples=12, deadline=None)
-fewer = settings(max_examples=6, deadline=None)
+few = settings(max_examples=8, deadline=None)
+fewer = settings(max_examples=4, deadline=None)
 
 
 @st.composite
@@ -223,6 +223,15 @@ def test_charging_and_discharging_at_once_is_seen_where_prices_are_negative():
     # one that loses nothing has nothing to burn, and is not said to do both
     whole = with_stores(grid, {"bus": 0, "power": 50, "charging": 50, "energy": 60, "charge": 1.0, "discharge": 1.0, "initial": 0, "final": 0})
     assert not clear_together(whole, np.array([[35.0], [20.0], [35.0]])).at_once.any()
+
+
+def test_batteries_rest_where_nobody_is_paid_for_a_turn():
+    """One price all day: nothing to gain."""
+    for curve in (Curve(NONE, NONE, 10.0), Curve(NONE, NONE, 0.0)):
+        grid = with_stores(network([60], [], [], [], [(0, 0, 200, curve)]), {"bus": 0, "power": 20, "energy": 60, "charge": 1.0, "discharge": 1.0})
+        hours = clear_together(grid, np.full((6, 1), 60.0))
+        assert not hours.charge.any()
+        assert not hours.discharge.any()
 
 
 def test_shedding_and_overloading_are_priced_in_every_hour():

@@ -26,7 +26,7 @@ from opengames.clearings import INFEASIBLE, UNBOUNDED
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.grid.barrier import Barrier
 from opengames.models.grid.columns import Columns
-from opengames.models.grid.hours import Hours
+from opengames.models.grid.hours import Hours, Interrupted
 from opengames.models.grid.network import Network
 from opengames.models.grid.opf import OVER, OptimalFlow
 from opengames.models.grid.shift_factors import Reference
@@ -37,6 +37,9 @@ from opengames.solvers.clearing.solution import BAR, Solution
 
 #: A branch that carries this share of its limit in an hour cleared alone gets a row in that hour at once.
 _FULL = 0.98
+
+#: A price below this is none, and megawatts below that are no move, when equally good plans are told apart.
+_PRICED, _MOVED = 1e-9, 1e-6
 
 _FEW = 8
 
@@ -55,7 +58,7 @@ def clear_together(
     and as much as at first. ramps: units change their output from hour to hour by no more than 60 times their MW/min. at: told
     how many hours of how many are done. names: of the hours, for messages.
 
-    Hours pass one to the next within a window, and what is stored from one window to the next. Raises `Refusal`: `infeasible`,
+    What is stored goes from one window to the next. Stopped from the keyboard after the first window it raises `Interrupted`. Raises `Refusal`: `infeasible`,
     `data-shape`, `data-out-of-range` for energies that a battery cannot hold or reach, `uncertain-optimum`.
     """
     first, last = _ends(network, initial, final)
@@ -67,7 +70,12 @@ def clear_together(
         called = tuple(names[part]) or tuple(str(h + 1) for h in range(part.start, part.stop))
         _refuse_unreachable(network, held, last, part.stop - part.start)
         day = _Window(flow, loads[part], None if available is None else available[part], held, last, output if ramps else None, ramps, called)
-        done.append(day.solve((lambda k, b=begin: at(b + k, len(loads))) if at is not None else None))
+        try:
+            done.append(day.solve((lambda k, b=begin: at(b + k, len(loads))) if at is not None else None))
+        except KeyboardInterrupt:
+            if not done:
+                raise
+            raise Interrupted(joined(done)) from None
         held, output = done[-1].stored[-1], done[-1].output[-1]
     return joined(done)
 
@@ -119,17 +127,10 @@ class _Window:
             found = engine.solve()
             if not found.solved:
                 raise self._refusal(found)
-            output, direct, into, out, shed = self._parts(found.x)
-            injection = self._injection(output, direct, into, out, shed)
-            flows = self.factors.flows(injection.T).T
-            limit = self.network.branches.limit
-            with np.errstate(invalid="ignore"):
-                over = np.where(np.isfinite(limit), np.abs(flows) - limit, -np.inf)
-            for row in self.rows:
-                over[row.hour, row.branch] = -np.inf
-            passed = over > OVER * (1 + np.where(np.isfinite(limit), limit, 0))
+            flows = self._flows(found.x)
+            passed = self._passed(flows)
             if not passed.any():
-                return self._hours(found, flows, rounds)
+                return self._hours(*self._calm(found, engine.program, flows), rounds)
             new = [_Row(int(h), int(b)) for h, b in zip(*np.nonzero(passed), strict=True)]
             if self.overloading is None:
                 at_row = len(self.rows)
@@ -140,6 +141,49 @@ class _Window:
                 self._learn(new)
                 program = self._program()
                 engine = self._again(engine, program, found)
+
+    def _flows(self, x: np.ndarray) -> np.ndarray:
+        """MW in every branch (hours, branches)."""
+        return np.asarray(self.factors.flows(self._injection(*self._parts(x)).T).T)
+
+    def _passed(self, flows: np.ndarray) -> np.ndarray:
+        """Which branches without a row pass their limits (hours, branches)."""
+        limit = self.network.branches.limit
+        over = np.where(np.isfinite(limit), np.abs(flows) - np.where(np.isfinite(limit), limit, 0), -np.inf)
+        for row in self.rows:
+            over[row.hour, row.branch] = -np.inf
+        return np.asarray(over > OVER * (1 + np.where(np.isfinite(limit), limit, 0)))
+
+    def _calm(self, found: Solution, program: Program, flows: np.ndarray) -> tuple[Solution, np.ndarray]:
+        """Of all equally good plans the one in which batteries move the least, with its flows: no turn that nobody is paid for.
+
+        What has a price in the optimum stays where it is, so every plan among those left has the same cost and the same prices; the
+        certificate says so again.
+        """
+        place, hours, width = self._places, len(self.loads), self._width
+        cost = np.zeros(len(program.cost))
+        table = cost[: hours * width].reshape(hours, width)
+        table[:, place["into"]] = table[:, place["out"]] = 1.0
+        if not cost @ found.x > _MOVED:
+            return found, flows
+        held = np.abs(found.z) > _PRICED * (1 + np.abs(program.cost))
+        if program.quadratic is not None:
+            held |= program.quadratic.diagonal() > 0
+        x = np.clip(found.x, program.lower, program.upper)
+        bound = np.abs(found.y) > _PRICED
+        values = program.matrix @ x
+        still = replace(
+            program, cost=cost, quadratic=None, offset=0.0, lower=np.where(held, x, program.lower), upper=np.where(held, x, program.upper),
+            row_lower=np.where(bound, values, program.row_lower), row_upper=np.where(bound, values, program.row_upper),
+        )  # fmt: skip
+        least = Highs(still).solve()
+        if not least.solved or least.objective > cost @ found.x - _MOVED:
+            return found, flows
+        residuals, objective = Certificate(program).one(program, least.x, found.y, found.z)
+        calm = self._flows(least.x)
+        if residuals.largest > BAR or self._passed(calm).any():
+            return found, flows
+        return replace(found, x=least.x, objective=objective, residuals=residuals), calm
 
     def _alone(self, at: Callable[[int], None] | None) -> np.ndarray:
         """Clear each hour without batteries: which rows it takes, and where its columns then are. Hours that batteries alone make
@@ -324,7 +368,7 @@ class _Window:
 
     def _hours(self, found: Solution, flows: np.ndarray, rounds: int) -> Hours:
         network, hours, place, stores = self.network, len(self.loads), self._places, self.network.storages
-        x, y, certificate = self._without_idle_turns(found)
+        x, y = found.x, found.y
         output, direct, into, out, shed = self._parts(x)
         width, parts, m = self._width, self.factors.parts, len(network.branches)
         table = x[: hours * width].reshape(hours, width)
@@ -338,7 +382,7 @@ class _Window:
                 overload[row.hour, row.branch] = x[hours * width + 2 * k] - x[hours * width + 2 * k + 1]
         limit = np.where(np.isfinite(network.branches.limit), network.branches.limit, 1e300)
         beyond = np.maximum(0, np.abs(flows - overload) - limit) / (1 + limit)
-        residual = max(certificate, float(beyond.max(initial=0.0)))
+        residual = max(found.residuals.largest, float(beyond.max(initial=0.0)))
         bent = np.zeros(width)
         bent[place["moved"]] = self.columns.square
         one = np.zeros(width)
@@ -350,21 +394,6 @@ class _Window:
             network, self.loads, output, flows, lmp, energy, shadow, cost, shed, overload, np.full(hours, residual), np.full(hours, rounds), direct,
             into, out, table[:, place["held"]], worth,
         )  # fmt: skip
-
-    def _without_idle_turns(self, found: Solution) -> tuple[np.ndarray, np.ndarray, float]:
-        """The point with nothing charged and discharged at once by batteries that lose nothing: it changes nothing else."""
-        hours, place, stores = len(self.loads), self._places, self.network.storages
-        lossless = (stores.charge == 1) & (stores.discharge == 1) & (stores.cost == 0)
-        x = found.x.copy()
-        table = x[: hours * self._width].reshape(hours, self._width)
-        both = np.where(lossless, np.minimum(table[:, place["into"]], table[:, place["out"]]), 0.0)
-        if not (both > 0).any():
-            return found.x, found.y, found.residuals.largest
-        table[:, place["into"]] -= both
-        table[:, place["out"]] -= both
-        program = self._program()
-        residual = Certificate(program).one(program, x, found.y)[0].largest
-        return (x, found.y, residual) if residual <= BAR else (found.x, found.y, found.residuals.largest)
 
     # ------------------------------------------------------------------ where there is none
 

@@ -6,6 +6,7 @@ has in the network.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,12 @@ from opengames.models.grid.tables import read_series
 
 #: Names of a column that is the load of the whole network.
 _WHOLE = ("load", "total", "demand")
+
+#: Words of columns that say when a row is.
+_WHEN = frozenset((
+    "time", "date", "datetime", "timestamp", "year", "month", "week", "day", "weekday", "hour", "hours", "minute", "period", "interval", "season",
+    "index", "row",
+))  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -60,6 +67,14 @@ class Hours:
     def at_once(self) -> np.ndarray:
         """MW that are charged and discharged at once (hours, stores): losses that somebody is paid for, where prices are negative."""
         return np.minimum(self.charge, self.discharge)
+
+
+class Interrupted(KeyboardInterrupt):
+    """Somebody stopped the clearing; hours: what was cleared until then."""
+
+    def __init__(self, hours: Hours) -> None:
+        super().__init__()
+        self.hours = hours
 
 
 def area_loads(network: Network, series: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -114,11 +129,28 @@ def read_loads(network: Network, path: str | Path) -> np.ndarray:
     return load_series(network, read_series(path), str(path))
 
 
-def read_available(network: Network, path: str | Path) -> np.ndarray:
-    """The most that units can make (hours, units) in MW: a file with columns called like units; the others keep their own.
+def read_available(network: Network, *paths: str | Path) -> np.ndarray:
+    """The most that units can make (hours, units) in MW: files with columns called like units; the others keep their own.
 
-    Raises `Refusal`: `data-unknown-label` where no column is a unit, `data-out-of-range` for a negative number.
+    Columns that say when a row is (`hour`, `Month`, `time_utc`) are left out. Raises `Refusal`: `data-unknown-label` where no column is
+    a unit, or one is neither a unit nor a time; `data-repeated-label` for a unit in two files, `data-shape` for files of different lengths,
+    `data-out-of-range` for a negative number.
     """
+    found: dict[str, np.ndarray] = {}
+    for path in paths:
+        named = _of_units(network, path)
+        twice = next((k for k in named if k in found), None)
+        if twice is not None:
+            raise refuse("data-repeated-label", f"what unit `{twice}` can make is in two files", notes=(f"the second is `{path}`",))
+        found |= named
+    most = np.tile(network.units.most, (_hours(found), 1))
+    for name, column in found.items():
+        most[:, network.units.names.index(name)] = column
+    return most
+
+
+def _of_units(network: Network, path: str | Path) -> dict[str, np.ndarray]:
+    """The columns of a file that are units'."""
     series = read_series(path)
     units = {n: i for i, n in enumerate(network.units.names)}
     named = {k: v for k, v in series.items() if k in units}
@@ -127,12 +159,19 @@ def read_available(network: Network, path: str | Path) -> np.ndarray:
             "data-unknown-label", f"no column of `{path}` is called like a unit of `{network.name}`",
             notes=(f"its columns are {', '.join(f'`{c}`' for c in list(series)[:10])}", f"units: {_some(network.units.names)}"),
         )  # fmt: skip
-    most = np.tile(network.units.most, (_hours(named), 1))
+    stranger = next((k for k in series if k not in units and not _WHEN & set(re.split(r"[^a-z]+", k.lower()))), None)
+    if stranger is not None:
+        from difflib import get_close_matches
+
+        near = get_close_matches(stranger, units, 1)
+        raise refuse(
+            "data-unknown-label", f"column `{stranger}` of `{path}` is called like no unit of `{network.name}`",
+            notes=(f"units: {_some(network.units.names)}",), help=f"did you mean `{near[0]}`?" if near else "call it like a unit, or leave it out",
+        )  # fmt: skip
     for name, column in named.items():
         if (column < 0).any():
             raise refuse("data-out-of-range", f"column `{name}` of `{path}` is negative in row {int(np.argmax(column < 0)) + 1}", notes=("expected megawatts",))
-        most[:, units[name]] = column
-    return most
+    return named
 
 
 def clear_hours(
@@ -143,22 +182,31 @@ def clear_hours(
     """Clear one hour after another, each from where the last one stood.
 
     loads: (hours, buses) MW. available: (hours, units) MW, as `read_available` gives. at: told how many hours of how many are done.
-    names: of the hours, for messages. Batteries are not dispatched: `horizon` clears hours with them. Raises `Refusal` (`infeasible`, saying which hour).
+    names: of the hours, for messages. Batteries are not dispatched: `horizon` clears hours with them. Stopped from the keyboard after
+    the first hour it raises `Interrupted` with those that are done. Raises `Refusal` (`infeasible`, saying which hour).
     """
     flow = OptimalFlow(network, reference, shedding=shedding, overloading=overloading)
     done: list[Dispatch] = []
-    for hour, load in enumerate(loads):
-        try:
-            done.append(flow.solve(load, None if available is None else available[hour]))
-        except Refusal as refusal:
-            from dataclasses import replace
+    try:
+        for hour, load in enumerate(loads):
+            try:
+                done.append(flow.solve(load, None if available is None else available[hour]))
+            except Refusal as refusal:
+                from dataclasses import replace
 
-            first = refusal.diagnostics[0]
-            called = names[hour] if hour < len(names) else str(hour + 1)
-            raise Refusal(replace(first, notes=(f"in hour {called}", *first.notes))) from None
-        if at is not None:
-            at(hour + 1, len(loads))
+                first = refusal.diagnostics[0]
+                called = names[hour] if hour < len(names) else str(hour + 1)
+                raise Refusal(replace(first, notes=(f"in hour {called}", *first.notes))) from None
+            if at is not None:
+                at(hour + 1, len(loads))
+    except KeyboardInterrupt:
+        if not done:
+            raise
+        raise Interrupted(_together(network, done)) from None
+    return _together(network, done)
 
+
+def _together(network: Network, done: Sequence[Dispatch]) -> Hours:
     def column(name: str) -> np.ndarray:
         return np.array([getattr(d, name) for d in done])
 
@@ -260,7 +308,7 @@ def _called(column: str, kind: str) -> str:
 def _hours(series: Mapping[str, np.ndarray]) -> int:
     lengths = {len(v) for v in series.values()}
     if len(lengths) != 1:
-        raise refuse("data-shape", "series of loads have different lengths", notes=(f"found {', '.join(f'`{k}`: {len(v)}' for k, v in list(series.items())[:6])}",))
+        raise refuse("data-shape", "series of hours have different lengths", notes=(f"found {', '.join(f'`{k}`: {len(v)}' for k, v in list(series.items())[:6])}",))
     return lengths.pop()
 
 
@@ -273,4 +321,4 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(f"`{n}`" for n in kept[:8]) + (" ..." if len(kept) > 8 else "") if kept else "none"
 
 
-__all__ = ["Hours", "area_loads", "clear_hours", "load_series", "read_available", "read_loads"]
+__all__ = ["Hours", "Interrupted", "area_loads", "clear_hours", "load_series", "read_available", "read_loads"]

@@ -24,7 +24,8 @@ def layout(network: Network) -> np.ndarray:
     xy = np.stack([network.buses.x, network.buses.y], axis=1)
     if len(xy) > 1 and np.isfinite(xy).all() and len(np.unique(xy, axis=0)) > len(xy) / 2:
         return _apart(_unit(xy * (1, -1), keep=True))
-    pairs = sorted({(min(a, b), max(a, b)) for a, b in zip(network.branches.tail.tolist(), network.branches.head.tolist(), strict=True) if a != b})
+    ends = [(a, b) for each in (network.branches, network.direct) for a, b in zip(each.tail.tolist(), each.head.tolist(), strict=True)]
+    pairs = sorted({(min(a, b), max(a, b)) for a, b in ends if a != b})
     if len(xy) <= SMALL:
         return _unit(_small(len(xy), pairs))
     return _unit(_spread(_scaled(len(xy), pairs), pairs))

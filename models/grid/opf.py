@@ -182,7 +182,7 @@ class OptimalFlow:
         """Between which numbers the LMP of each bus (all, unless told) lies: least and most (k,), equal where it is unique.
 
         The most is what one more megawatt there costs, the least what one less saves; ERCOT prints the most. Infinite where a
-        megawatt more (less) cannot be cleared.
+        megawatt more (less) cannot be cleared. With priced shedding it is a megawatt that may not go unserved itself.
         """
         from opengames.solvers.clearing.certificate import Certificate
         from opengames.solvers.clearing.kinks import intervals

@@ -25,19 +25,22 @@ FULL = 0.9999
 #: Constraints shown one by one in a waterfall.
 STEPS = 12
 _CALM, _BUSY, _AT_LIMIT = "#B8C2CC", "#8A6D00", "#111827"
+#: Direct-current lines, which are dashed too.
+_DIRECT = "#5B3F8C"
 
 
 def one_line(
     network: Network, lmp: np.ndarray, flow: np.ndarray, *, shadow: np.ndarray | None = None, output: np.ndarray | None = None,
-    load: np.ndarray | None = None, title: str = "", subtitle: str = "",
+    load: np.ndarray | None = None, direct: np.ndarray | None = None, storage: np.ndarray | None = None, title: str = "", subtitle: str = "",
 ) -> str:  # fmt: skip
-    """The network with buses coloured by price and branches by how full they are.
+    """The network with buses coloured by price and branches by how full they are, direct-current lines dashed.
 
     lmp: (buses,) $/MWh. flow: (branches,) MW from tail to head. shadow: (branches,) $/MWh. output: (units,) MW. load: (buses,) MW, the
-    network's own if left out. Raises `Refusal` (`data-shape`) for arrays of other lengths.
+    network's own if left out. direct: (lines,) MW that leave the tails of direct-current lines. storage: (stores,) MW, positive when
+    discharging. Raises `Refusal` (`data-shape`) for arrays of other lengths.
     """
     buses, branches = network.buses, network.branches
-    for what, found, wanted in (("prices", lmp, len(buses)), ("flows", flow, len(branches)), ("shadow prices", shadow, len(branches)), ("outputs", output, len(network.units)), ("loads", load, len(buses))):
+    for what, found, wanted in (("prices", lmp, len(buses)), ("flows", flow, len(branches)), ("shadow prices", shadow, len(branches)), ("outputs", output, len(network.units)), ("loads", load, len(buses)), ("direct flows", direct, len(network.direct)), ("batteries", storage, len(network.storages))):
         if found is not None and np.shape(found) != (wanted,):
             raise refuse("data-shape", f"`{network.name}` takes {wanted:,} {what}, and {np.size(found):,} were given")
     detailed = len(buses) <= DETAILED
@@ -45,20 +48,22 @@ def one_line(
     full = _loading(network, flow) >= FULL
     name = title or f"{network.name}: prices and flows"
     told = subtitle or f"{len(buses):,} buses, {len(branches):,} branches, {int(full.sum()):,} at {'its' if full.sum() == 1 else 'their'} limit; LMP {lmp.min():,.2f} to {lmp.max():,.2f} $/MWh"
-    canvas = Canvas(w, h, name, f"One-line diagram. {told}. Buses are darker where the price is higher; branches at their limit are black.")
+    canvas = Canvas(w, h, name, f"One-line diagram. {told}. Buses are darker where the price is higher; branches at their limit are black{', direct-current lines dashed' if direct is not None and len(direct) else ''}.")
     canvas.heading(name, told)
     low, high = _range(lmp)
     colours = [shade((p - low) / (high - low) if high > low else 0.5) for p in lmp]
     across, down = (70.0, 50.0) if detailed else (16.0, 16.0)
     xy = layout(network) * (w - 48 - 2 * across, h - 175 - 2 * down) + (24 + across, 72 + down)
     _scale(canvas, lmp, low, high, h - 52)
-    _key(canvas, w, h - 52)
+    _key(canvas, w, h - 52, direct is not None and len(direct) > 0)
     canvas.taken.append(Rect(0, h - 84, w, 84))
     canvas.taken.append(Rect(0, 0, w, 58))
-    notes = _notes(network, output, buses.load if load is None else load)
+    notes = _notes(network, output, buses.load if load is None else load, storage)
     if detailed:
         boxes = _boxes(canvas, network, lmp, xy)
         _branches(canvas, network, flow, shadow, xy, detailed)
+        if direct is not None:
+            _direct(canvas, network, direct, xy, detailed)
         _labels(canvas, network, flow, shadow, xy, np.argsort(-_loading(network, flow), kind="stable"), True)
         for i, (box, (first, second)) in enumerate(boxes):
             canvas.rect(box, colours[i], INK, 1.2, radius=5, tip=_bus_tip(network, i, lmp, notes), kind="bus")
@@ -70,6 +75,8 @@ def one_line(
                 canvas.place(lines)
     else:
         _branches(canvas, network, flow, shadow, xy, detailed)
+        if direct is not None:
+            _direct(canvas, network, direct, xy, detailed)
         radius = max(2.2, min(6.0, 140 / np.sqrt(len(buses))))
         for i in np.argsort(np.asarray(lmp), kind="stable"):
             canvas.dot(float(xy[i, 0]), float(xy[i, 1]), radius, colours[i], "#3E4C59", 0.4, tip=_bus_tip(network, int(i), lmp, notes), kind="bus")
@@ -125,6 +132,34 @@ def _branches(canvas: Canvas, network: Network, flow: np.ndarray, shadow: np.nda
         canvas.line([a, b], colour, float(thick), tip=_branch_tip(network, int(k), flow, shadow), kind="branch")
         if detailed and abs(flow[k]) > 1e-6:
             _arrow(canvas, a, b, bool(flow[k] > 0), colour)
+
+
+def _direct(canvas: Canvas, network: Network, flow: np.ndarray, xy: np.ndarray, detailed: bool) -> None:
+    """Direct-current lines beside the branches that they run along, with what they carry."""
+    lines, names = network.direct, network.buses.names
+    pairs = {(min(a, b), max(a, b)) for a, b in zip(network.branches.tail.tolist(), network.branches.head.tolist(), strict=True)}
+    seen: dict[tuple[int, int], int] = {}
+    for k, name in enumerate(lines.names):
+        i, j = int(lines.tail[k]), int(lines.head[k])
+        pair = (min(i, j), max(i, j))
+        seen[pair] = seen.get(pair, 0) + 1
+        (x1, y1), (x2, y2) = xy[i], xy[j]
+        length = hypot(x2 - x1, y2 - y1) or 1.0
+        side = (7.0 * seen[pair] if pair in pairs else 7.0 * (seen[pair] - 1)) * (1 if i < j else -1)
+        dx, dy = -(y2 - y1) / length * side, (x2 - x1) / length * side
+        a, b = (x1 + dx, y1 + dy), (x2 + dx, y2 + dy)
+        arrives = float((1 - lines.share[k]) * flow[k] - lines.lost[k])
+        tip = f"{name}, direct current, {names[i]} to {names[j]}: {flow[k]:,.1f} MW leave, {arrives:,.1f} arrive; {lines.least[k]:,.1f} to {lines.most[k]:,.1f} MW"
+        canvas.line([a, b], _DIRECT, 2.4 if detailed else 1.6, dash="7 4", tip=tip, kind="direct")
+        if detailed and abs(flow[k]) > 1e-6:
+            _arrow(canvas, a, b, bool(flow[k] > 0), _DIRECT)
+        if detailed or len(lines) <= STEPS:
+            said = f"{name}: {abs(flow[k]):,.1f} MW"
+            tries = [
+                Text(a[0] + t * (b[0] - a[0]) + ex * far, a[1] + t * (b[1] - a[1]) + ey * far, said, 10.5, anchor=anchor, fill=_DIRECT)
+                for far in (1.0, 1.8, 3.0) for ex, ey, anchor in ((9, 4, "start"), (-9, 4, "end"), (0, -8, "middle"), (0, 17, "middle")) for t in (0.5, 0.4, 0.6, 0.3, 0.7)
+            ]  # fmt: skip
+            canvas.place(tries)
 
 
 def _ends(network: Network, k: int, xy: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -208,23 +243,31 @@ def _scale(canvas: Canvas, lmp: np.ndarray, low: float, high: float, y: float) -
         canvas.text(Text(x + long * (v - low) / (high - low), y + 26, said, 10, anchor=anchor, fill=QUIET))
 
 
-def _key(canvas: Canvas, w: float, y: float) -> None:
+def _key(canvas: Canvas, w: float, y: float, direct: bool) -> None:
     x = 380.0
+    if direct:
+        canvas.line([(x, y + 26), (x + 30, y + 26)], _DIRECT, 2.4, dash="7 4")
+        canvas.text(Text(x + 36, y + 30, "direct current", 10.5, fill=QUIET))
     for colour, thick, said in ((_CALM, 1.8, "below 80 % of its limit"), (_BUSY, 3.0, "80 % and more"), (_AT_LIMIT, 4.0, "at its limit or beyond")):
         canvas.line([(x, y + 6), (x + 30, y + 6)], colour, thick)
         canvas.text(Text(x + 36, y + 10, said, 10.5, fill=QUIET))
         x += 36 + width(said, 10.5) + 22
 
 
-def _notes(network: Network, output: np.ndarray | None, load: np.ndarray) -> list[str]:
-    """What each bus makes and takes."""
+def _notes(network: Network, output: np.ndarray | None, load: np.ndarray, storage: np.ndarray | None) -> list[str]:
+    """What each bus makes and takes, and what its batteries do."""
     made = np.zeros(len(network.buses))
     if output is not None:
         np.add.at(made, network.units.bus, output)
     there = np.bincount(network.units.bus, minlength=len(made)) > 0 if len(network.units) else np.zeros(len(made), dtype=bool)
+    stores = np.zeros(len(made))
+    if storage is not None:
+        np.add.at(stores, network.storages.bus, storage)
     out = []
     for i in range(len(made)):
         parts = ([f"makes {made[i]:,.1f}"] if output is not None and there[i] else []) + ([f"takes {load[i]:,.1f}"] if load[i] else [])
+        if abs(stores[i]) > 1e-6:
+            parts.append(f"batteries {'give' if stores[i] > 0 else 'store'} {abs(stores[i]):,.1f}")
         out.append(", ".join(parts) + (" MW" if parts else ""))
     return out
 

@@ -9,9 +9,14 @@ all of it.
   opengames grid rts_gmlc --load load.csv --available wind.csv --limits 80%
 
 Limits of branches hold unless `--overloading` prices them, `--limits none` leaves them out, or `--limits 80%` scales them; load is
-served unless `--shedding` prices it. Batteries are not dispatched.
+served unless `--shedding` prices it.
 
-Exit status: 0 if every hour is cleared, 2 if one cannot be, or the network, the data or the command line is wrong.
+Batteries of the network are dispatched: 24 hours are cleared together (`--horizon`), and at their end batteries hold as much as at
+first, or what `--final` says. `--no-storage` leaves them out and clears each hour by itself, which is what happens where there are none.
+
+Stopped by Ctrl-C, it prints and writes the hours that are done.
+
+Exit status: 0 if every hour is cleared, 130 if it was stopped, 2 if one cannot be, or the network, the data or the command line is wrong.
 """
 
 from __future__ import annotations
@@ -23,26 +28,33 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from opengames.commands.common import FINE, print_json, say, shared_options
+from opengames.commands import grid_results as results
+from opengames.commands.common import FINE, print_json, shared_options
+
+#: The exit status of a command that was stopped from the keyboard.
+_INTERRUPTED = 130
 
 if TYPE_CHECKING:
     from opengames.models.grid.hours import Hours
     from opengames.models.grid.network import Network
 
-#: Hours printed unless all are wanted.
-_MOST = 48
-
-
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="NETWORK", help="a file or folder")
     parser.add_argument("--load", metavar="FILE", help="loads by hour: .csv or .parquet")
-    parser.add_argument("--available", metavar="FILE", help="what units can make by hour, in MW: columns are called like units")
+    parser.add_argument(
+        "--available", action="append", default=[], metavar="FILE", help="what units can make by hour, in MW: columns are called like units; again for more files"
+    )
     parser.add_argument("--first", type=_positive, default=1, metavar="ROW", help="the row of the files to begin with (1 unless told)")
     parser.add_argument("--hours", type=_positive, metavar="N", help="how many rows (24 unless told, or as many as there are)")
     parser.add_argument("--reference", metavar="BUS", help="the bus whose price lambda is; all of them by their load unless told")
     parser.add_argument("--limits", metavar="none|PERCENT", help="leave the limits of branches out, or scale them")
     parser.add_argument("--overloading", type=float, metavar="$/MWh", help="the price of passing limits")
     parser.add_argument("--shedding", type=float, metavar="$/MWh", help="the price of load that is not served")
+    parser.add_argument("--no-storage", action="store_true", help="leave batteries out, and clear each hour by itself")
+    parser.add_argument("--horizon", type=_positive, default=24, metavar="N", help="hours that are cleared together (24 unless told)")
+    parser.add_argument("--initial", metavar="PERCENT", help="how full batteries are before the first hour; half unless told or in the network")
+    parser.add_argument("--final", metavar="PERCENT", help="how full they are at the end, at least; as at first unless told or in the network")
+    parser.add_argument("--ramps", action="store_true", help="units change their output by no more than their ramps from hour to hour")
     parser.add_argument("--out", metavar="FOLDER", help="write tables, and pictures, into a new or empty folder")
     parser.add_argument("--format", choices=("csv", "parquet"), default="csv", help="how the tables are written")
     parser.add_argument("--full", action="store_true", help="print every hour")
@@ -56,28 +68,66 @@ def _positive(text: str) -> int:
 
 
 def run(args: argparse.Namespace) -> int:
-    from opengames.models.grid.hours import clear_hours
+    from opengames.models.grid.hours import Interrupted
     from opengames.models.grid.read import read_network
 
     folder = _folder(args.out)
     network = _limited(read_network(args.file), args.limits)
     loads, available, names = _hours(network, args)
-    with _bar("clearing", len(loads)) as at:
-        hours = clear_hours(
-            network, loads, available, args.reference, shedding=args.shedding, overloading=args.overloading, at=at, names=names
-        )
-    written = [] if folder is None else [*_tables(hours, names, folder, args.format), *_pictures(hours, names, args.reference, folder)]
+    stopped = False
+    try:
+        hours = _cleared(network, loads, available, names, args)
+    except Interrupted as early:
+        hours, stopped = early.hours, True
+        names = names[: len(hours)]
+        print(f"\ninterrupted: {len(hours):,} of {len(loads):,} hours are cleared", file=sys.stderr)
+    written = [] if folder is None else [*results.tables(hours, names, folder, args.format), *results.pictures(hours, names, args.reference, folder)]
     if args.json:
-        print_json(
-            "grid", network=network.name, buses=len(network.buses), branches=len(network.branches), units=len(network.units),
-            notes=list(network.notes), hours=list(_rows(hours, names)), total_cost=float(hours.cost.sum()),
-            largest_residual=float(hours.residual.max()), written=[str(p) for p in written],
-        )  # fmt: skip
-        return FINE
-    _print(network, hours, names, args)
-    for path in written:
-        print(f"wrote {path}")
-    return FINE
+        print_json("grid", **results.as_data(network, hours, names, len(loads)), written=[str(p) for p in written])
+    else:
+        results.show(network, hours, names, args)
+        for path in written:
+            print(f"wrote {path}")
+    return _INTERRUPTED if stopped else FINE
+
+
+def _cleared(network: Network, loads: Any, available: Any, names: list[str], args: argparse.Namespace) -> Hours:
+    """Each hour by itself, or hours together where batteries or ramps join them."""
+    from dataclasses import replace
+
+    import numpy as np
+
+    from opengames.models.grid.horizon import clear_together
+    from opengames.models.grid.hours import clear_hours
+    from opengames.models.grid.network import Storages
+
+    prices = {"shedding": args.shedding, "overloading": args.overloading}
+    together = args.ramps or (len(network.storages) > 0 and not args.no_storage)
+    energies = {k: _share(f"--{k}", getattr(args, k), network) for k in ("initial", "final")}
+    with _bar("clearing", len(loads)) as at:
+        if not together:
+            return clear_hours(network, loads, available, args.reference, at=at, names=names, **prices)
+        if args.no_storage:
+            none = np.zeros(0)
+            network = replace(network, storages=Storages((), none.astype(int), none, none, none, none))
+        return clear_together(
+            network, loads, available, args.reference, ramps=args.ramps, window=args.horizon, at=at, names=names, **prices, **energies
+        )
+
+
+def _share(option: str, text: str | None, network: Network) -> Any:
+    """Energies of batteries from a share of what they can hold."""
+    from opengames.diagnostics import refuse
+
+    if text is None:
+        return None
+    try:
+        share = float(text.removesuffix("%")) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise refuse("bad-option", f"`{option} {text}` is no percentage between 0 and 100", help=f"for example `{option} 50%`")
+    return share * network.storages.energy
 
 
 def _limited(network: Network, limits: str | None) -> Network:
@@ -108,12 +158,12 @@ def _hours(network: Network, args: argparse.Namespace) -> tuple[Any, Any, list[s
     from opengames.models.grid.hours import read_available, read_loads
 
     loads = network.buses.load[None] if args.load is None else read_loads(network, args.load)
-    available = None if args.available is None else read_available(network, args.available)
+    available = read_available(network, *args.available) if args.available else None
     if args.load is None and available is not None:
         loads = loads.repeat(len(available), axis=0)
     rows = len(loads)
     if available is not None and len(available) != rows:
-        raise refuse("data-shape", f"`{args.load}` has {rows:,} rows, and `{args.available}` has {len(available):,}")
+        raise refuse("data-shape", f"`{args.load}` has {rows:,} rows, and `{args.available[0]}` has {len(available):,}")
     if args.first > rows:
         raise refuse("bad-option", f"`--first {args.first}` is beyond the last row, {rows:,}")
     wanted = args.hours or min(24, rows - args.first + 1)
@@ -141,46 +191,6 @@ def _bar(what: str, total: int) -> Iterator[Callable[[int, int], None]]:
         yield lambda done, of: bar.update(task, completed=done)
 
 
-def _rows(hours: Hours, names: list[str]) -> Iterator[dict[str, Any]]:
-    for i, name in enumerate(names):
-        yield {
-            "hour": name, "load": float(hours.load[i].sum()), "cost": float(hours.cost[i]), "lambda": float(hours.energy[i]) + 0.0,
-            "least_lmp": float(hours.lmp[i].min()) + 0.0, "most_lmp": float(hours.lmp[i].max()) + 0.0, "binding": int(hours.binding[i]),
-            "shed": float(hours.shed[i].sum()), "overload": float(abs(hours.overload[i]).sum()),
-        }  # fmt: skip
-
-
-def _print(network: Network, hours: Hours, names: list[str], args: argparse.Namespace) -> None:
-    import numpy as np
-
-    print(f"{say(network.name, '1', args)}: {len(network.buses):,} buses, {len(network.branches):,} branches, {len(network.units):,} units")
-    for note in network.notes:
-        print(f"  {note}")
-    if len(network.storages):
-        print(f"  {len(network.storages)} {'battery is' if len(network.storages) == 1 else 'batteries are'} not dispatched")
-    shed, over = bool(hours.shed.any()), bool(np.abs(hours.overload).max(initial=0) > 1e-6)
-    head = ["hour", "load MW", "cost $/h", "lambda", "least LMP", "most LMP", "binding", *(["shed MW"] if shed else []), *(["over MW"] if over else [])]
-    lines = [
-        [r["hour"], f"{r['load']:,.1f}", f"{r['cost']:,.2f}", f"{r['lambda']:.4f}", f"{r['least_lmp']:.4f}", f"{r['most_lmp']:.4f}", str(r["binding"]),
-         *([f"{r['shed']:,.1f}"] if shed else []), *([f"{r['overload']:,.1f}"] if over else [])]
-        for r in _rows(hours, names)
-    ]  # fmt: skip
-    shown = lines if args.full else lines[:_MOST]
-    widths = [max(len(line[k]) for line in (head, *shown)) for k in range(len(head))]
-    for line in (head, *shown):
-        print("  " + "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
-    if len(shown) < len(lines):
-        print(f"  ... and {len(lines) - len(shown)} more hours: `--full` prints them")
-    hardest = np.argsort(-np.abs(hours.shadow).sum(axis=0), kind="stable")
-    named = [
-        f"`{network.branches.names[b]}` in {int((np.abs(hours.shadow[:, b]) > 1e-6).sum())} (up to {np.abs(hours.shadow[:, b]).max():,.2f} $/MWh)"
-        for b in hardest[:5] if np.abs(hours.shadow[:, b]).max() > 1e-6
-    ]  # fmt: skip
-    if named:
-        print(f"  binding hours: {', '.join(named)}")
-    print(f"  total cost {hours.cost.sum():,.2f} $; largest residual {hours.residual.max():.1e}")
-
-
 def _folder(out: str | None) -> Path | None:
     """Before the work rather than after it: can the results be written?"""
     from opengames.diagnostics import refuse
@@ -192,57 +202,6 @@ def _folder(out: str | None) -> Path | None:
         raise refuse("file-exists", f"`{out}` is there already, and is no empty folder", help="choose another name")
     path.mkdir(parents=True, exist_ok=True)
     return path
-
-
-def _tables(hours: Hours, names: list[str], folder: Path, form: str) -> Iterator[Path]:
-    network = hours.network
-    rows = list(_rows(hours, names))
-    yield _table(folder / f"hours.{form}", {k: [r[k] for r in rows] for k in rows[0]})
-    parts = (
-        ("lmp", network.buses.names, hours.lmp), ("output", network.units.names, hours.output), ("flow", network.branches.names, hours.flow),
-        ("shadow_price", network.branches.names, hours.shadow),
-    )  # fmt: skip
-    for name, called, numbers in parts:
-        columns: dict[str, Any] = {"hour": names}
-        columns.update((each, numbers[:, k]) for k, each in enumerate(called))
-        yield _table(folder / f"{name}.{form}", columns)
-
-
-def _table(path: Path, columns: dict[str, Any]) -> Path:
-    import pyarrow
-
-    table = pyarrow.table(columns)
-    if path.suffix == ".csv":
-        from pyarrow import csv
-
-        csv.write_csv(table, path)
-    else:
-        from pyarrow import parquet
-
-        parquet.write_table(table, path)
-    return path
-
-
-def _pictures(hours: Hours, names: list[str], reference: str | None, folder: Path) -> Iterator[Path]:
-    """The hour whose prices differ the most: its one-line diagram, and what the price of its dearest bus is made of."""
-    import numpy as np
-
-    from opengames.drawn.svg import save
-    from opengames.models.grid.pictures import one_line, waterfall
-    from opengames.models.grid.shift_factors import ShiftFactors
-
-    network = hours.network
-    widest = int(np.argmax(hours.lmp.max(axis=1) - hours.lmp.min(axis=1)))
-    lmp, shadow = hours.lmp[widest], hours.shadow[widest]
-    said = f"{network.name}, hour {names[widest]}"
-    drawn = one_line(network, lmp, hours.flow[widest], shadow=shadow, output=hours.output[widest], load=hours.load[widest], title=said)
-    yield save(drawn, folder / "one_line.svg")
-    binding = np.flatnonzero(np.abs(shadow) > 1e-6)
-    if len(binding):
-        dearest = int(np.argmax(lmp))
-        factor = ShiftFactors(network, reference).rows(binding)[:, dearest]
-        parts = [(network.branches.names[b], float(f), float(shadow[b])) for b, f in zip(binding, factor, strict=True)]
-        yield save(waterfall(network.buses.names[dearest], float(hours.energy[widest]), parts, title=said), folder / "dearest_bus.svg")
 
 
 __all__ = ["configure", "run"]

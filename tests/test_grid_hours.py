@@ -11,7 +11,15 @@ from test_grid_files import CASE
 
 from opengames.cli import main
 from opengames.diagnostics import Refusal
-from opengames.models.grid.hours import area_loads, clear_hours, load_series, read_available, read_loads
+from opengames.models.grid.horizon import clear_together
+from opengames.models.grid.hours import (
+    Interrupted,
+    area_loads,
+    clear_hours,
+    load_series,
+    read_available,
+    read_loads,
+)
 from opengames.models.grid.opf import clear
 from opengames.models.grid.tables import read_series
 
@@ -245,3 +253,101 @@ def test_progress_is_shown_to_whoever_looks(here, monkeypatch):
     assert main(["grid", "tiny.m", "--load", "load.csv"]) == 0
     assert "clearing" in shown.said
     assert "3/3" in shown.said
+
+
+# ---------------------------------------------------------------------------------- batteries and direct-current lines
+
+
+@pytest.fixture
+def stored(here):
+    """The case with a battery, and a direct-current line beside its branches."""
+    more = "mpc.storage = [2 0 0 20 40 30 30 0.9 0.9 0 0 0 0 0 0 0 1];\nmpc.dcline = [1 2 1 0 0 0 0 1 1 0 25 0 0 0 0 1 0.05];\n"
+    Path("stored.m").write_text(CASE + more)
+    Path("day.csv").write_text("hour,load\n1,90\n2,210\n3,100\n4,205\n")
+    return here
+
+
+def test_the_command_dispatches_batteries_and_writes_what_they_do(stored, capsys):
+    assert main(["grid", "stored.m", "--load", "day.csv", "--out", "day"]) == 0
+    said = capsys.readouterr().out
+    assert "3 units, 1 direct-current line, 1 battery" in said
+    assert "the battery is dispatched, 4 hours together" in said
+    assert "`S2`: charged" in said
+    charge, discharge, held, worth = (read_series(f"day/{n}.csv")["S2"] for n in ("charge", "discharge", "stored", "stored_value"))
+    assert held == pytest.approx(20 + np.cumsum(0.9 * charge - discharge / 0.9))
+    assert held[-1] >= 20 - 1e-9
+    assert charge[[0, 2]].sum() > 1
+    assert discharge[[1, 3]].sum() > 1
+    summary, lmp, flow = read_series("day/hours.csv"), read_series("day/lmp.csv"), read_series("day/direct_flow.csv")["DC 1-2"]
+    assert summary["stored"] == pytest.approx(held)
+    assert 0 <= flow.min() <= flow.max() <= 25
+    inside = (charge > 1e-6) & (charge < 30 - 1e-6)
+    assert lmp["2"][inside] == pytest.approx(0.9 * worth[inside])
+    assert "MW, up when discharging" in Path("day/day.svg").read_text()
+    assert "direct current" in Path("day/one_line.svg").read_text()
+
+
+def test_batteries_are_left_out_where_that_is_asked(stored, capsys):
+    costs = {}
+    for words in ((), ("--no-storage",), ("--horizon", "2"), ("--final", "0"), ("--ramps",)):
+        assert main(["grid", "stored.m", "--load", "day.csv", "--json", *words]) == 0
+        answer = json.loads(capsys.readouterr().out)
+        costs[words] = answer["total_cost"]
+        assert answer["storage_dispatched"] == (words != ("--no-storage",))
+        assert answer["largest_residual"] < 1e-9
+    assert costs["--final", "0"] < costs[()] < costs["--horizon", "2"] < costs[("--no-storage",)]
+    assert costs[("--ramps",)] == pytest.approx(costs[()])  # none of these units has one
+    assert main(["grid", "stored.m", "--no-storage"]) == 0
+    assert "left out (`--no-storage`)" in capsys.readouterr().out
+    assert main(["grid", "stored.m"]) == 0
+    assert "in a single hour" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("words", "code"), [
+    (["--initial", "half"], "bad-option"), (["--final", "120%"], "bad-option"), (["--final", "100", "--horizon", "1"], "data-out-of-range"),
+    (["--initial", "0", "--final", "100%", "--horizon", "1"], "data-out-of-range"),
+])  # fmt: skip
+def test_wrong_energies_are_refused(words, code, stored, capsys):
+    charge = ["--initial", "10"] if "--initial" not in words else []
+    Path("slow.m").write_text(Path("stored.m").read_text().replace("20 40 30 30", "20 40 3 30"))
+    assert main(["grid", "slow.m", "--load", "day.csv", *charge, *words]) == 2
+    assert f"[{code}]" in capsys.readouterr().err
+
+
+def test_columns_that_name_no_unit_are_refused_and_times_are_not(tmp_path):
+    grid = triangle()
+    (tmp_path / "a.csv").write_text("Year,Month,hour_of_2020,u1\n2020,1,1,20\n")
+    (tmp_path / "b.csv").write_text("Period,u0\n1,150\n")
+    assert read_available(grid, tmp_path / "a.csv", tmp_path / "b.csv").tolist() == [[150, 20]]
+    (tmp_path / "c.csv").write_text("hour,u1,u_0\n1,20,3\n")
+    found, said = refused(lambda: read_available(grid, tmp_path / "c.csv"))
+    assert found == "data-unknown-label"
+    assert "column `u_0`" in said
+    assert "did you mean `u0`?" in said
+    assert refused(lambda: read_available(grid, tmp_path / "a.csv", tmp_path / "a.csv"))[0] == "data-repeated-label"
+
+
+def test_a_stopped_clearing_keeps_the_hours_that_are_done(stored, monkeypatch, capsys):
+    def stop(done, of):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    grid = triangle()
+    with pytest.raises(Interrupted) as early:
+        clear_hours(grid, np.outer([1.0, 0.5, 1.0], grid.buses.load), at=stop)
+    assert len(early.value.hours) == 2
+    with pytest.raises(Interrupted) as early:
+        clear_together(grid, np.outer([1.0, 0.5, 1.0], grid.buses.load), window=1, at=stop)
+    assert len(early.value.hours) == 1
+
+    from contextlib import contextmanager
+
+    @contextmanager
+    def bar(what, total):
+        yield stop
+
+    monkeypatch.setattr("opengames.commands.grid._bar", bar)
+    assert main(["grid", "tiny.m", "--load", "load.csv", "--out", "half"]) == 130
+    said = capsys.readouterr()
+    assert "interrupted: 2 of 3 hours are cleared" in said.err
+    assert read_series("half/hours.csv")["load"].tolist() == [150, 120]

@@ -413,10 +413,7 @@ class _Window:
         """Which hours cannot be cleared, by the plan that leaves out the fewest megawatts of load and limits."""
         name = self.network.name
         if self.shedding is not None and self.overloading is not None:
-            return refuse(
-                "infeasible", f"`{name}` cannot be cleared, though load may go unserved and limits be passed",
-                notes=(f"in hours {self.names[0]} to {self.names[-1]}", "units make too much, or their ramps or the energy of batteries do not fit"),
-            )  # fmt: skip
+            return self._too_much()
         free = tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in self.network.units.curves)
         lines = tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in self.network.direct.curves)
         network = replace(self.network, units=replace(self.network.units, curves=free), direct=replace(self.network.direct, curves=lines))
@@ -424,7 +421,10 @@ class _Window:
             OptimalFlow(network, 0, shedding=1.0, overloading=1.0), self.loads, self.available, self.held, self.final, self.before, False, self.names
         )
         loose.ramped = self.ramped
-        least = loose.solve(None)
+        try:
+            least = loose.solve(None)
+        except Refusal as refusal:
+            return refusal
         shed, over = least.shed.sum(axis=1), np.abs(least.overload).sum(axis=1)
         missing = np.flatnonzero((shed > 1e-6) | (over > 1e-6))
         said = [f"hour {self.names[h]}: {shed[h]:,.1f} MW of load, {over[h]:,.1f} MW beyond limits" for h in missing[np.argsort(-(shed + over)[missing])][:_FEW]]
@@ -433,6 +433,22 @@ class _Window:
         return refuse(
             "infeasible", f"`{name}` cannot be cleared in {len(missing)} of {len(self.loads)} hours, batteries and all",
             notes=("the plan that misses the least still misses", *said), help="price unserved load or limits: `shedding`, `overloading`",
+        )  # fmt: skip
+
+
+    def _too_much(self) -> Refusal:
+        """Hours in which units have to make more than load and batteries take."""
+        units, stores = self.network.units, self.network.storages
+        made = np.array([np.minimum(units.least, units.most if self.available is None else self.available[h]).sum() for h in range(len(self.loads))])
+        taken = self.loads.sum(axis=1) + stores.charging.sum()
+        wrong = np.flatnonzero(made > taken + 1e-9)
+        said = [f"hour {self.names[h]}: units make at least {made[h]:,.1f} MW; load is {self.loads[h].sum():,.1f} MW, and batteries take {stores.charging.sum():,.1f} MW at most" for h in wrong[:_FEW]]
+        if len(wrong) > _FEW:
+            said.append(f"and {len(wrong) - _FEW} more hours")
+        return refuse(
+            "infeasible", f"`{self.network.name}` cannot be cleared in hours {self.names[0]} to {self.names[-1]}: "
+            f"{'units make too much' if said else 'units make too much, or their ramps or the energy of batteries do not fit'}",
+            notes=tuple(said), help="let units run lower, or leave some out",
         )  # fmt: skip
 
 

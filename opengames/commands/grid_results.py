@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 #: Hours printed unless all are wanted, and batteries printed one by one.
 _MOST, _BATTERIES = 48, 8
 
+#: Buses up to which the least and the most price are drawn over the hours: of many, a few are far out.
+_MANY = 100
+
 #: Less than this many megawatts at once is rounding.
 _TINY = 1e-6
 
@@ -125,12 +128,8 @@ def pictures(hours: Hours, names: list[str], reference: str | None, folder: Path
     if len(hours) > 1:
         first = names[0] if names[0] != "1" or len(names) != len(hours) else ""
         title = f"{network.name}, {len(hours)} hours" + (f" from row {first}" if first else "")
-        own, prices = network.storages.names, {"lambda": hours.energy, "least LMP": hours.lmp.min(axis=1), "most LMP": hours.lmp.max(axis=1)}
-        storage = {n: net[:, i] for i, n in enumerate(own)} if _dispatched(hours) else {}
-        stored = {n: hours.stored[:, i] for i, n in enumerate(own)} if _dispatched(hours) else {}
-        if len(own) > _BATTERIES and storage:
-            storage, stored = {f"{len(own)} batteries": net.sum(axis=1)}, {f"{len(own)} batteries": hours.stored.sum(axis=1)}
-        yield save(day(_groups(hours), hours.load.sum(axis=1), storage=storage, stored=stored, prices=prices, title=title), folder / "day.svg")
+        storage, stored = _turns(hours)
+        yield save(day(_groups(hours), hours.load.sum(axis=1), storage=storage, stored=stored, prices=_spread(hours), title=title), folder / "day.svg")
 
 
 def _groups(hours: Hours) -> dict[str, Any]:
@@ -144,6 +143,31 @@ def _groups(hours: Hours) -> dict[str, Any]:
     if _dispatched(hours):
         found["batteries"] = hours.discharge.sum(axis=1)
     return found
+
+
+def _turns(hours: Hours) -> tuple[dict[str, Any], dict[str, Any]]:
+    """MW of each battery, positive when discharging, and MWh held, from before the first hour where that follows; all of them together where
+    they are many."""
+    import numpy as np
+
+    own, net = hours.network.storages, hours.discharge - hours.charge
+    if not _dispatched(hours):
+        return {}, {}
+    before = (hours.stored[0] + hours.discharge[0] / own.discharge - own.charge * hours.charge[0]) / (1 - own.leak)
+    held = hours.stored if own.inflow.any() else np.vstack((before, hours.stored))
+    if len(own) > _BATTERIES:
+        return {f"{len(own)} batteries": net.sum(axis=1)}, {f"{len(own)} batteries": held.sum(axis=1)}
+    return {n: net[:, i] for i, n in enumerate(own.names)}, {n: held[:, i] for i, n in enumerate(own.names)}
+
+
+def _spread(hours: Hours) -> dict[str, Any]:
+    """Lambda, and LMPs around it: the least and the most, or of many buses those that one in twenty is below, or above."""
+    import numpy as np
+
+    if hours.lmp.shape[1] <= _MANY:
+        return {"lambda": hours.energy, "least LMP": hours.lmp.min(axis=1), "most LMP": hours.lmp.max(axis=1)}
+    low, high = np.quantile(hours.lmp, (0.05, 0.95), axis=1)
+    return {"lambda": hours.energy, "LMP, 5 % below": low, "LMP, 5 % above": high}
 
 
 def _rows(hours: Hours, names: list[str]) -> Iterator[dict[str, Any]]:

@@ -143,6 +143,8 @@ METHODS: dict[str, MethodWord] = {
             (
                 Option("members", "count", 64, "of the ensemble", 2),
                 Option("inflation", "amount", 1, "factor on the members' distances from their mean, before the evidence"),
+                Option("radius", "amount", None, "distance in the index from which evidence moves nothing (localisation)"),
+                Option("ring", "choice", False, "whether the ends of the index are neighbours, for the radius"),
                 _LAG,
             ),
         ),

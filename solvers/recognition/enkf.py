@@ -6,7 +6,8 @@ $$x_i \leftarrow x_i + C_{xh} (C_{hh} + R)^{-1} (y - y_i), \qquad y_i \sim p(\cd
 Where evidence is drawn from a normal distribution, $h_i$ is its mean and $R$ its mean variance; elsewhere $h_i = y_i$ and
 $R = 0$, and the ensemble estimates both. Numbers that the channel keeps within bounds are put back into them.
 Exact for linear channels with normal noise and infinitely many members. Deviations from the ensemble's mean are
-multiplied by `inflation` before the evidence comes in, against an ensemble that is too sure of itself.
+multiplied by `inflation` before the evidence comes in, against an ensemble that is too sure of itself. With a `Taper` both
+covariances are multiplied by it, so that evidence moves what is near in the index only.
 
 Source: Burgers, van Leeuwen, Evensen, Analysis scheme in the ensemble Kalman filter (1998), section 3;
 Evensen, The ensemble Kalman smoother (2000), for the lag.
@@ -25,6 +26,7 @@ from opengames.solvers.recognition import dense
 from opengames.solvers.recognition.densities import DEVIATION, MEAN, described, named
 from opengames.solvers.recognition.members import Cloud, Leaves, empty, shifted
 from opengames.solvers.recognition.shape import StateSpace, depends, unsuited
+from opengames.solvers.recognition.taper import Taper, common
 from opengames.spaces import Bool, Enum, Space
 
 
@@ -75,8 +77,8 @@ def _kind(space: Space) -> str:
 
 
 def filtered(
-    cloud: Cloud, known: dict[str, tuple[str, str]], inflation: float, lag: int, seed: Any, run: Any, inputs: Leaves,
-    evidence: Leaves, there: Leaves, params: Any,
+    cloud: Cloud, known: dict[str, tuple[str, str]], inflation: float, taper: Taper | None, lag: int, seed: Any, run: Any,
+    inputs: Leaves, evidence: Leaves, there: Leaves, params: Any,
 ) -> dict[str, Any]:  # fmt: skip
     """One run of the filter. evidence, there: by wire of the body, rounds first. See `recognise.Found` for what comes out."""
     space = cloud.space
@@ -102,7 +104,8 @@ def filtered(
         buffer = shifted(buffer, [a for w in sought for a in found[w]])
         limits = {c.name: moved.bounds[c.next] for c in space.loop.carry}
         moving = {n: a for n, a in after.items() if n not in fixed}
-        moving, buffer, news = _analysed(moving, buffer, middle, drawn, noise, y, here, inflation)
+        local = None if taper is None else _factors(taper, space, list(moving), [shapes[w].space for w in sought], lag)
+        moving, buffer, news = _analysed(moving, buffer, middle, drawn, noise, y, here, inflation, local)
         for name, bounds in limits.items():
             if name in moving:
                 moving[name] = _inside(moving[name], bounds)
@@ -121,6 +124,32 @@ def filtered(
     buffer = empty(lag, [a for w in sought for a in blank[w]])
     (state, buffer), (left, news, ups) = jax.lax.scan(step, (state, buffer), cloud.order())
     return {"left": left, "buffer": buffer, "state": state, "news": news, "up": (up, ups)}
+
+
+def check_distances(space: StateSpace) -> None:
+    """Refuse (`unsuited-filter`) to localise where no evidence shares an index with the state."""
+    state = [leaf for _, _, kind in _regressed(space) for leaf in dense.leaves_of(kind)]
+    for each in space.seen:
+        for leaf in dense.leaves_of(each.space):
+            if leaf.index and not any(common(leaf, other) for other in state):
+                raise unsuited(
+                    f"`{each.name}{leaf.path}` shares no index with the state, so nothing is near it or far", space.at,
+                    "`radius` counts steps in an index that both have", "leave out `radius`, or let the evidence have the index of the state",
+                )  # fmt: skip
+    if not any(leaf.index for each in space.seen for leaf in dense.leaves_of(each.space)):
+        raise unsuited(
+            "no evidence of a round has an index, so nothing is near it or far", space.at,
+            "`radius` counts steps in an index that evidence and state have within a round", "leave out `radius`",
+        )  # fmt: skip
+
+
+def _factors(taper: Taper, space: StateSpace, names: list[str], sought: list[Space], lag: int) -> tuple[Any, Any]:
+    """Factors on the covariances of the evidence with itself, and with what it moves: the state called `names`, then the buffer."""
+    spaces = {c.name: c.space for c in space.loop.carry} | {f"kept: {p.name}": p.space for p in space.kept}
+    seen = [leaf for s in space.seen for leaf in dense.leaves_of(s.space)]
+    moved = [leaf for n in names for leaf in dense.leaves_of(spaces[n])]
+    late = [leaf for s in sought for leaf in dense.leaves_of(s) if not isinstance(leaf.space, Enum | Bool) for _ in range(lag + 1)]
+    return taper.within(seen), taper.between(seen, [*moved, *late])
 
 
 def _columns(arrays: list[Any]) -> Any:
@@ -143,11 +172,13 @@ def _inside(arrays: list[Any], bounds: list[tuple[float, float]]) -> list[Any]:
 
 
 def _analysed(
-    state: Leaves, buffer: list[Any], middle: Any, drawn: Any, noise: Any, y: Any, here: Any, inflation: float
+    state: Leaves, buffer: list[Any], middle: Any, drawn: Any, noise: Any, y: Any, here: Any, inflation: float,
+    local: tuple[Any, Any] | None,
 ) -> tuple[Leaves, list[Any], dict[str, Any]]:
     """State and buffer after the evidence `y`, as far as it is `here`, and how it compared with what was predicted.
 
-    middle, drawn, noise: `[members, evidence]`, the predicted mean, the draw and the deviation of its noise.
+    middle, drawn, noise: `[members, evidence]`, the predicted mean, the draw and the deviation of its noise. local: factors
+    on the covariances of the evidence with itself, and with state and buffer.
     """
     n = middle.shape[0]
     count = here.sum()
@@ -155,7 +186,10 @@ def _analysed(
     mean = middle.mean(0)
     off = jnp.where(here, (middle - mean) * grown, 0.0)
     drawn = drawn + (off - (middle - mean))
-    spread = off.T @ off / (n - 1) + jnp.diag(jnp.where(here, (noise**2).mean(0), 0.0))
+    spread = off.T @ off / (n - 1)
+    if local is not None:
+        spread = spread * local[0]
+    spread = spread + jnp.diag(jnp.where(here, (noise**2).mean(0), 0.0))
     gaps = jnp.where(here, jnp.concatenate([(y - mean)[None], y - drawn]), 0.0)
     pulls, surprise, log_size = _solved(spread, gaps, here)
 
@@ -164,7 +198,8 @@ def _analysed(
     flat = _columns([*moving, *late])
     centre = flat.mean(0)
     own = (flat - centre) * grown
-    flat = centre + own + pulls @ (off.T @ own / (n - 1))
+    cross = off.T @ own / (n - 1)
+    flat = centre + own + pulls @ (cross if local is None else cross * local[1])
     shapes = [a.shape for a in (*moving, *late)]
     parts = iter(_apart(flat, shapes))
     state = {k: [next(parts) for _ in arrays] for k, arrays in state.items()}

@@ -103,7 +103,8 @@ def _made(program: Program, declared: Recognition) -> Filter:
 
         return Filter(declared, program, kalman(program, space, declared, lag), f"kalman, {told}")
     made = _Ensemble(program, declared, space, lag)
-    return Filter(declared, program, made, f"{name}, {made.members:,} {'members' if name == 'enkf' else 'particles'}, {told}")
+    local = ", localised" if options.get("radius") is not None else ""
+    return Filter(declared, program, made, f"{name}, {made.members:,} {'members' if name == 'enkf' else 'particles'}{local}, {told}")
 
 
 def _check_options(declared: Recognition) -> None:
@@ -114,6 +115,8 @@ def _check_options(declared: Recognition) -> None:
         wrong = wrong_option(method.name, name, given)
         if wrong is None and method.name == "exact" and name != "nodes":
             wrong = f"the option `{name}` of `exact` has no effect on a recognition"
+        if wrong is None and name == "ring" and "radius" not in dict(method.options):
+            wrong = "`ring` has no effect without `radius`"
         if wrong is not None:
             raise refuse("method-option", wrong, span=method.at)
 
@@ -173,6 +176,8 @@ class _Ensemble:
             from opengames.solvers.recognition import enkf
 
             self.body, self.known = enkf.opened(self.space)
+            if self.options["radius"] is not None:
+                enkf.check_distances(self.space)
             self.further = tuple(dict.fromkeys([s.wire for s in self.space.seen] + [w for pair in self.known.values() for w in pair]))
         else:
             from opengames.solvers.recognition import particle
@@ -220,6 +225,7 @@ class _Ensemble:
         from opengames.sampled.backend import jax
         from opengames.solvers.recognition import enkf, particle
         from opengames.solvers.recognition.members import Cloud
+        from opengames.solvers.recognition.taper import Taper
 
         label = f"{self.declared.name} by {self.method}"
         opened = (self.body, (), self.further) if self.method == "enkf" else particle.opened(self.space, gaps)
@@ -227,8 +233,9 @@ class _Ensemble:
 
         def one(seed: Any, run: Any, inputs: Any, evidence: Any, there: Any, params: Any) -> Any:
             if self.method == "enkf":
-                inflation = float(self.options["inflation"])
-                return enkf.filtered(cloud, self.known, inflation, self.lag, seed, run, inputs, evidence, there, params)
+                inflation, radius = float(self.options["inflation"]), self.options["radius"]
+                taper = None if radius is None else Taper(float(radius), bool(self.options["ring"]))
+                return enkf.filtered(cloud, self.known, inflation, taper, self.lag, seed, run, inputs, evidence, there, params)
             return particle.filtered(cloud, self.lag, seed, run, inputs, evidence, params)
 
         return jax.jit(jax.vmap(one, in_axes=(None, 0, 0, 0, 0, None))), cloud

@@ -112,7 +112,7 @@ def _order(level: Level, block: s.Block, owner: dict[str, int]) -> list[int]:
         else:
             waits.append(mine - {number})
     _add_rule_needs(block, owner, waits)
-    _add_price_needs(block, owner, waits)
+    _add_price_needs(level, block, owner, waits)
     for number, statement in enumerate(block.statements):
         for name in bound(statement):
             level.waits[name.text] = {b.text for w in waits[number] for b in bound(block.statements[w])}
@@ -135,21 +135,42 @@ def _add_rule_needs(block: s.Block, owner: dict[str, int], waits: list[set[int]]
                     waits[number].add(other)
 
 
-def _add_price_needs(block: s.Block, owner: dict[str, int], waits: list[set[int]]) -> None:
-    """A dual also waits for what its rule and the earning mention, which tell its unit, as far as that does not wait for the dual."""
-    needs: dict[str, set[str]] = {}
-    for statement in block.statements:
-        if isinstance(statement, s.DecideStmt):
-            for rule in statement.rules:
-                needs[rule.name.text] = mentions(statement.earning) | mentions(rule.condition)
+def _add_price_needs(level: Level, block: s.Block, owner: dict[str, int], waits: list[set[int]]) -> None:
+    """A dual also waits for what its rule and the earning mention, which tell its unit; reports what waits for the dual itself."""
+    priced = {
+        rule.name.text: (statement, rule)
+        for statement in block.statements
+        if isinstance(statement, s.DecideStmt)
+        for rule in statement.rules
+    }
     for number, statement in enumerate(block.statements):
         if isinstance(statement, s.DecideStmt):
             continue
-        for rule_name in forward(statement) & needs.keys() - owner.keys():
-            for name in needs[rule_name]:
+        for text in sorted(forward(statement) & priced.keys() - owner.keys()):
+            decision, rule = priced[text]
+            for name in sorted(mentions(decision.earning) | mentions(rule.condition)):
                 other = owner.get(name)
-                if other is not None and other != number and not _reaches(waits, other, number):
+                if other is None:
+                    continue
+                if other != number and not _reaches(waits, other, number):
                     waits[number].add(other)
+                    continue
+                _own_price(level, statement, name, decision, rule)
+                break
+
+
+def _own_price(level: Level, statement: s.Stmt, name: str, decision: s.DecideStmt, rule: s.RuleStmt) -> None:
+    """Report a price that the earning, or the rule, that it comes from is made of."""
+    level.context.report(
+        "cycle",
+        f"`dual({rule.name.text})` waits for itself",
+        decision.earning.at if name in mentions(decision.earning) else rule.condition.at,
+        f"made of `{name}`",
+        windows=(Window(rule.at, "the rule"), Window(statement.at, "its price")),
+        notes=(f"dual({rule.name.text}) -> {name} -> dual({rule.name.text})",),
+        help="whoever clears cannot earn the price: let another player, who names an offer, earn it",
+    )
+    level.unpriced.add(rule.name.text)
 
 
 def _reaches(waits: list[set[int]], start: int, goal: int) -> bool:

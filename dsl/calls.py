@@ -477,6 +477,10 @@ def _normal(scope: Scope, node: s.CallExpr, expected: t.Type | None) -> Typed:
     )
 
 
+#: Rules, of those in scope, that a message lists.
+_RULES = 6
+
+
 def _dual(scope: Scope, node: s.CallExpr) -> Typed:
     context = scope.context
     arg = node.args[0].value if len(node.args) == 1 else None
@@ -485,12 +489,16 @@ def _dual(scope: Scope, node: s.CallExpr) -> Typed:
         return context.wrong("unknown-rule", "`dual` takes the name of a rule", node.at, "`dual(balance[b])`")
     found = scope.dual(base.name)
     if found is None:
+        rules = scope.rules()
+        close = nearest(base.name, rules)
+        some = ", ".join(f"`{rule}`" for rule in rules[:_RULES]) + (", ..." if len(rules) > _RULES else "")
         return context.wrong(
             "unknown-rule",
             f"no decision here has a rule called `{base.name}`",
             base.at,
             "not a rule in this block",
-            help="rules are named after `subject to`",
+            help=f"did you mean `{close}`?" if close else f"the rules here are {some}" if rules else "rules are named after `subject to`",
+            edit=Edit(base.at, close) if close else None,
         )
     if t.is_wrong(found.type) or not isinstance(arg, s.IndexExpr):
         return found

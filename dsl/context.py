@@ -193,6 +193,10 @@ class Scope:
         """The wire of the multiplier of a rule called `rule`, where one is in scope."""
         return None if self.parent is None else self.parent.dual(rule)
 
+    def rules(self) -> list[str]:
+        """The rules in scope whose multipliers may be asked for."""
+        return [] if self.parent is None else self.parent.rules()
+
     def unknown(self, name: str) -> str:
         """Why `name` may be missing here, in words, if the scope knows more than its absence."""
         return "" if self.parent is None else self.parent.unknown(name)

@@ -59,6 +59,7 @@ class Level:
     duals: dict[str, tuple[Scope, s.DecideStmt, s.RuleStmt]] = field(default_factory=dict)
     asked_duals: dict[str, Port] = field(default_factory=dict)
     pricing: list[str] = field(default_factory=list)
+    unpriced: set[str] = field(default_factory=set)
     carried: dict[str, t.Type] = field(default_factory=dict)
     carry_owner: dict[str, s.ForStmt] = field(default_factory=dict)
     segments: set[str] = field(default_factory=set)
@@ -224,6 +225,8 @@ class LevelScope(Scope):
         wire = f"dual {rule}"
         if rule not in level.asked_duals:
             scope, decision, named = level.duals[rule]
+            if rule in level.unpriced:
+                return Typed(FALSE, t.WRONG)
             if rule in level.pricing:
                 _earned(level, rule, level.pricing[level.pricing.index(rule) :])
                 return Typed(FALSE, t.WRONG)
@@ -236,6 +239,14 @@ class LevelScope(Scope):
             level.bind(wire, kind, named.at, hidden=True)
         kind_here = self.level.use(wire)
         return Typed(Var(wire), kind_here if kind_here is not None else t.WRONG)
+
+    def rules(self) -> list[str]:
+        found: list[str] = []
+        level: Level | None = self.level
+        while level is not None:
+            found += level.duals
+            level = level.parent
+        return found
 
     def unknown(self, name: str) -> str:
         level: Level | None = self.level

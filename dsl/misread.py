@@ -27,6 +27,32 @@ def quantity(m: Mistake, tail: list[Tok]) -> Diagnostic | None:
     )
 
 
+def unnamed_rule(m: Mistake) -> Diagnostic | None:
+    """`subject to { p[u] <= cap }`: a rule without its name, read as one that is called `p`."""
+    if not m.open_brackets:
+        return None
+    sign, at = next(((c, k) for c, k in reversed(m.open_brackets) if c == "{"), ("", 0))
+    outside = [tok.text for tok in m.before if tok.start < at]
+    inside = [tok for tok in m.before if tok.start > at]
+    if sign != "{" or outside[-2:] != ["subject", "to"]:
+        return None
+    if m.token in (":", "["):
+        return quantity(m, m.before[-2:])
+    index, head = m.accepted <= {"in"}, ":" in m.accepted and len(m.accepted) <= 2
+    number = m.accepted <= {"NAME", "}"} and m.token[:1].isdigit()
+    if not number and (not inside or not (index or head) or m.token in ("=", "=>", "")):
+        return None
+    begin = m.start if number else inside[-3 if index and len(inside) > 2 and inside[-2].text == "[" else -1].start
+    return Diagnostic(
+        "unexpected-token",
+        "a rule begins with its name",
+        span=m.here,
+        label="expected the name of a rule and `:` before the condition",
+        help="name it: `limit: ...`; a price is asked for by this name",
+        edit=Edit(m.span(begin, begin), "limit: "),
+    )
+
+
 def event(m: Mistake) -> Diagnostic | None:
     """`P(x = 3 | e)`: the `=` made an argument with its name of what was to be an event."""
     if m.token != "|" or not m.open_brackets or m.open_brackets[-1][0] != "(":

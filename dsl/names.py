@@ -10,6 +10,9 @@ from opengames.dsl.infer import infer, rule, value, want
 from opengames.dsl.prelude import FUNCTIONS
 from opengames.terms import At, Const, Get, Param, Var
 
+#: Labels of an enumeration that a message lists.
+_LABELS = 6
+
 
 @rule(s.Ident)
 def ident(scope: Scope, node: s.Ident, expected: t.Type | None) -> Typed:
@@ -89,9 +92,17 @@ def unknown_name(scope: Scope, node: s.Ident, expected: t.Type | None = None) ->
         node.at,
         why or "nothing in scope has this name",
         windows=(Window(where, f"`{close}` is declared here"),) if where is not None else (),
-        help=f"did you mean `{close}`?" if close else _of_what(scope, name),
+        help=f"did you mean `{close}`?" if close else _labels_of(expected) or _of_what(scope, name),
         edit=Edit(node.at, close) if close else None,
     )
+
+
+def _labels_of(expected: t.Type | None) -> str:
+    """What may stand where a label of an enumeration is wanted."""
+    if not isinstance(expected, t.Enum):
+        return ""
+    some = [f"`{label}`" for label in expected.labels[:_LABELS]] + ["..."] * (len(expected.labels) > _LABELS)
+    return f"`{expected.name}` is {', '.join(some)}"
 
 
 def _of_what(scope: Scope, name: str) -> str:

@@ -12,7 +12,16 @@ from difflib import get_close_matches
 
 from opengames.diagnostics import Diagnostic, Edit, Window
 from opengames.dsl.foreign import foreign_sign, foreign_word
-from opengames.dsl.misread import carried_type, event, plan, quantity, seen, short, type_as_value
+from opengames.dsl.misread import (
+    carried_type,
+    event,
+    plan,
+    quantity,
+    seen,
+    short,
+    type_as_value,
+    unnamed_rule,
+)
 from opengames.dsl.mistakes import Mistake, expectation
 from opengames.dsl.tokens import CLOSES, DECLARATIONS, KEYWORDS, brackets
 from opengames.spans import Span
@@ -494,6 +503,7 @@ _RULES: tuple[Rule, ...] = (
     _double_equals,
     _arrow,
     type_as_value,
+    unnamed_rule,
     _missing_type,
     _no_earning,
     _family,

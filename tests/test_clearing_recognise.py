@@ -593,3 +593,53 @@ def test_a_param_without_a_value_is_asked_for():
     with pytest.raises(Refusal, match="`k` has no value"):
         clear_for(model.program)(diagram, diagram.boxes[0], {})
     clear_for(model.program)(diagram, diagram.boxes[0], {"k": Fraction(2)})
+
+
+def test_at_least_one_of_several_decided_truth_values():
+    text = """
+    type U = A | B | C
+    player op
+    game Market(least: real) -> (n: real) {
+        decide on: bool[U] by op
+            seeing least
+            earning -sum(if u == B then 1 else 3 for u in U if on[u])
+            subject to { some: exists u in U where u != B: on[u] }
+        n = sum(if on[u] then 1 else 0 for u in U)
+    }
+    """.replace("sum(if u == B then 1 else 3 for u in U if on[u])", "sum((if u == B then 1 else 3) * ind(on[u]) for u in U)")
+    found = cleared_at(text, {"least": 1})
+    assert found["on"][1] == 0 and found["on"][0] + found["on"][2] == 1
+
+
+@pytest.mark.parametrize(
+    ("rules", "said"),
+    [
+        ("lim: -3 >= -p\nlow: p <= -5", "`lim` (-3) or `low` (-5)"),
+        ("lim: p >= 3\nlow: -5 >= p", "`lim` (3) or `low` (-5)"),
+        ("lim: 3 <= p\nlow: abs(p) <= 2", "`lim` (3) or `low` (2)"),
+    ],
+)
+def test_what_a_rule_allows_has_its_sign(rules, said):
+    with pytest.raises(Refusal) as refused:
+        loads(f"player op\ngame Market {{ decide p: real by op earning p subject to {{ {rules} }} }}\nquery q = E(p) of Market").query("q")
+    (found,) = refused.value.diagnostics
+    assert f"without {said} the others can" in found.notes
+
+
+@pytest.mark.parametrize(
+    ("rule", "said"),
+    [
+        ("exists i in 1..2: p[i] >= 3", "a rule that offers a choice between conditions"),
+        ("p[1] <= 2 or p[2] <= 2", "a rule that offers a choice between conditions"),
+    ],
+)
+def test_a_choice_between_conditions_says_how_to_write_it(rule, said):
+    with pytest.raises(Refusal) as refused:
+        loads(f"player op\ngame Market {{ decide p: real[1..2] by op earning -p[1] subject to {{ r: {rule} }} }}\nquery q = E(p[1]) of Market").query("q")
+    (found,) = refused.value.diagnostics
+    assert found.headline == said and "if on then" in found.help
+
+
+def test_a_bent_number_times_a_decided_one_is_said_to_be_that():
+    with pytest.raises(Refusal, match="`abs` of what is decided, multiplied by what is decided"):
+        loads("player op\ngame Market { decide p: [0, 3] by op earning -p * abs(p) subject to { r: p <= 2 } }\nquery q = E(p) of Market").query("q")

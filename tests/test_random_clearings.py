@@ -13,7 +13,7 @@ def test_a_random_clearing_earns_and_prices_what_its_rows_do(seed):
     assert not list(random_clearings.disagreements(seed))
 
 
-@pytest.mark.parametrize("seed", [661, 782, 804, 1000, 1001, 1002])  # the first three: rules about data alone that hold up to rounding
+@pytest.mark.parametrize("seed", [661, 782, 804, 4036, 1000, 1001])  # once wrong: rules about data that hold up to rounding, sums of nothing
 def test_a_random_clearing_in_floating_point_does_too(seed):
     assert not list(random_clearings.disagreements(seed, "lp"))
 

@@ -360,7 +360,8 @@ class Reader:
     def _split(self, term: Term, parts: list[tuple[np.ndarray, Term]], scope: Scope, frame: Frame) -> Value:
         """Each set of lanes by its own term."""
         found: list[tuple[np.ndarray, Value]] = []
-        live = [(lanes, t) for lanes, t in parts if len(lanes)]
+        # where there is no lane at all, any of the terms tells the kind
+        live = [(lanes, t) for lanes, t in parts if len(lanes)] or parts[:1]
         if len(live) == 1:
             return self.read(live[0][1], scope, frame)
         for lanes, each in live:
@@ -371,8 +372,6 @@ class Reader:
             (lanes, lift(self.number(v, term.at), v.frame) if isinstance(v, Sym) or (numeric and isinstance(v, Code)) else v)
             for lanes, v in found
         ]
-        if not found:
-            return Num(av.constant(av.zeros(0, self.kind)), frame)
         whole = joined(found, frame)
         if whole is not None:
             return whole
@@ -398,7 +397,8 @@ class Reader:
         if len(used) > 8 and all(isinstance(c, Const) for c in term.cells):
             table = of_const(tuple(c.value for c in term.cells), self.root, self.kind, family=True)  # type: ignore[union-attr]
             return picked(table, place, frame)
-        return self._split(term, [(np.flatnonzero(place == k), term.cells[k]) for k in used], scope, frame)
+        rows = used.tolist() or [0]
+        return self._split(term, [(np.flatnonzero(place == k), term.cells[k]) for k in rows], scope, frame)
 
     def position(
         self, keys: tuple[Term, ...], spaces: tuple[Space, ...], scope: Scope, frame: Frame, at: Span | None

@@ -173,6 +173,9 @@ def _earned(
     if wrong.any():
         e = int(np.flatnonzero(wrong)[0])
         column = int(second[e] if curve[second[e]] else first[e])
+        if second[e]:
+            op, where = unknowns.piece_of(column).op, unknowns.place_of(int(monomial[e]))
+            raise not_convex(f"`{op}` of what is decided, multiplied by what is decided", where or at, label="multiplied here")
         raise _bent_wrong(unknowns, column, int(atom[e]), "the earning", at)
     moving = (second > 0) & (atom > 0)
     if moving.any():

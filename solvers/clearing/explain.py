@@ -16,6 +16,7 @@ from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.affine_values import Affine
 from opengames.solvers.clearing.assemble import Pieces, moving
 from opengames.solvers.clearing.program import Program, label
+from opengames.solvers.clearing.solution import BAR, Solution
 from opengames.solvers.clearing.rules_rows import Part, rounding
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space
 from opengames.terms import At, Check, Const, Fold, Get, Param, Prim, Term, Var, children
@@ -39,11 +40,22 @@ def explain(clearing: Cleared, data: np.ndarray) -> Refusal:
     box = clearing.box
     if found.status == SOLVED:
         raise ValueError("this clearing has an optimum")
+    missed, cure = _missed(found)
     return refuse(
         "no-certificate", f"the clearing of {box.seat.name} was not solved to within rounding", span=box.at, label="decided here",
-        notes=(f"largest relative residual {found.residuals.largest:.1e}", *_witness(clearing, data)),
-        help="bring the numbers of the model nearer to each other in size",
+        notes=(missed, *_witness(clearing, data)), help=cure,
     )  # fmt: skip
+
+
+def _missed(found: Solution) -> tuple[str, str]:
+    """What keeps a point from being called solved, and what may help."""
+    if found.gap > BAR:
+        missed = f"by the engine's bound, other whole numbers may be better than those found by {found.gap:.1e} of the earning's terms"
+        return missed, "give what is decided narrower bounds, or decide fewer whole numbers"
+    missed = f"largest relative residual {found.residuals.largest:.1e}"
+    if found.whole and np.isnan(found.x).any():
+        missed = "the whole numbers found are whole only up to rounding: held, they leave no point"
+    return missed, "bring the numbers of the model nearer to each other in size"
 
 
 # ------------------------------------------------------------------------------ infeasible
@@ -164,11 +176,11 @@ def _limit(clearing: Cleared, pieces: Pieces, program: Program, row: int) -> str
         value = (high - low) / 2
     elif np.isinf(low) != np.isinf(high):
         value = high if np.isinf(low) else low
+        # in the row what is decided stands to the left
+        value = -value if _part_of(clearing.in_rows.parts, row)[0].turned else value
     else:
         return ""
-    if not value:
-        return ""
-    return f" ({number(abs(value), shown_of(rule.term, clearing))})"
+    return f" ({number(value, shown_of(rule.term, clearing))})" if value else ""
 
 
 def shown_of(term: Term, clearing: Cleared) -> Shown | None:

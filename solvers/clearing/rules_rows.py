@@ -33,7 +33,7 @@ class Part:
 
     rule: its position among the rules, -1 for rows that tie a piece to its parts. place: (rows,), where in the rule's index
     each stands. sign: of the price of a row with two bounds. sides: of a comparison that has nothing decided in it, what stands
-    to the left and to the right, for reports.
+    to the left and to the right, for reports. turned: whether all that is decided stands to the right.
     """
 
     rule: int
@@ -44,6 +44,7 @@ class Part:
     half: np.ndarray | None = None
     sign: int = 1
     sides: tuple[Affine, str, Affine] | None = None
+    turned: bool = False
 
 
 class Rules:
@@ -64,10 +65,10 @@ class Rules:
 
     def _part(
         self, form: Affine, sense: int, frame: Frame, at: Span | None, half: np.ndarray | None = None, sign: int = 1,
-        sides: tuple[Affine, str, Affine] | None = None,
+        sides: tuple[Affine, str, Affine] | None = None, turned: bool = False,
     ) -> None:  # fmt: skip
         place = frame.within(self._base)
-        self.parts.append(Part(self._rule, av.merged(form), sense, place, at or self._at, half, sign, sides))
+        self.parts.append(Part(self._rule, av.merged(form), sense, place, at or self._at, half, sign, sides, turned))
 
     def _say(self, term: Term, scope: Scope, frame: Frame) -> None:
         reader = self.reader
@@ -94,6 +95,11 @@ class Rules:
                 self._when(test, other, False, scope, frame)
             case Fold(op="and"):
                 self._every(term, scope, frame)
+            case Fold(op="or", iters=iters, body=body, where=where) if much == DECIDED:
+                if isinstance(body, Member) or (isinstance(body, Prim) and body.op in (*COMPARISONS, "and", "or", "implies")):
+                    raise _choice(term)
+                total, _ = self._number(Fold("sum", iters, Prim("ind", (body,), at=body.at), where, at=term.at), scope, frame)
+                self._part(av.minus(total, av.constant(self._fill(1, total.items))), 1, frame, term.at)
             case Apply(fun=fun, args=args):
                 self._say(reader.funs[fun].body, reader.called(fun, args, scope, frame), frame)
             case Prim(op=op) if op in COMPARISONS and self._is_number(term, scope, frame):
@@ -208,7 +214,7 @@ class Rules:
             for form, sense in forms:
                 where = Frame(form.items, frame, part.place)
                 made = reader.unknowns.guarded(form, data, wanted, where, reader.lanes, part.at)
-                self._part(made, sense, where, part.at, sides=part.sides)
+                self._part(made, sense, where, part.at, sides=part.sides, turned=part.turned)
 
     def _every(self, term: Fold, scope: Scope, frame: Frame) -> None:
         if any(not is_finite(s) for _, s in term.iters):
@@ -235,7 +241,8 @@ class Rules:
         a, _ = self._number(left, scope, frame)
         b, _ = self._number(right, scope, frame)
         sides = (a, op, b) if self.reader.depends(term, scope) < DECIDED else None
-        self._part(av.minus(a, b), {"<=": -1, "==": 0, ">=": 1}[op], frame, term.at, sides=sides)
+        turned = self.reader.depends(left, scope) < DECIDED
+        self._part(av.minus(a, b), {"<=": -1, "==": 0, ">=": 1}[op], frame, term.at, sides=sides, turned=turned)
 
     def _within(self, inside: Term, limit: Term, op: str, sign: int, term: Prim, scope: Scope, frame: Frame) -> None:
         """`abs(inside) <= limit`, or with sign -1 `limit >= abs(inside)`, whose price has the other sign."""
@@ -258,10 +265,7 @@ class Rules:
         total: Affine | None = None
         for each, positive in _literals(term, True):
             if isinstance(each, Prim) and (each.op in COMPARISONS or each.op in ("and", "or", "implies")):
-                raise not_convex(
-                    "a rule that offers a choice between conditions", term.at,
-                    "decide a truth value for the choice, and bound both sides by it",
-                )  # fmt: skip
+                raise _choice(term)
             form, _ = self._number(each, scope, frame)
             if not positive:
                 form = av.minus(av.constant(av.constant_of(1, form.items, self.reader.kind)), form)
@@ -269,6 +273,13 @@ class Rules:
         assert total is not None
         one = av.constant(av.constant_of(1, total.items, self.reader.kind))
         self._part(av.minus(total, one), 1, frame, term.at)
+
+
+def _choice(term: Term) -> Exception:
+    return not_convex(
+        "a rule that offers a choice between conditions", term.at,
+        "decide a truth value for the choice, and let it move the bound: `a <= (if on then b else most)`, where `a` is never above `most`",
+    )  # fmt: skip
 
 
 def _literals(term: Term, positive: bool) -> list[tuple[Term, bool]]:

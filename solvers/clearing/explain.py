@@ -16,8 +16,8 @@ from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.affine_values import Affine
 from opengames.solvers.clearing.assemble import Pieces, moving
 from opengames.solvers.clearing.program import Program, label
-from opengames.solvers.clearing.solution import BAR, Solution
 from opengames.solvers.clearing.rules_rows import Part, rounding
+from opengames.solvers.clearing.solution import BAR, Solution
 from opengames.spaces import Family, Grid, Reals, Record, Shown, Space
 from opengames.terms import At, Check, Const, Fold, Get, Param, Prim, Term, Var, children
 

@@ -42,7 +42,8 @@ class Tally:
     """What a clearing has done so far, for the certificate that is printed with an answer.
 
     members: solved in floats. engines: how many of them by which engine, in words. residual: the largest of their relative
-    residuals. kinks: members whose prices are not known to be unique. exactly: members solved in rationals.
+    residuals. kinks: members whose prices are not known to be unique. exactly: members solved in rationals. gap: where whole numbers
+    were decided, by how much the best may cost less than those found, by the engine's bound, relative, the largest of all so far.
     """
 
     members: int = 0
@@ -50,25 +51,28 @@ class Tally:
     residual: float = 0.0
     kinks: int = 0
     exactly: int = 0
+    gap: float | None = None
 
-    def add(self, members: int, engines: Mapping[str, int], residual: float, kinks: int) -> None:
+    def add(self, members: int, engines: Mapping[str, int], residual: float, kinks: int, gap: float | None = None) -> None:
         """Count one batch."""
         self.members += members
         for word, n in engines.items():
             self.engines[word] = self.engines.get(word, 0) + n
         self.residual = max(self.residual, residual)
         self.kinks += kinks
+        if gap is not None:
+            self.gap = gap if self.gap is None else max(gap, self.gap)
 
     def copy(self) -> Tally:
         """The tally as it is now."""
         return replace(self, engines=dict(self.engines))
 
     def since(self, before: Tally) -> Tally:
-        """What has been done since an earlier tally of the same clearing; the residual is the largest of all so far."""
+        """What has been done since an earlier tally of the same clearing; the residual and the gap are the largest of all so far."""
         engines = {word: n - before.engines.get(word, 0) for word, n in self.engines.items()}
         return Tally(
             self.members - before.members, {word: n for word, n in engines.items() if n}, self.residual,
-            self.kinks - before.kinks, self.exactly - before.exactly,
+            self.kinks - before.kinks, self.exactly - before.exactly, self.gap,
         )  # fmt: skip
 
     def said(self, place: str, kinks: bool = True) -> str:
@@ -84,6 +88,8 @@ class Tally:
         said = f"`{place}` cleared: {' and '.join(parts)}"
         if self.engines:
             said += f", largest KKT residual {self.residual:.1e}"
+        if self.members and self.gap is not None:
+            said += f"; whole numbers within {self.gap:.1e} of the best by the engine's bound, prices with them held"
         if self.kinks and kinks:
             said += f"; prices not known to be unique in {self.kinks:,} of them: those of a market a hair tighter are shown"
         return said

@@ -15,7 +15,6 @@ from scipy import sparse
 from scipy.optimize import linprog
 
 from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED
-from opengames.diagnostics import Refusal
 from opengames.solvers.clearing import batch as batch_module
 from opengames.solvers.clearing.batch import Batch, solve_many
 from opengames.solvers.clearing.certificate import Certificate, residuals
@@ -170,7 +169,7 @@ def test_whole_numbers_are_decided_first_and_prices_are_those_of_the_rest():
         np.zeros(3), np.array([1.0, 10.0, 10.0]), integer=np.array([True, False, False]),
     )  # fmt: skip
     found = solve(program)
-    assert found.solved and found.whole and "held" in found.engine
+    assert found.solved and found.whole and found.gap <= 1e-9
     np.testing.assert_allclose(found.x, [1.0, 8.0, 0.0])
     assert found.y[0] == pytest.approx(10.0)
     assert not solve(replace(program, integer=None)).whole
@@ -183,12 +182,6 @@ def test_the_best_whole_numbers_are_those_of_trying_all():
         program = Program(-worth, sparse.csr_array(weight[None]), np.array([-INF]), np.array([40.0]), np.zeros(8), np.ones(8), integer=np.ones(8, bool))
         best = max(worth @ pick for pick in np.ndindex(*(2,) * 8) if weight @ pick <= 40)
         assert solve(program).objective == pytest.approx(-best)
-
-
-def test_whole_numbers_with_a_quadratic_cost_are_refused():
-    program = Program(np.zeros(1), sparse.csr_array((0, 1)), np.zeros(0), np.zeros(0), np.zeros(1), np.ones(1), sparse.csc_array([[1.0]]), np.ones(1, bool))
-    with pytest.raises(Refusal):
-        solve(program)
 
 
 # kinks
@@ -424,24 +417,6 @@ def test_many_with_free_columns_are_what_they_are_one_by_one(case):
 @given(movings(quadratic=True))
 def test_many_quadratic_programs_are_what_they_are_one_by_one(case):
     agrees(*case)
-
-
-@pytest.mark.slow
-def test_pivots_compiled_by_jax_end_where_the_others_do():
-    rng = np.random.default_rng(3)
-    matrix = np.vstack([np.ones(6), rng.normal(size=(12, 6))])
-    program = Program(
-        rng.uniform(10, 40, 6), sparse.csr_array(matrix), np.concatenate([[0.0], np.full(12, -6.0)]), np.concatenate([[0.0], np.full(12, 6.0)]),
-        np.zeros(6), np.full(6, 10.0),
-    )  # fmt: skip
-    none = sparse.csr_array((6, 2))
-    moving = Moving(program, none, sparse.csr_array(np.hstack([np.r_[1.0, np.zeros(12)][:, None], rng.normal(size=(13, 1)) * 0.3])), none, none, np.zeros(2))
-    data = np.column_stack([rng.uniform(0, 25, 40), rng.normal(size=40)])
-    plain, compiled = Batch(moving).solve(data), Batch(moving).solve(data, compiled=True)
-    assert (plain.status == compiled.status).all() and {SOLVED, INFEASIBLE} >= set(plain.status)
-    assert compiled.engines().get("pivots", 0) > 5
-    good = plain.solved
-    np.testing.assert_allclose(plain.objective[good], compiled.objective[good], atol=1e-7)
 
 
 def agrees(moving, data):

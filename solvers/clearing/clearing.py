@@ -47,7 +47,8 @@ class Cleared:
         found = np.full((len(good), self.moves + self.prices), np.nan)
         found[good] = self.answers(settled.x[good], settled.y[good])
         largest = float(settled.residual[good].max(initial=0.0))
-        self.tally.add(len(good), settled.engines, largest, int((~settled.unique[good]).sum()))
+        gap = settled.gap if self.ties.whole else None
+        self.tally.add(len(good), settled.engines, largest, int((~settled.unique[good]).sum()), gap)
         return found, settled.status
 
     def answers(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:

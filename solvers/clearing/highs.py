@@ -116,7 +116,7 @@ class Highs:
         program = self.program
         m, n = program.matrix.shape
         if (program.lower > program.upper).any() or (program.row_lower > program.row_upper).any():
-            if _crossed(program.lower, program.upper) or _crossed(program.row_lower, program.row_upper):
+            if crossed(program.lower, program.upper) or crossed(program.row_lower, program.row_upper):
                 return without(INFEASIBLE, m, n, "bounds")
             # bounds that meet, worked out in two ways
             self.change(upper=np.maximum(program.lower, program.upper), row_upper=np.maximum(program.row_lower, program.row_upper))
@@ -235,7 +235,7 @@ class Highs:
                 self.engine.changeCoeff(int(i), int(j), float(both[int(i), int(j)]))
 
 
-def _crossed(lower: np.ndarray, upper: np.ndarray) -> bool:
+def crossed(lower: np.ndarray, upper: np.ndarray) -> bool:
     """Whether a lower bound is above its upper one by more than rounding."""
     with np.errstate(invalid="ignore"):
         return bool((lower - upper > 1e-12 * (1.0 + abs(lower))).any())
@@ -250,4 +250,4 @@ def solve(program: Program) -> Solution:
     return Highs(program).solve()
 
 
-__all__ = ["Highs", "solve"]
+__all__ = ["Highs", "crossed", "solve"]

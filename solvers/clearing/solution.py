@@ -78,7 +78,8 @@ class Solution:
 
     objective: the least cost. engine: what found it, in words for a report. held: gives the basis, which costs a little to read.
     whole: whether whole numbers were decided first and then held: x is the best, and the prices are those of the program in
-    which they stay as they are. Where there is no optimum x, y and z are NaN.
+    which they stay as they are. gap: by how much the best whole numbers may cost less, by the engine's bound, relative to 1 + the
+    sizes of the terms of the cost; 0 without whole numbers. Where there is no optimum x, y and z are NaN.
     """
 
     status: int
@@ -89,6 +90,7 @@ class Solution:
     residuals: Residuals
     engine: str
     whole: bool = False
+    gap: float = 0.0
     held: Callable[[], Basis | None] | None = field(default=None, repr=False, compare=False)
 
     @cached_property

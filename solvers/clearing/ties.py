@@ -87,7 +87,8 @@ class Lean:
 @dataclass
 class Settled:
     """Members with ties decided. x: (members, n), y: (members, m), status: (members,), residual: (members,) the largest relative one,
-    unique: (members,) whether prices are known to be the only ones, engines: how many members each engine found."""
+    unique: (members,) whether prices are known to be the only ones, engines: how many members each engine found. gap: of programs with
+    whole numbers, the largest of `Solution.gap`."""
 
     x: np.ndarray
     y: np.ndarray
@@ -95,6 +96,7 @@ class Settled:
     residual: np.ndarray
     unique: np.ndarray
     engines: dict[str, int]
+    gap: float = 0.0
 
     def count(self, engines: dict[str, int]) -> None:
         for name, k in engines.items():
@@ -126,7 +128,7 @@ class Ties:
             return self._solve(data)
         found, like = self._solve(data[first]), like.ravel()
         engines = {**found.engines, "repetition": len(data) - len(first)}
-        return Settled(found.x[like], found.y[like], found.status[like], found.residual[like], found.unique[like], engines)
+        return Settled(found.x[like], found.y[like], found.status[like], found.residual[like], found.unique[like], engines, found.gap)
 
     def _solve(self, data: np.ndarray) -> Settled:
         from opengames.solvers.clearing.batch import ENGINES, SHARED, solve_many
@@ -158,18 +160,32 @@ class Ties:
             by = np.bincount(found.engine[solved][good], minlength=len(ENGINES)).tolist()
             out.count({word: count for word, count in zip(ENGINES, by, strict=True) if count})
             left = left[out.status[left] != SOLVED]
-        if len(left):
+        if self.whole:
+            self._with_whole_numbers(data, out)
+        elif len(left):
             plain = solve_many(self.moving, data[left])
             out.x[left], out.y[left], out.status[left] = plain.x, plain.y, plain.status
             out.residual[left], out.unique[left] = plain.residual, plain.unique
             out.count(plain.engines())
-            for i in left[plain.solved & ~plain.unique] if self._leans else ():
+        if self._leans:
+            for i in np.flatnonzero((out.status == SOLVED) & ~out.unique):
                 here = self.held(self.moving.at(data[i]), out.x[i])
                 y, out.unique[i] = self.prices(here, out.x[i], out.y[i])
                 residual = Certificate(here).one(here, out.x[i], y)[0].largest
                 if residual <= BAR:
                     out.y[i], out.residual[i] = y, max(residual, out.residual[i])
         return out
+
+    def _with_whole_numbers(self, data: np.ndarray, out: Settled) -> None:
+        """Members one by one, written into `out`."""
+        from opengames.solvers.clearing.mixed import solve_mixed
+
+        for i, numbers in enumerate(data):
+            found = solve_mixed(self.moving.at(numbers))
+            out.x[i], out.y[i], out.status[i], out.residual[i] = found.x, found.y, found.status, found.residuals.largest
+            out.count({found.engine: 1})
+            if found.solved:
+                out.gap = max(out.gap, found.gap)
 
     def held(self, here: Program, x: np.ndarray) -> Program:
         """A program at its data, its whole numbers as they are in a point."""

@@ -316,7 +316,7 @@ def _branches(branch: _Table, numbers: np.ndarray, place: np.ndarray, names: tup
     if (~runs).any():
         notes.append(f"{_count((~runs).sum(), 'branch', 'branches')} out of service left out")
     own = names if len(names) == len(runs) else _numbered(
-        [f"{f:g}-{t:g}" for f, t in zip(branch["F_BUS"], branch["T_BUS"], strict=True)]
+        [f"{int(f)}-{int(t)}" for f, t in zip(branch["F_BUS"], branch["T_BUS"], strict=True)]
     )  # fmt: skip
     kept = branch.only(runs)
     tap = np.where(kept["TAP"] == 0, 1.0, kept["TAP"])
@@ -361,7 +361,7 @@ def _units(
     if (bends & runs).any():
         notes.append(f"{_count((bends & runs).sum(), 'dispatchable load', 'dispatchable loads')} kept as units with negative output")
     own = named["gen_name"] if len(named["gen_name"]) == len(runs) else _numbered(
-        [f"{'D' if d else 'G'}{b:g}" for b, d in zip(gen["GEN_BUS"], bends, strict=True)]
+        [f"{'D' if d else 'G'}{int(b)}" for b, d in zip(gen["GEN_BUS"], bends, strict=True)]
     )  # fmt: skip
     fuels = named["genfuel"] if len(named["genfuel"]) == len(runs) else ("",) * len(runs)
     least, most = gen["PMIN"], gen["PMAX"]
@@ -412,7 +412,7 @@ def _direct_lines(lines: _Table | None, cost: _Table | None, numbers: np.ndarray
     runs = (lines["BR_STATUS"] > 0) & (ends[0] >= 0) & (ends[1] >= 0)
     if (~runs).any():
         notes.append(f"{_count((~runs).sum(), 'HVDC line', 'HVDC lines')} out of service left out")
-    names = _numbered([f"DC {f:g}-{t:g}" for f, t in zip(lines["F_BUS"], lines["T_BUS"], strict=True)])
+    names = _numbered([f"DC {int(f)}-{int(t)}" for f, t in zip(lines["F_BUS"], lines["T_BUS"], strict=True)])
     share, lost, low, high = (lines[c] for c in ("LOSS1", "LOSS0", "PMIN", "PMAX"))
     for i in np.flatnonzero(runs).tolist():
         if not share[i] < 1:
@@ -442,7 +442,7 @@ def _storages(table: _Table | None, numbers: np.ndarray, place: np.ndarray, load
     if (~runs).any():
         notes.append(f"{_count((~runs).sum(), 'battery', 'batteries')} out of service left out")
     kept, at = table.only(runs), at[runs]
-    names = tuple(n for n, k in zip(_numbered([f"S{b:g}" for b in table["STORAGE_BUS"]]), runs, strict=True) if k)
+    names = tuple(n for n, k in zip(_numbered([f"S{int(b)}" for b in table["STORAGE_BUS"]]), runs, strict=True) if k)
     for column, least, most in (
         ("CHARGE_EFFICIENCY", 1e-6, 1.0), ("DISCHARGE_EFFICIENCY", 1e-6, 1.0), ("CHARGE_RATING", 0.0, np.inf), ("DISCHARGE_RATING", 0.0, np.inf),
         ("ENERGY_RATING", 0.0, np.inf), ("ENERGY", 0.0, np.inf),

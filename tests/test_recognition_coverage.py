@@ -118,16 +118,58 @@ def test_closing_a_channel_leaves_its_draws_their_names(walk_model: og.Model) ->
     assert after[-len(before) :] == before
 
 
-def test_a_written_out_recognition_does_not_say_whose_inverse_it_is() -> None:
+WRITTEN = """
+    channel c() -> (x: real, y: real) { x ~ normal(0, 1)  y ~ normal(x, 1) }
+    channel wide(push: [-1, 1]) -> (x: real, y: real) { x ~ normal(push, 3)  y ~ normal(x, 1) }
+    recognition right(y: real) -> (x: real) { x ~ normal(y / 2, sqrt(1/2)) }
+    recognition rash(y: real) -> (x: real) { x ~ normal(y / 2, 0.3) }
+    query a = coverage(right, 90%) of c by simulate[runs = 300]
+    query b = coverage(rash, 90%) of c by simulate[runs = 300]
+    query d = coverage(right, 90%) of wide by simulate[runs = 300]
+    query e = coverage(right, 90%) by simulate[runs = 300]
+"""
+
+
+def test_a_written_out_recognition_is_tried_on_plays_of_the_channel_that_is_named() -> None:
+    """Of normal distributions the covered share is known: the interval is as wide as the recognition thinks, the truth as it is."""
+    from statistics import NormalDist
+
+    model = og.loads(WRITTEN)
+    for name, ratio in (("a", 1.0), ("b", 0.3 / math.sqrt(1 / 2))):
+        due = 2 * NormalDist().cdf(ratio * NormalDist().inv_cdf(0.95)) - 1
+        assert abs(model.query(name).value - due) < 5 * math.sqrt(due * (1 - due) / 300)
+    assert model.query("d").value < 0.7
+    with pytest.raises(og.Refusal) as refused:
+        model.query("e")
+    assert "may be the inverse of `c` or `wide`; say of which channel" in refused.value.diagnostics[0].notes[0]
+
+
+def test_the_only_channel_that_has_its_wires_need_not_be_named() -> None:
     text = """
         channel c() -> (x: bool, y: bool) { x ~ bernoulli(1/2)  y ~ bernoulli(if x then 3/4 else 1/4) }
+        channel less() -> (x: bool) { x ~ bernoulli(1/2) }
         recognition r(y: bool) -> (x: bool) { x = y }
-        verify v: coverage(r, 90%) > 1/2
+        recognition far(z: bool) -> (x: bool) { x = z }
+        verify v: coverage(r, 90%) in [65%, 85%] by simulate[runs = 400]
+        verify w: coverage(far, 90%) > 1/2
+        verify n: coverage(r, 90%) > 1/2 of less
     """
     model = og.loads(text)
-    claim = model.verify("v")[0]
-    assert claim.verdict == "unknown" and "does not say of which channel" in claim.because[0]
+    found = {c.name: c for c in model.verify()}
+    assert found["v"].verdict == "supported" and "as written" in found["v"].because[0]
+    assert "no channel has all of its wires" in found["w"].because[0]
+    assert found["n"].verdict == "unknown" and "that has no wire `y`" in found["n"].because[0]
     assert model.recognise("r", y=True).chances("x") == {True: 1.0}
+
+
+def test_a_written_out_recognition_shares_no_noise_with_the_plays() -> None:
+    """Were its draws called like those of the plays, the guess would be the truth itself in the first member of the first run."""
+    from opengames.sampled import simulate
+
+    model = og.loads("channel c() -> (x: real, y: bool) { x ~ normal(0, 1)  y = x > 9 } recognition r(y: bool) -> (x: real) { x ~ normal(0, 1) }")
+    played = simulate(model.program, model.program.diagrams["c"], runs=256, seed=0, keep=("x",)).columns["x"].data
+    guessed = model.recognise("r", y=False, seed=0).members("x")
+    assert not np.isclose(played, guessed).any()
 
 
 # ---------------------------------------------------------------------------- beliefs

@@ -6,7 +6,7 @@ of the channel, which nobody draws, are drawn evenly over their types. A recogni
 share; with finitely many values, more, since a set cannot be cut.
 
 The entries of one play depend on each other, so runs are what is counted: the interval is that of the mean of shares
-by run.
+by run. A recognition that is written out claims to be the inverse of whatever channel it is tried on.
 
 Source: Cook, Gelman, Rubin, Validation of software for Bayesian models using posterior quantiles (2006).
 """
@@ -65,22 +65,36 @@ class Coverage:
         return found
 
 
-def coverage(program: Program, declared: Recognition, level: float, runs: int, seed: int = 0) -> Coverage:
-    """Try a recognition on `runs` plays. Raises `Refusal` where it cannot be run, `needs-inputs` for an input without bounds."""
+def coverage(
+    program: Program, declared: Recognition, level: float, runs: int, seed: int = 0, played: Diagram | None = None
+) -> Coverage:  # fmt: skip
+    """Try a recognition on `runs` plays. played: the channel that one that is written out is tried on.
+
+    Raises `Refusal` where it cannot be run, or does not fit the channel, and `needs-inputs` for an input without bounds.
+    """
     from opengames.sampled import simulate
 
-    channel = closed(generative(program, declared))
+    given, observed = declared.given, declared.observed
+    if declared.diagram is None:
+        channel = closed(generative(program, declared))
+    else:
+        whole = tried_on(program, declared) if played is None else played
+        if (wrong := mismatch(declared, whole)) is not None:
+            raise refuse("unsuited-filter", f"`{declared.name}` is no inverse of `{whole.name}`: {wrong}", span=declared.at, notes=("wires are matched by name",))
+        channel = closed(whole)
+        given = tuple(p.name for p in declared.inputs)
+        observed = ()
     ready = prepared(program, declared)
     spaces = wires(channel)
     inferred = {p.name: spaces[p.name] for p in declared.outputs}
-    keep = tuple(dict.fromkeys((*declared.given, *declared.observed, *inferred)))
+    keep = tuple(dict.fromkeys((*given, *observed, *inferred)))
     plays = simulate(program, channel, runs=runs, seed=seed, keep=keep)
 
     def columns(name: str) -> list[np.ndarray]:
         return [plays.columns[name + leaf.path].data for leaf in dense.leaves_of(spaces[name])]
 
     found = ready.run(
-        seed, np.arange(runs), {n: columns(n) for n in declared.given}, {n: columns(n) for n in declared.observed}
+        seed, np.arange(runs), {n: columns(n) for n in given}, {n: columns(n) for n in observed}
     )
     lost = np.zeros(runs, bool) if found.impossible is None else found.impossible >= 0
     hits: dict[str, np.ndarray] = {}
@@ -94,6 +108,49 @@ def coverage(program: Program, declared: Recognition, level: float, runs: int, s
         level, share, lower, upper, runs, every.shape[1], {n: float(h.mean()) for n, h in hits.items()},
         int(lost.sum()), int(alarms.sum()), ready.said,
     )  # fmt: skip
+
+
+def tried_on(program: Program, declared: Recognition) -> Diagram:
+    """The only channel of the program that has the wires of a recognition. Raises `Refusal` (`unsuited-filter`) if it is not the only one."""
+    fitting = [
+        d for n, d in program.diagrams.items() if program.kinds.get(n) == "channel" and mismatch(declared, d) is None and d is not declared.diagram
+    ]
+    if len(fitting) == 1:
+        return fitting[0]
+    names = [f"`{d.name}`" for d in fitting]
+    raise refuse(
+        "unsuited-filter",
+        f"`{declared.name}` is written out, and " + (f"may be the inverse of {', '.join(names[:-1])} or {names[-1]}" if names else "no channel has all of its wires"),
+        span=declared.at, help="say of which channel in the question: `... of CHANNEL by simulate`",
+    )  # fmt: skip
+
+
+def mismatch(declared: Recognition, channel: Diagram) -> str | None:
+    """Why a recognition cannot be an inverse of a channel, by their wires; `None` if it can."""
+    spaces = wires(channel)
+    inputs = {p.name for p in channel.inputs}
+    for port in (*declared.inputs, *declared.outputs):
+        if port.name not in spaces:
+            return f"that has no wire `{port.name}`"
+        if not _alike(port.space, spaces[port.name]):
+            return f"`{port.name}` is {show_space(spaces[port.name])} there, and {show_space(port.space)} here"
+    for port in declared.outputs:
+        if port.name in inputs:
+            return f"that takes in `{port.name}`"
+    return None if any(p.name not in inputs for p in declared.inputs) else "nothing that it takes in is put out there"
+
+
+def _alike(a: Space, b: Space) -> bool:
+    """Whether what is of one space can stand for what is of the other, as far as arrays tell."""
+    ours, theirs = dense.leaves_of(a), dense.leaves_of(b)
+    return len(ours) == len(theirs) and all(
+        x.path == y.path and x.index == y.index and (x.space == y.space or (_is_number(x.space) and _is_number(y.space)))
+        for x, y in zip(ours, theirs, strict=True)
+    )
+
+
+def _is_number(space: Space) -> bool:
+    return isinstance(space, Grid | Reals)
 
 
 def clustered(hits: np.ndarray) -> tuple[float, float, float]:

@@ -122,13 +122,16 @@ def _check_options(declared: Recognition) -> None:
 
 
 def _written_out(program: Program, declared: Recognition) -> Callable[..., Found]:
-    """A recognition given by a block: drawn from, for every set of evidence."""
+    """A recognition given by a block: drawn from, for every set of evidence. Its draws are not called like those of any play."""
+    from opengames.diagram import Call
+    from opengames.plain import replace
     from opengames.sampled import simulate
     from opengames.solvers.recognition import dense
     from opengames.solvers.recognition.exactly import theory_value
 
-    diagram = declared.diagram
-    assert diagram is not None
+    assert declared.diagram is not None
+    ins, outs = (tuple(p.name for p in ports) for ports in (declared.diagram.inputs, declared.diagram.outputs))
+    diagram = replace(declared.diagram, boxes=(Call(declared.name, declared.diagram, ins, outs),))
 
     def run(seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None = None) -> Found:
         if there is not None:

@@ -150,7 +150,7 @@ def test_the_only_channel_that_has_its_wires_need_not_be_named() -> None:
         channel less() -> (x: bool) { x ~ bernoulli(1/2) }
         recognition r(y: bool) -> (x: bool) { x = y }
         recognition far(z: bool) -> (x: bool) { x = z }
-        verify v: coverage(r, 90%) in [65%, 85%] by simulate[runs = 400]
+        verify v: coverage(r, 90%) in [60%, 85%] by simulate[runs = 400]
         verify w: coverage(far, 90%) > 1/2
         verify n: coverage(r, 90%) > 1/2 of less
     """

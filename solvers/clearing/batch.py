@@ -5,24 +5,28 @@
 
 What the members have in common is done once. Free columns leave through equations (`reduce`); bases that were optimal before are
 tried on all members by a few products (`shared`); the members that none of them covers are pivoted from the one that comes nearest,
-all in the same step (`pivots`); quadratic programs guess and correct their active sets together (`newton`). Bases are remembered between calls.
+all in the same step (`pivots`); quadratic programs guess and correct their active sets together (`newton`), and what does not settle follows
+an interior point (`interior_many`), as everything does that is compiled for an accelerator. Bases are remembered between calls.
 Nothing is believed: every member's point and prices are judged by `certificate`, and one that misses the bar goes to HiGHS.
 
-Members whose matrix moves, whole numbers, and programs too large for a dense matrix go through HiGHS one by one, warm.
+Members whose matrix moves go by the interior point where that is compiled, else through HiGHS one by one, warm; so do whole numbers and
+programs too large for a dense matrix.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from opengames.clearings import INFEASIBLE, SOLVED
-from opengames.solvers.clearing.certificate import Certificate
+from opengames.solvers.clearing.certificate import Certificate, largest_of_each
 from opengames.solvers.clearing.highs import Highs, solve
+from opengames.solvers.clearing.interior_many import InteriorPoint, moving_matrices
 from opengames.solvers.clearing.kernels import DONE, NO_POINT
 from opengames.solvers.clearing.newton import Newton
 from opengames.solvers.clearing.pivots import pivot
@@ -33,10 +37,11 @@ from opengames.solvers.clearing.solution import BAR, Solution
 from opengames.solvers.clearing.threads import on_one_thread
 
 #: What found a member: an index into these words.
-ENGINES = ("shared basis", "pivots", "HiGHS", "active set")
-SHARED, PIVOTS, HIGHS, ACTIVE = range(4)
+ENGINES = ("shared basis", "pivots", "HiGHS", "active set", "interior point")
+SHARED, PIVOTS, HIGHS, ACTIVE, INTERIOR = range(5)
 
 _LARGEST = 4_000_000
+_EACH = 40_000
 _TOGETHER = 2_000
 _REMEMBERED = 64
 _TRIED = 12
@@ -75,8 +80,8 @@ def solve_many(moving: Moving, data: np.ndarray, compiled: bool = False) -> Many
     """The optima of members whose data are the rows of `data` (members, numbers). What was learned of the program is kept for the
     next call. Raises `ValueError` for data of another width.
 
-    compiled: pivot by JAX, on its device: for many thousands of members; the first call compiles, and none may come from inside a
-    JAX program.
+    compiled: an interior point in one program of JAX, on its device: for accelerators, for quadratic programs and for matrices that
+    move; the first call compiles, and none may come from inside a JAX program.
     """
     return _batch(moving).solve(data, compiled)
 
@@ -99,9 +104,15 @@ class Batch:
         program = moving.program
         self.whole = program.integer is not None and bool(program.integer.any())
         self.together = moving.fixed_matrix and not self.whole and program.matrix.shape[1] > 0
+        size = program.matrix.shape[0] * program.matrix.shape[1]
+        self.apart = not moving.fixed_matrix and not self.whole and 0 < size <= _EACH
         self.corners: list[Corner] = []
         self._engine: Highs | None = None
         self._small: Highs | None = None
+        self._cost = _Affine(program.cost, moving.cost_by)
+        self._rows = _Affine(np.zeros(len(program.row_lower)), moving.row_by)
+        self._lower = _Affine(program.lower, moving.lower_by)
+        self._upper = _Affine(program.upper, moving.upper_by)
         if self.together:
             self._prepare(program)
 
@@ -115,11 +126,6 @@ class Batch:
         self.matrix = np.ascontiguousarray(self.reduction.matrix.toarray())
         self.certificate = Certificate(program)
         self.newton = None if program.quadratic is None else Newton(self.matrix, self.reduction.quadratic)
-        moving = self.moving
-        self._cost = _Affine(program.cost, moving.cost_by)
-        self._rows = _Affine(np.zeros(len(program.row_lower)), moving.row_by)
-        self._lower = _Affine(program.lower, moving.lower_by)
-        self._upper = _Affine(program.upper, moving.upper_by)
 
     @on_one_thread
     def solve(self, data: np.ndarray, compiled: bool = False) -> Many:
@@ -139,6 +145,8 @@ class Batch:
         )  # fmt: skip
         if self.together and k:
             self._solve_together(data, out, compiled)
+        elif compiled and self.apart and k:
+            self._solve_apart(data, out)
         for i in np.flatnonzero((out.status != SOLVED) & (out.status != INFEASIBLE)):
             self._alone(data[i], int(i), out)
         return out
@@ -155,11 +163,13 @@ class Batch:
         np.add(program.row_upper, rows, out=upper[:, n:])
         lowered = self.reduction.lowered(cost, lower, upper)
         members = Members(self.matrix, lowered.cost, lowered.lower, lowered.upper)
-        if self.newton is None:
-            x, y, engine, unique = self._linear(members, out, compiled)
+        if compiled:
+            x, y, unique = self.interior.solve(members, compiled=True)
+            engine = np.full(k, INTERIOR)
+        elif self.newton is None:
+            x, y, engine, unique = self._linear(members, out)
         else:
-            x, y, unique = self.newton.solve(members)
-            engine = np.full(k, ACTIVE)
+            x, y, engine, unique = self._quadratic(members)
         found = np.flatnonzero(~np.isnan(x).any(axis=1))
         if not len(found):
             return
@@ -180,7 +190,45 @@ class Batch:
         out.status[at], out.residual[at] = SOLVED, largest[good]
         out.engine[at], out.unique[at] = engine[at], unique[at]
 
-    def _linear(self, members: Members, out: Many, compiled: bool) -> tuple[np.ndarray, ...]:
+    def _solve_apart(self, data: np.ndarray, out: Many) -> None:
+        """Members with a matrix each, by the interior point compiled."""
+        moving = self.moving
+        program = moving.program
+        row, column, which, factor = moving.matrix_by
+        quadratic = None if program.quadratic is None else program.quadratic.toarray()
+        at_once = max(1, _TOGETHER * _EACH // (8 * program.matrix.shape[0] * program.matrix.shape[1]))
+        for first in range(0, len(data), at_once):
+            here = data[first : first + at_once]
+            matrices = np.broadcast_to(program.matrix.toarray(), (len(here), *program.matrix.shape)).copy()
+            np.add.at(matrices, (slice(None), row, column), factor * here[:, which])
+            cost, rows = np.broadcast_to(self._cost(here), (len(here), len(program.cost))), self._rows(here)
+            lower = np.concatenate([np.broadcast_to(self._lower(here), cost.shape), program.row_lower + rows], axis=1)
+            upper = np.concatenate([np.broadcast_to(self._upper(here), cost.shape), program.row_upper + rows], axis=1)
+            x, y = moving_matrices(matrices, quadratic, Members(matrices[0], cost, lower, upper), compiled=True)
+            largest, z = largest_of_each(cost, quadratic, matrices, lower, upper, x, y)
+            good = np.flatnonzero(largest <= BAR)
+            at = first + good
+            out.x[at], out.y[at], out.z[at] = x[good], y[good], z[good]
+            bent = 0.0 if quadratic is None else 0.5 * np.einsum("ki,ij,kj->k", x[good], quadratic, x[good])
+            out.objective[at] = (cost * x).sum(1)[good] + bent + program.offset + here[good] @ moving.offset_by
+            out.status[at], out.residual[at], out.engine[at] = SOLVED, largest[good], INTERIOR
+
+    @cached_property
+    def interior(self) -> InteriorPoint:
+        return InteriorPoint(self.matrix, self.reduction.quadratic)
+
+    def _quadratic(self, members: Members) -> tuple[np.ndarray, ...]:
+        """Active sets that members share, then the interior point for those that do not settle."""
+        assert self.newton is not None
+        x, y, unique = self.newton.solve(members)
+        engine = np.full(len(x), ACTIVE)
+        left = np.flatnonzero(np.isnan(x).any(axis=1))
+        if len(left):
+            x[left], y[left], unique[left] = self.interior.solve(members.some(left))
+            engine[left] = INTERIOR
+        return x, y, engine, unique
+
+    def _linear(self, members: Members, out: Many) -> tuple[np.ndarray, ...]:
         k, (m, n) = len(members.lower), self.matrix.shape
         x, y = np.full((k, n), np.nan), np.zeros((k, m))
         engine, unique = np.full(k, SHARED), np.zeros(k, bool)
@@ -202,18 +250,18 @@ class Batch:
             idle = idle + 1 if good.sum() < 0.02 * k else 0
             if idle == _IDLE:
                 break
-        ended = pivot(members.some(left), self.corners, start[left], self._hot(), compiled)
+        ended = pivot(members.some(left), self.corners, start[left], self._hot())
         good = ended.status == DONE
         at = left[good]
         x[at], y[at], unique[at], engine[at] = ended.x[good], ended.y[good], ended.inside[good], PIVOTS
         out.status[left[ended.status == NO_POINT]] = INFEASIBLE
         self._remember(ended.codes[good])
         stuck = left[(ended.status != DONE) & (ended.status != NO_POINT)]
-        self._from_others(members, stuck, x, y, engine, unique, compiled)
+        self._from_others(members, stuck, x, y, engine, unique)
         return x, y, engine, unique
 
     def _from_others(
-        self, members: Members, stuck: np.ndarray, x: np.ndarray, y: np.ndarray, engine: np.ndarray, unique: np.ndarray, compiled: bool
+        self, members: Members, stuck: np.ndarray, x: np.ndarray, y: np.ndarray, engine: np.ndarray, unique: np.ndarray
     ) -> None:
         """Members that no basis known so far leads to, as where costs moved so far that a price would need a bound that is not
         there: the basis of one of them is often that of many, or one from which they are some steps away."""
@@ -233,7 +281,7 @@ class Batch:
             corner.hits += int(good.sum())
             at = stuck[near & ~good]
             if len(at):
-                ended = pivot(members.some(at), [corner], np.zeros(len(at), int), self._hot(), compiled)
+                ended = pivot(members.some(at), [corner], np.zeros(len(at), int), self._hot())
                 done = ended.status == DONE
                 at = at[done]
                 x[at], y[at], unique[at], engine[at] = ended.x[done], ended.y[done], ended.inside[done], PIVOTS

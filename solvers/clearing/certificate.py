@@ -88,18 +88,7 @@ class Certificate:
         """
         z = gradient - y @ self.dense if self.dense is not None else gradient - _times(self.turned, y)
         rows = x @ self.dense.T if self.dense is not None else _times(self.matrix, x)
-        values, prices = np.concatenate([x, rows], axis=1), np.concatenate([z, y], axis=1)
-        below, above = values - lower, upper - values
-        size = 1.0 + abs(values)
-        largest = _largest(-np.minimum(below, above) / size)
-        slack = abs(np.where(prices > 0, below, above))
-        prices = abs(prices)
-        scale = 1.0 + np.concatenate([np.broadcast_to(abs(cost), z.shape), abs(y)], axis=1)
-        largest = np.maximum(largest, _largest(np.minimum(prices / scale, slack / size)))
-        slack = np.where(np.isinf(slack), abs(values), slack)
-        gap = np.einsum("ki,ki->k", prices, slack) / (1.0 + abs(np.einsum("ki,ki->k", np.broadcast_to(cost, x.shape), x)))
-        largest = np.maximum(largest, gap)
-        return np.where(np.isnan(largest), np.inf, largest), z
+        return _worst(cost, lower, upper, x, rows, y, z), z
 
     def quickly(self, program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray, bar: float) -> tuple[bool, float]:
         """Whether one point certainly meets the conditions within the bar, and its cost. No only means: not certainly.
@@ -140,6 +129,29 @@ class Certificate:
         return Residuals(**named, absolute=(a, b, c, d)), float(found["objective"][0])
 
 
+def largest_of_each(cost: Any, quadratic: Any, matrices: Any, lower: Any, upper: Any, x: Any, y: Any) -> tuple[Any, Any]:
+    """As `Certificate.largest`, for members with a dense matrix each, (members, m, n). quadratic: (n, n) or none."""
+    gradient = cost if quadratic is None else cost + x @ quadratic
+    z = gradient - np.einsum("kij,ki->kj", matrices, y)
+    return _worst(cost, lower, upper, x, np.einsum("kij,kj->ki", matrices, x), y, z), z
+
+
+def _worst(cost: Any, lower: Any, upper: Any, x: Any, rows: Any, y: Any, z: Any) -> Any:
+    """The largest relative residual of members, or more. rows: (members, m) values of the rows; z: (members, n)."""
+    values, prices = np.concatenate([x, rows], axis=1), np.concatenate([z, y], axis=1)
+    below, above = values - lower, upper - values
+    size = 1.0 + abs(values)
+    largest = _largest(-np.minimum(below, above) / size)
+    slack = abs(np.where(prices > 0, below, above))
+    prices = abs(prices)
+    scale = 1.0 + np.concatenate([np.broadcast_to(abs(cost), z.shape), abs(y)], axis=1)
+    largest = np.maximum(largest, _largest(np.minimum(prices / scale, slack / size)))
+    slack = np.where(np.isinf(slack), abs(values), slack)
+    gap = np.einsum("ki,ki->k", prices, slack) / (1.0 + abs(np.einsum("ki,ki->k", np.broadcast_to(cost, x.shape), x)))
+    largest = np.maximum(largest, gap)
+    return np.where(np.isnan(largest), np.inf, largest)
+
+
 def residuals(program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray | None = None) -> Residuals:
     """How far `x` (n,) with prices `y` (m,) and `z` (n,) is from an optimum; without z, the one that costs and `y` leave."""
     return Certificate(program).one(program, np.asarray(x, float), np.asarray(y, float), None if z is None else np.asarray(z, float))[0]
@@ -156,4 +168,4 @@ def _largest(values: Any) -> Any:
     return values.max(axis=1, initial=0.0)
 
 
-__all__ = ["Certificate", "residuals"]
+__all__ = ["Certificate", "largest_of_each", "residuals"]

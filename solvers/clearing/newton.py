@@ -17,7 +17,7 @@ import numpy as np
 from opengames.solvers.clearing.shared import Members, middle
 from opengames.solvers.clearing.solution import AT_LOWER, AT_UPPER, BASIC
 
-_STEPS = 40
+_STEPS = 6
 _BOLD = 3
 _SETS = 1_024
 _TRIED = 8

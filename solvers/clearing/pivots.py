@@ -34,9 +34,9 @@ class Ended:
     inside: np.ndarray
 
 
-def pivot(members: Members, corners: list[Corner], start: np.ndarray, hot: np.ndarray, compiled: bool = False) -> Ended:
+def pivot(members: Members, corners: list[Corner], start: np.ndarray, hot: np.ndarray) -> Ended:
     """Optima of members, each from the corner `start` (members,) names. Those not found have a status other than DONE; NO_POINT is
-    certain. hot: rows that may well bind. compiled: the steps by JAX (`jitted`)."""
+    certain. hot: rows that may well bind."""
     matrix = members.matrix
     m, n = matrix.shape
     k = len(members.lower)
@@ -53,7 +53,7 @@ def pivot(members: Members, corners: list[Corner], start: np.ndarray, hot: np.nd
         here = members.some(which)
         lower, upper = _narrow(here.lower, rows, n), _narrow(here.upper, rows, n)
         across = np.concatenate([-matrix[rows], np.eye(len(rows))], axis=1)
-        state = (_run_compiled if compiled else _run)(across, lower, upper, state)
+        state = _run(across, lower, upper, state)
         done = state.status == DONE
         lost = np.flatnonzero(state.status == NO_POINT)
         sure = _no_point(across, lower[lost], upper[lost], _some(state, lost))
@@ -121,7 +121,7 @@ def _begin(members: Members, rows: np.ndarray, corners: list[Corner], start: np.
     d += side * apart
     np.put_along_axis(d, basic, 0.0, 1)
     w[lost] = 0.0
-    value = kernels.values(np, -full, inverse, basic, w)
+    value = kernels.values(-full, inverse, basic, w)
     low, high = (np.take_along_axis(bound, basic, 1) for bound in (lower, upper))
     return State(basic, inverse, value, low, high, side, w, d, np.where(lost, STUCK, RUNNING))
 
@@ -137,16 +137,10 @@ def _run(across: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State)
     return whole
 
 
-def _run_compiled(across: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State) -> State:
-    from opengames.solvers.clearing.jitted import run_jitted
-
-    return run_jitted(across, lower, upper, state, _STEPS)
-
-
 def _run_chunk(across: np.ndarray, running: np.ndarray, lower: np.ndarray, upper: np.ndarray, state: State, whole: State) -> None:
     width = upper - lower
     for _ in range(_STEPS):
-        state = kernels.step(np, across, lower, upper, width, state)
+        state = kernels.step(across, lower, upper, width, state)
         on = state.status == RUNNING
         if on.sum() <= 0.6 * len(on):
             _lay(whole, running[~on], _some(state, ~on))

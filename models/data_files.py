@@ -113,9 +113,16 @@ def _only(decl: ParamDecl, table: Table, units: Units) -> str:
     known = ", ".join(f"`{name}`" for name in list(table.columns)[:12])
     raise refuse(
         "data-missing-column", f"`{table.name}` has {len(table.columns)} columns, and none was named", **_at(decl),
-        notes=(f"its columns are {known}",),
-        help=f"name one: `--data {decl.name}={table.name}:{next(iter(table.columns), 'COLUMN')}`",
+        notes=(f"its columns are {known}",) if known else ("it is empty",),
+        help=f"name one: `--data {decl.name}={table.name}:{_likely(decl, list(table.columns))}`",
     )  # fmt: skip
+
+
+def _likely(decl: ParamDecl, columns: list[str]) -> str:
+    """The column that was meant most likely: one that is called nearly like the param, or the first that names no index."""
+    near = get_close_matches(decl.name, columns, 1, 0.6)
+    others = [name for name in columns if not data_keys.is_key_name(decl, name)]
+    return next(iter([*near, *others, *columns]), "COLUMN")
 
 
 # ----------------------------------------------------------------------------------- reading
@@ -149,7 +156,7 @@ def _table(path: Path, decl: ParamDecl, wanted: list[str] | None, units: Units) 
         case ".json":
             return _json(path)
         case ".csv" | ".tsv" | ".txt" | "":
-            return _csv(path)
+            return _csv(path, decl)
     raise _unreadable(path, decl, f"files ending in `{path.suffix}` are not among CSV, Parquet and JSON")
 
 
@@ -167,7 +174,7 @@ def _unreadable(path: Path, decl: ParamDecl, why: str) -> Refusal:
                   notes=(why,))  # fmt: skip
 
 
-def _csv(path: Path) -> Table:
+def _csv(path: Path, decl: ParamDecl) -> Table:
     with path.open(newline="", encoding="utf-8-sig") as file:
         head = file.readline()
         file.seek(0)
@@ -181,6 +188,17 @@ def _csv(path: Path) -> Table:
     while len(rows) > 1 and not any(cell.strip() for cell in rows[-1]):
         rows.pop()
     header = [name.strip() for name in rows[0]] if rows else []
+    twice = next((name for i, name in enumerate(header) if name and name in header[:i]), None)
+    if twice is not None:
+        raise refuse("data-unreadable", f"`{path.name}`, the data for `{decl.name}`, has two columns called `{twice}`", **_at(decl),
+                     help="rename one of them, or leave it out")  # fmt: skip
+    for i, row in enumerate(rows[1:], 1):
+        if any(cell.strip() for cell in row[len(header) :]):
+            raise refuse(
+                "data-unreadable", f"`{path.name}`, the data for `{decl.name}`, has a row that is longer than its head", **_at(decl),
+                notes=(f"row {i} (line {lines[i]}) has {len(row)} cells, and the head names {len(header)} columns",),
+                help=f"put a cell that holds `{delimiter}` into double quotes" if delimiter != "\t" else "",
+            )  # fmt: skip
     columns = {name: [row[i] if i < len(row) else "" for row in rows[1:]] for i, name in enumerate(header)}
     return Table(path.name, columns, lambda i: lines[i + 1])
 

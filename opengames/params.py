@@ -128,7 +128,7 @@ def one_expression(name: str, words: str) -> None:
     if wrong or found.file is None or len(found.file.declarations) != 1:
         what = wrong[0].headline if wrong else "it is more than one expression"
         raise refuse("bad-param-value", f"`{words}` is no value for `{name}`", notes=(what,),
-                     help="write an expression of the language, such as `24 $`")  # fmt: skip
+                     help=_as_file(name, words) or "write an expression of the language, such as `24 $`")  # fmt: skip
     declaration = found.file.declarations[0]
     if isinstance(declaration, syntax.QuestionDecl) and (
         declaration.of or declaration.after or declaration.under or declaration.by
@@ -156,9 +156,14 @@ def no_value(wrong: list[Diagnostic], places: Mapping[str, Span], texts: Mapping
         label = (f"`{marked}`: {d.label}",) if d.label and marked != texts[each] else ()
         notes = (d.headline, *label, *d.notes)
         found.append(
-            Diagnostic("bad-param-value", f"`{texts[each]}` is no value for `{each}`", notes=notes, help=d.help)
+            Diagnostic("bad-param-value", f"`{texts[each]}` is no value for `{each}`", notes=notes, help=_as_file(each, texts[each]) or d.help)
         )
     return Refusal(*found)
+
+
+def _as_file(name: str, words: str) -> str:
+    """What to do where a value looks like the name of a file."""
+    return f"a file is read by `--data {name}={words}`" if words.lower().endswith((".csv", ".tsv", ".parquet", ".json")) else ""
 
 
 def declared(text: str, name: str) -> dict[str, syntax.ParamDecl]:

@@ -643,3 +643,23 @@ def test_a_choice_between_conditions_says_how_to_write_it(rule, said):
 def test_a_bent_number_times_a_decided_one_is_said_to_be_that():
     with pytest.raises(Refusal, match="`abs` of what is decided, multiplied by what is decided"):
         loads("player op\ngame Market { decide p: [0, 3] by op earning -p * abs(p) subject to { r: p <= 2 } }\nquery q = E(p) of Market").query("q")
+
+
+def test_a_param_at_the_round_of_a_loop_is_named_as_a_witness():
+    text = """
+    type Hour = 1..3
+    player op
+    param load: real[Hour] = [5, 50, 1]
+    game Market {
+        for t in Hour {
+            decide p: [0, 20] by op
+                earning -p
+                subject to { balance: load[t] == p }
+            price = dual(balance)
+        }
+    }
+    query q = E(price[2]) of Market
+    """.replace("[5, 50, 1]", "[1: 5, 2: 50, 3: 1]")
+    with pytest.raises(Refusal) as refused:
+        loads(text).query("q")
+    assert "witness: load[t] = 50" in refused.value.diagnostics[0].notes

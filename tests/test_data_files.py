@@ -315,6 +315,23 @@ def test_files_that_cannot_be_read_are_refused(tmp_path):
         assert refused(from_file, PRICE, tmp_path / name, "lmp")[0].code == "data-unreadable", name
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("Hour,lmp,lmp\n1,1,5\n2,2,5\n3,3,5\n4,4,5\n", "has two columns called `lmp`"),
+        ("Hour,lmp\n1,1\n2,2,7\n3,3\n4,4\n", "has a row that is longer than its head"),
+    ],
+)
+def test_a_cell_that_no_column_is_for_is_never_taken_or_dropped_in_silence(tmp_path, text, said):
+    (d,) = refused(from_file, PRICE, write(tmp_path / "p.csv", text))
+    assert d.code == "data-unreadable" and said in d.headline
+
+
+def test_the_column_that_was_meant_is_proposed(tmp_path):
+    (d,) = refused(from_file, PRICE, write(tmp_path / "p.csv", "Hour,prise\n1,1\n2,2\n3,3\n4,4\n"))
+    assert d.code == "data-missing-column" and "p.csv:prise" in d.help
+
+
 # ------------------------------------------------------------------------------- several indices
 
 KIND = Enum("Kind", ("A", "B"))

@@ -258,39 +258,40 @@ def _listed(names: list[str], of: str = "more wires") -> str:
 
 def _witness(clearing: Cleared, data: np.ndarray, which: set[Term] | None = None) -> tuple[str, ...]:
     """The data that can be named, in their units; of `which`, where that is given."""
-    _, diagram, box, _ = clearing.made_of
+    program, diagram, box, _ = clearing.made_of
     pairs = [(t, float(v)) for t, v in zip(clearing.data, data, strict=True) if which is None or t in which]
-    told = [text for term, value in pairs if (text := _said(term, value, diagram, box))]
+    told = [text for term, value in pairs if (text := _said(term, value, diagram, box, program.params))]
     if not told:
         return ()
     more = f", and {len(told) - _MOST} more" if len(told) > _MOST else ""
     return (f"witness: {', '.join(told[:_MOST])}{more}",)
 
 
-def _said(term: Term, value: float, diagram: Diagram, box: Decide) -> str:
+def _said(term: Term, value: float, diagram: Diagram, box: Decide, params: Any) -> str:
     spaces = {p.name: p.space for p in diagram.inputs}
     for each in diagram.boxes:
         if each is box:
             break
         spaces.update((p.name, p.space) for p in binds(each))
-    name = _name(term, spaces)
-    space = _space(term, spaces, {})
+    name = _name(term, spaces, params)
+    space = _space(term, spaces, params)
     if not name:
         return ""
     whole = int(value) if value.is_integer() and abs(value) < 1e15 else value
     return f"{name} = {show(whole, space) if space is not None else digits(whole)}"
 
 
-def _name(term: Term, spaces: dict[str, Space]) -> str:
+def _name(term: Term, spaces: dict[str, Space], params: Any) -> str:
     match term:
-        case Var(name=name):
+        case Var(name=name) | Param(name=name):
             return name
         case Get(record=record, position=position):
-            of, inner = _space(record, spaces, {}), _name(record, spaces)
+            of, inner = _space(record, spaces, params), _name(record, spaces, params)
             return f"{inner}.{of.fields[position][0]}" if inner and isinstance(of, Record) else ""
-        case At(family=family, keys=keys) if all(isinstance(k, Const) for k in keys):
-            inner = _name(family, spaces)
-            return f"{inner}[{', '.join(show(k.value) for k in keys)}]" if inner else ""  # type: ignore[union-attr]
+        case At(family=family, keys=keys) if all(isinstance(k, Const | Var) for k in keys):
+            inner = _name(family, spaces, params)
+            named = [show(k.value) if isinstance(k, Const) else k.name for k in keys if isinstance(k, Const | Var)]
+            return f"{inner}[{', '.join(named)}]" if inner else ""
     return ""
 
 

@@ -7,6 +7,7 @@ import pytest
 from grid_networks import networks, tightened
 from grid_refusals import network, triangle
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from opengames.diagnostics import Refusal
 from opengames.models.grid.costs import cost_at, in_pieces
@@ -127,6 +128,35 @@ def test_a_price_at_a_kink_is_an_interval_of_both_its_sides():
     assert (found.lmp <= most + 1e-9).all()
     least, most = flow.intervals(flow.solve(np.array([0.0, 90.0])), ["b1"])
     assert (least.tolist(), most.tolist()) == (pytest.approx([10]), pytest.approx([10]))
+
+
+@few
+@given(networks(shifts=True), st.booleans())
+def test_lambda_is_what_one_more_megawatt_at_the_reference_costs(grid, quadratic):
+    """The upper end, at kinks too; where one more cannot be cleared there is no such end."""
+    if quadratic:
+        grid = replace(grid, units=replace(grid.units, curves=tuple(replace(c, square=0.05) for c in grid.units.curves)))
+    flow = OptimalFlow(grid)
+    try:
+        here = flow.solve()
+        more = flow.solve(grid.buses.load + 1e-4 * flow.factors.weights)
+    except Refusal:
+        assume(False)
+    assert here.residuals.largest <= BAR
+    assert (more.cost - here.cost) / 1e-4 == pytest.approx(here.energy, abs=1e-3, rel=1e-5)
+
+
+def test_the_upper_end_is_printed_at_a_kink_and_the_lower_where_no_more_can_be_made():
+    """100 MW of cheap units, 100 MW of load; then all that there is."""
+    grid = network([0, 100], [(0, 1)], [0.1], [np.inf], [(0, 0, 100, 10), (1, 0, 50, 30)])
+    assert clear(grid).lmp == pytest.approx([30, 30])
+    assert clear(grid, np.array([0.0, 99])).lmp == pytest.approx([10, 10])
+    assert clear(grid, np.array([0.0, 150])).lmp == pytest.approx([30, 30])
+    # a branch that is just full counts, though nothing passes its limit
+    full = network([0, 80], [(0, 1)], [0.1], [80], [(0, 0, 100, 10), (1, 0, 50, 30)])
+    found = clear(full, reference=1)
+    assert found.lmp == pytest.approx([10, 30])
+    assert found.shadow == pytest.approx([20])
 
 
 @few

@@ -12,7 +12,8 @@ held against the other (`angles`).
 
 Prices: `lmp = lambda - sum_c factor_c shadow_c`, where lambda is the price of a megawatt at the reference and `shadow_c` the
 gain from a megawatt more of limit, positive where the flow from tail to head is at its limit, negative where the flow back is.
-Each part has its own lambda.
+Each part has its own lambda. Where prices are not unique, those of one more megawatt at the reference are printed, which are the
+upper end of lambda, as ERCOT prints it.
 
 Source: Schweppe, Caramanis, Tabors, Bohn, Spot Pricing of Electricity (1988), ch. 7.
 """
@@ -34,7 +35,7 @@ from opengames.models.grid.quadratic import Separable
 from opengames.models.grid.shift_factors import Reference, ShiftFactors
 from opengames.solvers.clearing.highs import Highs
 from opengames.solvers.clearing.program import Block, Program
-from opengames.solvers.clearing.solution import Residuals, Solution
+from opengames.solvers.clearing.solution import BAR, Residuals, Solution
 
 #: How far a flow may pass its limit, relative to 1 + the limit, before the branch gets a row.
 OVER = 1e-9
@@ -43,6 +44,15 @@ OVER = 1e-9
 _AT_ONCE = 60
 
 _FEW = 8
+
+#: What shadow prices count, beside lambda, where prices are many.
+_SHADOWS = 1e-6
+
+#: How near to a bound a column or row is at it, relative.
+_MET = 1e-9
+
+#: Squares of sizes, relative, below which rows are not told apart.
+_ALIKE = 1e-11
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,8 @@ class OptimalFlow:
         self._branches: list[int] = []
         self._rows = np.zeros((0, len(network.buses)))
         self._engine: Highs | Separable | None = None
+        #: Of what the prices of rows add to LMPs.
+        self._products: np.ndarray | None = None
 
     def solve(self, load: np.ndarray | None = None, most: np.ndarray | None = None) -> Dispatch:
         """The dispatch for `load` (buses,) in MW, the network's own if left out, with units that can make `most` (units,) in MW, their
@@ -158,9 +170,10 @@ class OptimalFlow:
             flow = self.factors.flows(self._columns.at_buses(output, direct) - load + shed)
             over = np.where(self._limited, np.abs(flow) - limit, -np.inf)
             over[self._branches] = -np.inf
-            passed = np.flatnonzero(over > OVER * (1 + np.where(self._limited, limit, 0)))
+            # one that is just at its limit has a say in what a megawatt more costs
+            passed = np.flatnonzero(over > -OVER * (1 + np.where(self._limited, limit, 0)))
             if not len(passed):
-                return self._dispatch(found, load, most, output, direct, shed, flow, rounds)
+                return self._dispatch(self._printed(found), load, most, output, direct, shed, flow, rounds)
             self._add(passed[np.argsort(-over[passed])][:_AT_ONCE], load)
 
     def decomposition(self, dispatch: Dispatch, bus: int | str) -> tuple[Part, ...]:
@@ -204,6 +217,17 @@ class OptimalFlow:
         residuals, objective = Certificate(program).one(program, point, y, z)
         found = intervals(program, Solution(SOLVED, point, y, z, objective, residuals, dispatch.engine), asked)
         return found.least, found.most
+
+    def _printed(self, found: Solution) -> Solution:
+        """The optimum with the prices that are printed."""
+        assert self._engine is not None
+        if self._products is None or len(self._products) != len(found.y):
+            n, part = len(self.network.buses), self.factors.part
+            lambdas = np.zeros((self.factors.parts, n))
+            lambdas[part, np.arange(n)] = 1.0
+            rows = np.vstack((lambdas, self._rows))
+            self._products = rows @ rows.T
+        return upper_end(self._engine.program, found, self.factors.of_parts(self.factors.weights), self._products)
 
     @property
     def program(self) -> Program:
@@ -371,9 +395,49 @@ class OptimalFlow:
         )  # fmt: skip
 
 
+def upper_end(program: Program, found: Solution, megawatt: np.ndarray, priced: np.ndarray) -> Solution:
+    """The optimum with the prices that are printed where there are many: those of a megawatt more, and of them the largest shadow prices;
+    those of one less where one more cannot be cleared.
+
+    megawatt: what it adds to the first rows of the program, the balances. priced: (rows, rows), products of what the prices of rows add
+    to LMPs.
+    """
+    from opengames.solvers.clearing.certificate import Certificate
+    from opengames.solvers.clearing.kinks import furthest
+
+    values, x = program.matrix @ found.x, found.x
+    size = _MET * (1 + np.abs(values))
+    tight = (values - program.row_lower <= size) | (program.row_upper - values <= size)
+    size = _MET * (1 + np.abs(x))
+    inside = (x - program.lower > size) & (program.upper - x > size)
+    if tight.sum() == inside.sum() and found.held is not None:  # a vertex that meets no more than it has to
+        return found
+    # what columns between their bounds leave open of the prices of rows may make no difference to those of buses: twin circuits
+    which = np.flatnonzero(tight)
+    rows = program.matrix[which][:, np.flatnonzero(inside)]
+    if _rank((rows @ rows.T).toarray()) == _rank(priced[np.ix_(which, which)]):
+        return found
+    direction = np.where(program.row_upper - values <= values - program.row_lower, -_SHADOWS, _SHADOWS)
+    direction[program.row_lower == program.row_upper] = 0.0
+    direction[: len(megawatt)] = megawatt
+    y, unique = furthest(program, found, direction, -direction)
+    if unique:
+        return found
+    gradient = program.cost if program.quadratic is None else program.cost + program.quadratic @ found.x
+    z = gradient - program.matrix.T @ y
+    residuals, _ = Certificate(program).one(program, found.x, y, z)
+    return replace(found, y=y, z=z, residuals=residuals) if residuals.largest <= max(BAR, found.residuals.largest) else found
+
+
+def _rank(products: np.ndarray) -> int:
+    """How many rows are independent, by their products with each other."""
+    sizes = np.linalg.eigvalsh(products)
+    return int((sizes > _ALIKE * sizes[-1]).sum()) if len(sizes) else 0
+
+
 def clear(network: Network, load: np.ndarray | None = None, reference: Reference = None) -> Dispatch:
     """The dispatch of a network. See `OptimalFlow`."""
     return OptimalFlow(network, reference).solve(load)
 
 
-__all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear"]
+__all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear", "upper_end"]

@@ -93,6 +93,16 @@ def test_a_few_members_carry_many_numbers_when_localised() -> None:
     assert not alarms["exact"].any() and alarms["local"].mean() < 0.2 and alarms["plain"].mean() > 0.8
 
 
+@pytest.mark.slow
+def test_twenty_members_keep_the_chaotic_ring_of_lorenz_only_when_localised() -> None:
+    from benchmarks.lorenz import tried
+
+    error, lost, alarm = tried("members = 20, inflation = 1.04, radius = 12, ring = true", rounds=120, twins=10)
+    assert error < 0.35 and lost == 0 and alarm <= 0.2
+    error, lost, alarm = tried("members = 20, inflation = 1.04", rounds=120, twins=10)
+    assert error > 1 and lost > 0.8 and alarm > 0.8
+
+
 @pytest.mark.parametrize(
     ("wires", "method", "said"),
     [

@@ -427,7 +427,12 @@ class _Window:
             return refusal
         shed, over = least.shed.sum(axis=1), np.abs(least.overload).sum(axis=1)
         missing = np.flatnonzero((shed > 1e-6) | (over > 1e-6))
-        said = [f"hour {self.names[h]}: {shed[h]:,.1f} MW of load, {over[h]:,.1f} MW beyond limits" for h in missing[np.argsort(-(shed + over)[missing])][:_FEW]]
+        buses, branches = network.buses.names, network.branches.names
+        said = []
+        for h in missing[np.argsort(-(shed + over)[missing])][:_FEW]:
+            parts = [f"{shed[h]:,.1f} MW of load, most of it at `{buses[int(np.argmax(least.shed[h]))]}`"] if shed[h] > 1e-6 else []
+            parts += [f"{over[h]:,.1f} MW beyond limits, most of it of `{branches[int(np.argmax(np.abs(least.overload[h])))]}`"] if over[h] > 1e-6 else []
+            said.append(f"hour {self.names[h]}: {'; '.join(parts)}")
         if len(missing) > _FEW:
             said.append(f"and {len(missing) - _FEW} more hours")
         return refuse(

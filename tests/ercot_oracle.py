@@ -28,10 +28,13 @@ def by_loops(interval):
         bus_rows[r.bus][p] = 1
         on = isinstance(r, Esr) or (isinstance(r, Generator) and r.status == "on")
         low, high = (r.low, r.high) if on else (0, 0)
-        row, begin = {p: 1}, r.offer.start if on else 0
+        row, begin = {p: 1}, low
         for mw, price in zip(r.offer.mw, r.offer.price, strict=True) if on else ():
-            row[variable(dt * price, 0, mw - begin)] = -1
-            begin = mw
+            # an offer may reach beyond the limits on both sides
+            end = min(mw, high)
+            if end > begin:
+                row[variable(dt * price, 0, end - begin)] = -1
+                begin = end
         rows_eq.append((row, low))
         up, down, long_up, long_down = {p: 1}, {p: -1}, {}, {}
         ramp_up, ramp_down = {p: 1}, {p: -1}
@@ -48,6 +51,7 @@ def by_loops(interval):
         rows_ub.append((down, -low))
         if on and np.isfinite(r.ramp_up):
             rows_ub.append((ramp_up, r.before + 60 * dt * r.ramp_up))
+        if on and np.isfinite(r.ramp_down):
             rows_ub.append((ramp_down, -(r.before - 60 * dt * r.ramp_down)))
         if isinstance(r, Esr):
             out, into = variable(0, 0, high), variable(0, 0, -low)
@@ -56,9 +60,9 @@ def by_loops(interval):
             rows_eq.append(({e: 1, out: dt / r.discharging, into: -dt * r.charging}, r.stored))
             rows_ub.append(({e: -1, **{a: t / r.discharging for a, t in long_up.items()}}, -r.least))
             rows_ub.append(({e: 1, **{a: t * r.charging for a, t in long_down.items()}}, r.most))
-    under = variable(dt * float(interval.penalties.under_price[0]), 0, None)
-    over = variable(dt * interval.penalties.over_price, 0, None)
-    balance[under], balance[over] = 1, -1
+    for width, price in zip(interval.penalties.under_mw, interval.penalties.under_price, strict=True):
+        balance[variable(dt * price, 0, width)] = 1
+    balance[variable(dt * interval.penalties.over_price, 0, None)] = -1
     rows_eq.append((balance, interval.load.sum()))
     at_balance = len(rows_eq) - 1
     for product, curve in interval.curves.items():
@@ -68,7 +72,7 @@ def by_loops(interval):
         sums[product] = len(rows_ub)
         rows_ub.append((row, 0))
     total = interval.load.sum()
-    weights = interval.load / total if total > 0 else np.array([1.0, 0, 0])
+    weights = interval.load / total if total > 0 else np.eye(1, len(interval.load))[0]
     at_limits = len(rows_ub)
     factors = interval.limits.matrix - (interval.limits.matrix @ weights)[:, None]
     for c in range(len(interval.limits.names)):

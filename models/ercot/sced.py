@@ -101,7 +101,7 @@ def check_terms(hours: float, share: float, curves: Mapping[str, DemandCurve]) -
 
 def check_reach(fleet: Fleet, hours: float) -> None:
     """Refuses (`bad-resource`) what cannot come between its limits within the interval, however it ramps."""
-    on = fleet.high > fleet.low
+    on = (fleet.high > fleet.low) | (fleet.low != 0)
     up, down = fleet.before + 60 * hours * fleet.ramp_up, fleet.before - 60 * hours * fleet.ramp_down
     for r in np.flatnonzero(on & ((up < fleet.low) | (down > fleet.high)))[:1]:
         reach = f"from {down[r]:g} to {up[r]:g} MW"

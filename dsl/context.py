@@ -72,6 +72,8 @@ class Context:
     diagnostics: list[Diagnostic] = field(default_factory=list)
     instances: dict[Any, Any] = field(default_factory=dict)
     making: list[str] = field(default_factory=list)
+    #: boxes of the diagrams of `instances`, which stay, by identity: a chain of calls is weighed once
+    weights: dict[int, int] = field(default_factory=dict)
     compared: dict[Span, t.Num] = field(default_factory=dict)  # the kind of number that a comparison in a claim compares
     told: set[Any] = field(default_factory=set)
     demand: Callable[[str], None] = lambda name: None

@@ -262,7 +262,7 @@ def instance(
     before = len(context.diagnostics)
     made = _make(context, decl, name, built_in, extra)
     context.making.pop()
-    boxes = weight(made.diagram)
+    boxes = weight(made.diagram, context.weights)
     if boxes > MAX_BOXES and not made.broken:
         context.report(
             "over-budget",

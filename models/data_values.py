@@ -140,7 +140,7 @@ class _Fitter:
             if not by_first:
                 return given
         rows = [plain(row) for row in given] if deeper else list(given)
-        records = isinstance(space.item, Record) and len(rows) == index_size(space.index)
+        records = isinstance(space.item, Record) and len(rows) == index_size(space.index) and not all(map(_is_row_of_records, rows))
         if not deeper or not rows or records or not all(map(_is_rows, rows)):
             return rows
         if len(rows) != index_size(first):
@@ -347,6 +347,11 @@ def _bare(part: Any, space: Space) -> str:
 
 def _many(n: int, word: str) -> str:
     return f"{n:,} {word}" if n == 1 else f"{n:,} {word}s"
+
+
+def _is_row_of_records(given: Any) -> bool:
+    """Whether this is a list of mappings, and so a row of a table, not a record."""
+    return isinstance(given, list | tuple) and bool(given) and all(isinstance(plain(each), Mapping) for each in given)
 
 
 def _is_rows(given: Any) -> bool:

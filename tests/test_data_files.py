@@ -327,6 +327,12 @@ def test_a_cell_that_no_column_is_for_is_never_taken_or_dropped_in_silence(tmp_p
     assert d.code == "data-unreadable" and said in d.headline
 
 
+def test_rows_of_one_record_are_rows():
+    offer = ParamDecl("offer", Family((Enum("Unit", ("A", "B")), Grid((F(1),))), Record((("width", Reals()), ("price", Reals())))))
+    rows = [[{"width": 1, "price": 2}], [{"width": 3, "price": 4}]]
+    assert fit(offer, rows) == fit(offer, [row[0] for row in rows]) == ((1, 2), (3, 4))
+
+
 def test_the_column_that_was_meant_is_proposed(tmp_path):
     (d,) = refused(from_file, PRICE, write(tmp_path / "p.csv", "Hour,prise\n1,1\n2,2\n3,3\n4,4\n"))
     assert d.code == "data-missing-column" and "p.csv:prise" in d.help

@@ -19,7 +19,7 @@ from opengames.solvers.clearing.certificate import residuals
 from opengames.solvers.clearing.program import Program
 from opengames.solvers.clearing.solution import BAR
 
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=6, deadline=None)
 fewer = settings(max_examples=4, deadline=None)
 
 

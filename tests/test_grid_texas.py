@@ -4,6 +4,7 @@ Source of the grid: Birchfield et al., IEEE Trans. Power Systems 32(4), 2017 (MA
 DC-OPFs of it under loads of 2020, published without their shift factors; the costs they were made with are not known.
 """
 
+from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -11,8 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from opengames.models.grid.horizon import clear_together
 from opengames.models.grid.hours import area_loads, clear_hours
 from opengames.models.grid.matpower import read_matpower
+from opengames.models.grid.network import Storages
 from opengames.models.grid.shift_factors import ShiftFactors
 from opengames.models.grid.tables import read_series
 
@@ -45,6 +48,23 @@ def test_factors_explain_prices_that_others_published():
     prices = np.stack(list(lmp.values()), axis=1)
     assert np.abs(said - prices).max() < 5e-4
     assert np.abs(prices - energy[:, None]).max() > 1000  # so that there is something to explain
+
+
+def test_a_day_with_batteries_is_one_certified_program():
+    grid = texas()
+    at = np.argsort(-grid.buses.load)[:10]
+    ten = np.ones(10)
+    stores = Storages(tuple(f"pack {i}" for i in range(10)), at, 200 * ten, 800 * ten, 0.93 * ten, 0.93 * ten)
+    series = read_series(DATA / "texas2000_area_load_hourly_2020.parquet")
+    loads = area_loads(grid, {k: v[5376:5400] for k, v in series.items() if k.startswith("area_")})
+    day = clear_together(replace(grid, storages=stores), loads, overloading=4500.0)
+    assert day.residual.max() < 1e-9
+    # what goes in less what is lost comes out, and every battery ends as it began
+    assert (0.93 * day.charge - day.discharge / 0.93).sum(axis=0) == pytest.approx(0, abs=1e-5)
+    assert day.output.sum(axis=1) - (day.charge - day.discharge).sum(axis=1) == pytest.approx(loads.sum(axis=1))
+    alone = clear_hours(grid, loads, overloading=4500.0)
+    assert day.cost.sum() < alone.cost.sum()
+    assert ((day.discharge - day.charge) * day.lmp[:, at]).sum() > 0
 
 
 def test_a_day_clears_and_every_hour_is_certified():

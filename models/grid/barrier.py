@@ -4,6 +4,8 @@ Every bound has a price, and the point moves so that price times distance shrink
 the prices of rows, a dense system as large as the rows are many; columns may be tens of thousands. It ends near the middle of all
 optima; from there `polish` finds which bounds bind, and the exact optimum on them.
 
+Of one large sparse program; many small ones side by side are the business of `opengames.solvers.clearing.barrier`.
+
 Source: Mehrotra, On the implementation of a primal-dual interior point method (1992), predictor and corrector; Wright, Primal-Dual
 Interior-Point Methods (1997), ch. 11, for the normal equations.
 """

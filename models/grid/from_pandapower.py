@@ -55,10 +55,10 @@ def from_pandapower(net: Any, name: str | None = None) -> Network:
     ends = [f"{names[t]}-{names[h]}" for t, h in zip(found.branches.tail, found.branches.head, strict=True)]
     branches = replace(found.branches, names=_apart(ends))
     units = replace(found.units, names=_apart([f"unit at {names[b]}" for b in found.units.bus]))
-    said = list(notes)
-    at = {int(k): place[int(lookup[k])] for k in net.bus.index if k < len(lookup) and int(lookup[k]) in place}
-    direct, storages = _direct_lines(whole, at, said), _storages(whole, at, said)
-    return replace(found, buses=buses, branches=branches, units=units, notes=tuple(said), direct=direct, storages=storages)
+    told = list(notes)
+    positions = {int(k): place[int(lookup[k])] for k in net.bus.index if k < len(lookup) and int(lookup[k]) in place}
+    direct, storages = _direct_lines(whole, positions, told), _storages(whole, positions, told)
+    return replace(found, buses=buses, branches=branches, units=units, notes=tuple(told), direct=direct, storages=storages)
 
 
 def read_pandapower(path: str | Path) -> Network:

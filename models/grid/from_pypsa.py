@@ -30,6 +30,8 @@ def from_pypsa(network: Any, snapshot: Any = None, name: str | None = None) -> N
         raise refuse("bad-option", f"`{called}` has no snapshot `{snapshot}`", notes=(f"its first is {network.snapshots[0]}, its last {network.snapshots[-1]}",))
     network.calculate_dependent_values()
     notes: list[str] = []
+    if snapshot is None and len(network.snapshots) > 1:
+        notes.append(f"the first of {len(network.snapshots):,} snapshots is read, {at}; hours of load come by `--load`")
     names = tuple(map(str, network.buses.index))
     place = {n: i for i, n in enumerate(names)}
     loads = _table(network, "loads", notes, "loads")

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from scipy import sparse
@@ -28,7 +29,7 @@ from opengames.models.grid.barrier import Barrier
 from opengames.models.grid.columns import Columns
 from opengames.models.grid.hours import Hours, Interrupted
 from opengames.models.grid.network import Network
-from opengames.models.grid.opf import OVER, OptimalFlow
+from opengames.models.grid.opf import OVER, OptimalFlow, without_costs
 from opengames.models.grid.shift_factors import Reference
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
@@ -71,13 +72,17 @@ def clear_together(
         _refuse_unreachable(network, held, last, part.stop - part.start)
         day = _Window(flow, loads[part], None if available is None else available[part], held, last, output if ramps else None, ramps, called)
         try:
-            done.append(day.solve((lambda k, b=begin: at(b + k, len(loads))) if at is not None else None))
+            done.append(day.solve(None if at is None else partial(_told, at, begin, len(loads))))
         except KeyboardInterrupt:
             if not done:
                 raise
             raise Interrupted(joined(done)) from None
         held, output = done[-1].stored[-1], done[-1].output[-1]
     return joined(done)
+
+
+def _told(at: Progress, begin: int, of: int, done: int) -> None:
+    at(begin + done, of)
 
 
 def joined(parts: Sequence[Hours]) -> Hours:
@@ -414,9 +419,7 @@ class _Window:
         name = self.network.name
         if self.shedding is not None and self.overloading is not None:
             return self._too_much()
-        free = tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in self.network.units.curves)
-        lines = tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in self.network.direct.curves)
-        network = replace(self.network, units=replace(self.network.units, curves=free), direct=replace(self.network.direct, curves=lines))
+        network = without_costs(self.network)
         loose = _Window(
             OptimalFlow(network, 0, shedding=1.0, overloading=1.0), self.loads, self.available, self.held, self.final, self.before, False, self.names
         )

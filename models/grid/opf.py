@@ -377,11 +377,7 @@ class OptimalFlow:
     def _overloaded(self, load: np.ndarray, at_hand: np.ndarray) -> Refusal:
         """Which limits have to be passed: those of the dispatch that passes them by the fewest megawatts."""
         name = self.network.name
-        units, direct = (
-            replace(each, curves=tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in each.curves))
-            for each in (self.network.units, self.network.direct)
-        )
-        least = OptimalFlow(replace(self.network, units=units, direct=direct), 0, shedding=self.shedding, overloading=1.0).solve(load, at_hand)
+        least = OptimalFlow(without_costs(self.network), 0, shedding=self.shedding, overloading=1.0).solve(load, at_hand)
         passed = np.flatnonzero(np.abs(least.overload) > 1e-6)
         passed = passed[np.argsort(-np.abs(least.overload[passed]))]
         names, limit = self.network.branches.names, self.network.branches.limit
@@ -429,6 +425,12 @@ def upper_end(program: Program, found: Solution, megawatt: np.ndarray, priced: n
     return replace(found, y=y, z=z, residuals=residuals) if residuals.largest <= max(BAR, found.residuals.largest) else found
 
 
+def without_costs(network: Network) -> Network:
+    """The network with outputs and flows that cost nothing."""
+    units, lines = (tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in curves) for curves in (network.units.curves, network.direct.curves))
+    return replace(network, units=replace(network.units, curves=units), direct=replace(network.direct, curves=lines))
+
+
 def _rank(products: np.ndarray) -> int:
     """How many rows are independent, by their products with each other."""
     sizes = np.linalg.eigvalsh(products)
@@ -440,4 +442,4 @@ def clear(network: Network, load: np.ndarray | None = None, reference: Reference
     return OptimalFlow(network, reference).solve(load)
 
 
-__all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear", "upper_end"]
+__all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear", "upper_end", "without_costs"]

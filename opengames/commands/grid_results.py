@@ -59,14 +59,14 @@ def show(network: Network, hours: Hours, names: list[str], args: argparse.Namesp
     ]  # fmt: skip
     if named:
         print(f"  binding hours: {', '.join(named)}")
-    for line in _batteries(hours):
-        print(f"  {line}")
+    for said in _batteries(hours):
+        print(f"  {said}")
     print(f"  total cost {hours.cost.sum():,.2f} $; largest residual {hours.residual.max():.1e}")
 
 
 def as_data(network: Network, hours: Hours, names: list[str], asked: int) -> dict[str, Any]:
     """The same as numbers. asked: hours that were to be cleared."""
-    found = {
+    found: dict[str, Any] = {
         "network": network.name, "buses": len(network.buses), "branches": len(network.branches), "units": len(network.units),
         "direct_lines": len(network.direct), "storages": len(network.storages), "storage_dispatched": _dispatched(hours),
         "notes": list(network.notes), "hours": list(_rows(hours, names)), "hours_asked": asked, "total_cost": float(hours.cost.sum()),
@@ -209,7 +209,7 @@ def _batteries(hours: Hours) -> Iterator[str]:
         yield f"and {len(rest)} more: charged {sum(b['charged'] for b in rest):,.1f} MWh, discharged {sum(b['discharged'] for b in rest):,.1f} MWh, earned {sum(b['earned'] for b in rest):,.2f} $"
     both = hours.at_once > _TINY
     if both.any():
-        which = [n for n, b in zip(hours.network.storages.names, both.any(axis=0), strict=True) if b]
+        which = [n for i, n in enumerate(hours.network.storages.names) if both[:, i].any()]
         yield (
             f"charging and discharging at once in {int(both.any(axis=1).sum())} of {len(hours)} hours, up to {hours.at_once.max():,.1f} MW: "
             f"{', '.join(f'`{n}`' for n in which[:5])}{' ...' if len(which) > 5 else ''}; where prices are negative, burning energy pays"

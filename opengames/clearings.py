@@ -44,6 +44,7 @@ class Tally:
     members: solved in floats. engines: how many of them by which engine, in words. residual: the largest of their relative
     residuals. kinks: members whose prices are not known to be unique. exactly: members solved in rationals. gap: where whole numbers
     were decided, by how much the best may cost less than those found, by the engine's bound, relative, the largest of all so far.
+    bounds: programs that proved in rationals that no whole numbers are better.
     """
 
     members: int = 0
@@ -52,6 +53,7 @@ class Tally:
     kinks: int = 0
     exactly: int = 0
     gap: float | None = None
+    bounds: int = 0
 
     def add(self, members: int, engines: Mapping[str, int], residual: float, kinks: int, gap: float | None = None) -> None:
         """Count one batch."""
@@ -72,14 +74,15 @@ class Tally:
         engines = {word: n - before.engines.get(word, 0) for word, n in self.engines.items()}
         return Tally(
             self.members - before.members, {word: n for word, n in engines.items() if n}, self.residual,
-            self.kinks - before.kinks, self.exactly - before.exactly, self.gap,
+            self.kinks - before.kinks, self.exactly - before.exactly, self.gap, self.bounds - before.bounds,
         )  # fmt: skip
 
     def said(self, place: str, kinks: bool = True) -> str:
         """The certificate in words, for the clearing at `place`; empty where nothing was solved. kinks: whether to count them."""
         parts = []
         if self.exactly:
-            parts.append(f"{self.exactly:,} in rationals")
+            how = f" (whole numbers the best by {self.bounds:,} bounds in rationals, prices with them held)" if self.bounds else ""
+            parts.append(f"{self.exactly:,} in rationals{how}")
         if self.members:
             how = ", ".join(f"{n:,} by {word}" for word, n in self.engines.items())
             parts.append(f"{self.members:,} in floating point" + (f" ({how})" if how else ""))

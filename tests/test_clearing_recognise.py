@@ -421,6 +421,7 @@ def test_truth_values_are_decided_as_whole_numbers():
         "low: 10*ind(on) <= p\n high: p <= (if on then 50 else 0)", decided="on: bool, p: real", earning="a*p - 30*ind(on)",
         after="v = dual(high)",
     )  # fmt: skip
+    assert exactly_at(text, {"a": 2}) == {"on": 1, "p": 50, "dual high": 2}
     on = cleared_at(text, {"a": 2})
     assert (on["on"], on["p"], on["dual high"]) == pytest.approx((1, 50, 2))
     off = cleared_at(text, {"a": Fraction(1, 2)})
@@ -442,6 +443,8 @@ def test_grids_are_decided_point_by_point(top):
     text = small("lim: q + w <= a", decided="q: 0..10 step 2.5, w: {1, 4, 9}", earning="3*q + 4*w")
     found = cleared_at(text, {"a": top})
     best = max(3 * q + 4 * w for q in (0, 2.5, 5, 7.5, 10) for w in (1, 4, 9) if q + w <= top)
+    exact = exactly_at(text, {"a": top})
+    assert 3 * exact["q"] + 4 * exact["w"] == best
     assert 3 * found["q"] + 4 * found["w"] == pytest.approx(best)
 
 
@@ -578,12 +581,6 @@ def test_an_earning_on_what_is_not_seen_is_refused():
 def test_a_quadratic_earning_that_moves_is_refused_as_not_yet():
     with pytest.raises(Refusal) as refused:
         clearing_of(small("cap: x <= 1", earning="-a*x^2"))
-    assert refused.value.diagnostics[0].code == "not-yet"
-
-
-def test_whole_numbers_are_not_answered_in_rationals():
-    with pytest.raises(Refusal) as refused:
-        exactly_at(small("cap: ind(on) <= a", decided="on: bool", earning="ind(on)"), {"a": 1})
     assert refused.value.diagnostics[0].code == "not-yet"
 
 

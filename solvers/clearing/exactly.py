@@ -2,7 +2,7 @@
 
 For a linear program the engine's basis is solved in fractions; for a quadratic one the conditions on its active set are. What comes
 out is returned only if it meets every condition of an optimum without tolerance: all bounds hold, every price has its sign, no price
-stands on a rule with slack, and costs are made up of prices.
+stands on a rule with slack, and costs are made up of prices. Whole numbers are proved the best by `branching`.
 """
 
 from __future__ import annotations
@@ -47,31 +47,35 @@ def exactly(clearing: Cleared, data: Sequence[Fraction]) -> tuple[Fraction, ...]
 
     read = clearing.fractions
     pieces = read.pieces
-    if pieces.integer.any():
-        raise _not_yet(clearing, "whole numbers are decided by branching in floats, which proves nothing in rationals")
     program = at(pieces, [Fraction(v) for v in data])
     near = np.array([float(v) for v in data])
+    if pieces.integer.any():
+        from opengames.solvers.clearing.branching import best_whole
+
+        best, bounds = best_whole(clearing, program, near)
+        clearing.tally.bounds += bounds
+        return _answers(clearing, *best)
     # where ties had to be decided, by the same rule as in floats
     decided = clearing.rough_ties.basis(near)
-    point = None if decided is None else _basic(program, decided)
-    if point is not None and _proved(program, *point):
+    point = None if decided is None else basic(program, decided)
+    if point is not None and proved(program, *point):
         return _answers(clearing, *point)
     found = solve_floats(clearing.rough.at(near))
     if found.status != SOLVED:
         raise clearing.explain([float(v) for v in data])
-    point = _basic(program, found.basis) if not program.quadratic and found.basis is not None else None
+    point = basic(program, found.basis) if not program.quadratic and found.basis is not None else None
     if point is None:
         ties = clearing.rough_ties
         prices, _ = ties.prices(clearing.rough.at(near), found.x, found.y)
-        point = _active(program, found, prices)
-        if point is None or not _proved(program, *point):
-            point = _active(program, found)
-    if point is None or not _proved(program, *point):
-        raise _not_yet(clearing, "the engine's optimum is one in floats only: in rationals another set of rules binds")
+        point = active(program, found, prices)
+        if point is None or not proved(program, *point):
+            point = active(program, found)
+    if point is None or not proved(program, *point):
+        raise not_yet(clearing, "the engine's optimum is one in floats only: in rationals another set of rules binds")
     return _answers(clearing, *point)
 
 
-def _not_yet(clearing: Cleared, why: str) -> Refusal:
+def not_yet(clearing: Cleared, why: str) -> Refusal:
     return refuse(
         "not-yet", f"no exact optimum of the clearing of {clearing.box.seat.name}", span=clearing.box.at, label=why,
         help="ask `by simulate`, which answers in floats",
@@ -108,7 +112,7 @@ def _each(entries: Entries) -> Any:
 Point = tuple[list[Fraction], list[Fraction], list[Fraction]]
 
 
-def _basic(program: Exact, basis: Basis) -> Point | None:
+def basic(program: Exact, basis: Basis) -> Point | None:
     """The point and prices of a basis: (x, y, z)."""
     free = [j for j, s in enumerate(basis.columns.tolist()) if s == BASIC]
     tight = [i for i, s in enumerate(basis.rows.tolist()) if s != BASIC]
@@ -162,7 +166,7 @@ def _reduced(program: Exact, x: list[Fraction], y: list[Fraction]) -> list[Fract
     return z
 
 
-def _active(program: Exact, found: Solution, prices: np.ndarray | None = None) -> Point | None:
+def active(program: Exact, found: Solution, prices: np.ndarray | None = None) -> Point | None:
     """The conditions of an optimum with the bounds that the engine's point stands on, solved at once for point and prices.
 
     prices: which of the prices that belong to the point are meant (rows,): what is 0 there is 0.
@@ -223,7 +227,7 @@ def _on(value: float, lower: Any, upper: Any) -> Fraction | None:
     return None
 
 
-def _proved(program: Exact, x: list[Fraction], y: list[Fraction], z: list[Fraction]) -> bool:
+def proved(program: Exact, x: list[Fraction], y: list[Fraction], z: list[Fraction]) -> bool:
     """Whether the point and its prices are an optimum, without tolerance."""
     value = [sum((v * x[j] for j, v in row.items()), Fraction(0)) for row in program.rows]
     held = [*zip(x, program.lower, program.upper, z, strict=True), *zip(value, program.row_lower, program.row_upper, y, strict=True)]
@@ -245,4 +249,4 @@ def _answers(clearing: Cleared, x: list[Fraction], y: list[Fraction], z: list[Fr
     return (*moves, *prices)
 
 
-__all__ = ["exactly"]
+__all__ = ["Exact", "Point", "active", "at", "basic", "exactly", "not_yet", "proved"]

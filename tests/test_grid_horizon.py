@@ -299,7 +299,7 @@ def test_pieces_and_squares_agree_over_a_day():
 @pytest.mark.slow
 def test_a_day_is_that_of_pypsa():
     pypsa = pytest.importorskip("pypsa", reason="pypsa is not installed")
-    from opengames.models.grid.from_pypsa import from_pypsa
+    from opengames.models.grid.from_pypsa import from_pypsa, over_hours, pypsa_hours
 
     rng = np.random.default_rng(5)
     hours, n = 24, 8
@@ -317,13 +317,19 @@ def test_a_day_is_that_of_pypsa():
     net.add("Link", "dc", bus0="b0", bus1="b5", p_nom=25, efficiency=0.97, marginal_cost=0.2)
     net.add(
         "StorageUnit", ["s0", "s1"], bus=["b4", "b6"], p_nom=[30, 20], max_hours=[3, 5], efficiency_store=[0.9, 0.95], efficiency_dispatch=[0.92, 0.9],
-        state_of_charge_initial=[30, 10], standing_loss=[0.01, 0], marginal_cost=[0.3, 0.1], inflow=[0, 1.5],
+        state_of_charge_initial=[30, 10], standing_loss=[0.01, 0], marginal_cost=[0.3, 0.1],
     )  # fmt: skip
+    net.storage_units_t.inflow["s1"] = np.where(np.arange(hours) % 3, 2.0, 0.5)
+    net.generators_t.p_max_pu["g1"] = rng.uniform(0.5, 1, hours)
     net.add("Store", "tank", bus="b1", e_nom=25, e_initial=5, e_min_pu=0.1)
     net.optimize(solver_name="highs", log_to_console=False, solver_options={"output_flag": False})
     grid = from_pypsa(net)
-    # what is held at first loses nothing in PyPSA's first hour, and here it does
-    ours = clear_together(grid, loads, initial=grid.storages.initial / (1 - grid.storages.leak))
+    hours = pypsa_hours(net)
+    assert hours.load == pytest.approx(loads)
+    grid = over_hours(grid, hours)
+    assert grid.units.most == pytest.approx([200, 80 * net.generators_t.p_max_pu["g1"].max(), 90, 90, 200])
+    assert any("24 snapshots" in note for note in grid.notes)
+    ours = clear_together(grid, hours.load, hours.available, inflow=hours.inflow)
     assert ours.cost.sum() == pytest.approx(net.objective, rel=1e-8)
     assert len(ours.binding.nonzero()[0]) > 3
     # PyPSA's prices are those of a vertex too; most are unique

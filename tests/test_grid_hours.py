@@ -305,7 +305,7 @@ def test_batteries_are_left_out_where_that_is_asked(stored, capsys):
 
 @pytest.mark.parametrize(("words", "code"), [
     (["--initial", "half"], "bad-option"), (["--final", "120%"], "bad-option"), (["--final", "100", "--horizon", "1"], "data-out-of-range"),
-    (["--initial", "0", "--final", "100%", "--horizon", "1"], "data-out-of-range"),
+    (["--initial", "0", "--final", "100%", "--horizon", "1"], "data-out-of-range"), (["--no-storage", "--final", "10"], "bad-option"),
 ])  # fmt: skip
 def test_wrong_energies_are_refused(words, code, stored, capsys):
     charge = ["--initial", "10"] if "--initial" not in words else []

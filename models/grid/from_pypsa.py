@@ -5,6 +5,8 @@ Sizes are taken as they stand (`p_nom`, `s_nom`): nothing is built. Needs PyPSA 
 
 from __future__ import annotations
 
+import logging
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,19 @@ import numpy as np
 from opengames.diagnostics import refuse
 from opengames.models.grid.costs import polynomial
 from opengames.models.grid.network import Branches, Buses, DirectLines, Network, Storages, Units
+
+
+@dataclass(frozen=True)
+class Series:
+    """Hours of a network. load: (hours, buses) MW. available: (hours, units) MW that units can make. inflow: (hours, stores) MW. names: of
+    the hours. notes: what was left out, a sentence each."""
+
+    load: np.ndarray
+    available: np.ndarray
+    inflow: np.ndarray
+    names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
 
 #: Per-unit base of what PyPSA works out: 1 MVA.
 _BASE = 1.0
@@ -30,8 +45,6 @@ def from_pypsa(network: Any, snapshot: Any = None, name: str | None = None) -> N
         raise refuse("bad-option", f"`{called}` has no snapshot `{snapshot}`", notes=(f"its first is {network.snapshots[0]}, its last {network.snapshots[-1]}",))
     network.calculate_dependent_values()
     notes: list[str] = []
-    if snapshot is None and len(network.snapshots) > 1:
-        notes.append(f"the first of {len(network.snapshots):,} snapshots is read, {at}; hours of load come by `--load`")
     names = tuple(map(str, network.buses.index))
     place = {n: i for i, n in enumerate(names)}
     loads = _table(network, "loads", notes, "loads")
@@ -67,8 +80,75 @@ def from_pypsa(network: Any, snapshot: Any = None, name: str | None = None) -> N
     return Network(called, _BASE, buses, branches, units, storages, tuple(notes), direct)
 
 
+def pypsa_hours(network: Any) -> Series:
+    """What moves over the snapshots of a network: loads, what generators can make, what flows into storage units.
+
+    Each snapshot counts as an hour. Other columns that move are taken as in the first snapshot, and named in `Series.notes`.
+    """
+    places = {str(n): i for i, n in enumerate(network.buses.index)}
+
+    def moving(component: str, kind: str, column: str) -> tuple[Any, np.ndarray]:
+        table = getattr(network, kind)
+        table = table[table.active] if "active" in table else table
+        return table, network.get_switchable_as_dense(component, column)[table.index].to_numpy(float)
+
+    count = len(network.snapshots)
+    loads, taken = moving("Load", "loads", "p_set")
+    load = np.zeros((count, len(places)))
+    np.add.at(load.T, _at(loads, "bus", places), -(taken * (loads.sign.to_numpy(float) if "sign" in loads else -1.0)).T)
+    units, most = moving("Generator", "generators", "p_max_pu")
+    least = network.get_switchable_as_dense("Generator", "p_min_pu")[units.index].to_numpy(float)
+    size, sign = units.p_nom.to_numpy(float), units["sign"].to_numpy(float) if "sign" in units else np.ones(len(units))
+    _, inflow = moving("StorageUnit", "storage_units", "inflow")
+    held = network.stores[network.stores.active] if "active" in network.stores else network.stores
+    notes = [f"{count:,} snapshots are read as hours, from {network.snapshots[0]} to {network.snapshots[-1]}"] if count > 1 else []
+    wide = network.snapshot_weightings.to_numpy(float)
+    if (wide != 1).any():
+        notes.append("weightings of snapshots are left out: each counts as one hour")
+    still = _still(network)
+    if still:
+        notes.append(f"what else moves is taken as in the first snapshot: {', '.join(still)}")
+    found = Series(
+        load, np.where(sign > 0, most, -least) * size * np.abs(sign), np.concatenate((inflow, np.zeros((count, len(held)))), axis=1),
+        tuple(map(str, network.snapshots)), tuple(notes),
+    )  # fmt: skip
+    for what, numbers in (("loads", found.load), ("sizes of generators", found.available), ("inflows", found.inflow)):
+        _whole(network.name or "network", what, numbers)
+    return found
+
+
+def over_hours(network: Network, series: Series) -> Network:
+    """The network of a snapshot for all of them: units up to the most that they can make in any hour, and the notes of both."""
+    units = replace(network.units, most=np.maximum(series.available.max(axis=0), network.units.least))
+    return replace(network, units=units, notes=(*network.notes, *series.notes))
+
+
+def _still(network: Any) -> list[str]:
+    """Columns that move in the source and are taken as in the first snapshot."""
+    found = []
+    for kind, columns in (
+        ("generators", ("marginal_cost", "marginal_cost_quadratic", "p_min_pu")), ("lines", ("s_max_pu",)), ("transformers", ("s_max_pu",)),
+        ("links", ("p_min_pu", "p_max_pu", "efficiency", "marginal_cost")), ("storage_units", ("p_min_pu", "p_max_pu", "marginal_cost", "standing_loss", "state_of_charge_set")),
+        ("stores", ("e_min_pu", "e_max_pu", "marginal_cost")),
+    ):  # fmt: skip
+        for column in columns:
+            series = getattr(network, f"{kind}_t").get(column)
+            if series is not None and len(series.columns) and (series != series.iloc[0]).any(axis=None):
+                found.append(f"`{column}` of {kind}")
+    return found
+
+
 def read_pypsa(path: str | Path) -> Network:
     """The first snapshot of a netCDF file or a folder of CSV files that PyPSA wrote. Raises `Refusal` (`no-such-file`, `bad-case`)."""
+    return from_pypsa(_opened(path), name=Path(path).stem)
+
+
+def read_pypsa_hours(path: str | Path) -> Series:
+    """All snapshots of such a file or folder. See `pypsa_hours`."""
+    return pypsa_hours(_opened(path))
+
+
+def _opened(path: str | Path) -> Any:
     path = Path(path)
     if not path.exists():
         raise refuse("no-such-file", f"cannot read `{path}`: no such file")
@@ -80,11 +160,16 @@ def read_pypsa(path: str | Path) -> Network:
             help="install it: `pip install 'opengames[pypsa]'`",
         ) from fault  # fmt: skip
     try:
-        network = pypsa.Network(str(path))
+        # it tells what it imports, which nobody asked
+        said = logging.getLogger("pypsa")
+        level, _ = said.level, said.setLevel(logging.WARNING)
+        try:
+            return pypsa.Network(str(path))
+        finally:
+            said.setLevel(level)
     except Exception as fault:  # of many kinds: not netCDF, or not a network
         said = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
         raise refuse("bad-case", f"`{path}` is no network that PyPSA reads: {said}") from fault
-    return from_pypsa(network, name=path.stem)
 
 
 def _table(network: Any, kind: str, notes: list[str], what: str) -> Any:
@@ -159,12 +244,12 @@ def _storages(network: Any, at: Any, place: dict[str, int], notes: list[str]) ->
         notes.append(f"{cyclic} cyclic storage units and stores begin and end half full")
     if (held_cost != 0).any():
         notes.append("costs of stores are left out")
-    if inflow.any():
-        notes.append(f"inflows of storage units are those of one snapshot, {inflow.sum():g} MW in all")
     growing = int(units.p_nom_extendable.sum() + stores.e_nom_extendable.sum())
     if growing:
         notes.append(f"{growing} extendable storage units and stores stay at the size they have")
-    initial = np.concatenate((first, held))
+    # in PyPSA nothing leaks of what is held at first in the first hour
+    all_leak = np.concatenate((leak, held_leak))
+    initial = np.minimum(np.concatenate((first, held)) / np.where(all_leak < 1, 1 - all_leak, 1.0), np.concatenate((size, room * held_high)))
     # what does not come back to where it began may end anywhere
     final = np.where(np.isnan(initial), np.nan, 0.0)
     found = Storages(
@@ -172,7 +257,7 @@ def _storages(network: Any, at: Any, place: dict[str, int], notes: list[str]) ->
         np.concatenate((power * high, room * held_high)), np.concatenate((size, room * held_high)),
         np.concatenate((units.efficiency_store.to_numpy(float), ones)), np.concatenate((units.efficiency_dispatch.to_numpy(float), ones)),
         np.concatenate((-power * low, room * held_high)), np.concatenate((np.zeros(len(units)), room * held_low)), initial, final,
-        np.concatenate((leak, held_leak)), np.concatenate((inflow, none)), np.concatenate((cost, none)),
+        all_leak, np.concatenate((inflow, none)), np.concatenate((cost, none)),
     )  # fmt: skip
     _whole(network.name or "network", "sizes of storage units and stores", np.concatenate((found.power, found.charging, found.energy, found.least)))
     return found
@@ -217,4 +302,4 @@ def _whole(name: str, what: str, numbers: np.ndarray) -> None:
         raise refuse("data-gap", f"{what} of `{name}` have gaps", help="give every one a number before it is read")
 
 
-__all__ = ["from_pypsa", "read_pypsa"]
+__all__ = ["Series", "from_pypsa", "over_hours", "pypsa_hours", "read_pypsa", "read_pypsa_hours"]

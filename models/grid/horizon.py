@@ -50,27 +50,32 @@ Progress = Callable[[int, int], None]
 def clear_together(
     network: Network, loads: np.ndarray, available: np.ndarray | None = None, reference: Reference = None, *,
     shedding: float | None = None, overloading: float | None = None, initial: np.ndarray | None = None, final: np.ndarray | None = None,
-    ramps: bool = False, window: int = 24, at: Progress | None = None, names: Sequence[str] = (),
+    inflow: np.ndarray | None = None, ramps: bool = False, window: int = 24, at: Progress | None = None, names: Sequence[str] = (),
 ) -> Hours:  # fmt: skip
     """Clear hours with batteries dispatched, `window` hours at a time.
 
     loads: (hours, buses) MW. available: (hours, units) MW, as `read_available` gives. initial: MWh held before the first hour
     (stores,); final: MWh held at the end of each window at least (stores,); those of the network if left out, and without them half,
-    and as much as at first. ramps: units change their output from hour to hour by no more than 60 times their MW/min. at: told
+    and as much as at first. inflow: (hours, stores) MW, that of the network in every hour if left out. ramps: units change their output from hour to hour by no more than 60 times their MW/min. at: told
     how many hours of how many are done. names: of the hours, for messages.
 
     What is stored goes from one window to the next. Stopped from the keyboard after the first window it raises `Interrupted`. Raises `Refusal`: `infeasible`,
     `data-shape`, `data-out-of-range` for energies that a battery cannot hold or reach, `uncertain-optimum`.
     """
     first, last = _ends(network, initial, final)
+    flows_in = np.tile(network.storages.inflow, (len(loads), 1)) if inflow is None else np.asarray(inflow, float)
+    if flows_in.shape != (len(loads), len(network.storages)):
+        raise refuse("data-shape", f"inflows have to be {len(loads):,} hours of {len(network.storages)} numbers, one for each battery")
     done: list[Hours] = []
     flow = OptimalFlow(network, reference, shedding=shedding, overloading=overloading)
     held, output = first, None
     for begin in range(0, len(loads), window):
         part = slice(begin, min(begin + window, len(loads)))
         called = tuple(names[part]) or tuple(str(h + 1) for h in range(part.start, part.stop))
-        _refuse_unreachable(network, held, last, part.stop - part.start)
-        day = _Window(flow, loads[part], None if available is None else available[part], held, last, output if ramps else None, ramps, called)
+        _refuse_unreachable(network, held, last, flows_in[part])
+        day = _Window(
+            flow, loads[part], None if available is None else available[part], flows_in[part], held, last, output if ramps else None, ramps, called
+        )
         try:
             done.append(day.solve(None if at is None else partial(_told, at, begin, len(loads))))
         except KeyboardInterrupt:
@@ -106,9 +111,10 @@ class _Window:
     is spilled, is held; overloads after all of them. Rows: balances, energies, ramps, then limits."""
 
     def __init__(
-        self, flow: OptimalFlow, loads: np.ndarray, available: np.ndarray | None, held: np.ndarray, final: np.ndarray,
+        self, flow: OptimalFlow, loads: np.ndarray, available: np.ndarray | None, inflow: np.ndarray, held: np.ndarray, final: np.ndarray,
         before: np.ndarray | None, ramps: bool, names: Sequence[str],
     ) -> None:  # fmt: skip
+        self.inflow = inflow
         self.flow, self.loads, self.available, self.names = flow, loads, available, names
         self.network, self.factors, self.columns = flow.network, flow.factors, Columns(flow.network)
         self.held, self.final, self.before = held, final, before
@@ -266,7 +272,7 @@ class _Window:
         for hour in range(hours):
             lower[hour, place["moved"]], upper[hour, place["moved"]] = own.bounds(None if self.available is None else self.available[hour])
         upper[:, place["into"]], upper[:, place["out"]], upper[:, place["held"]] = stores.charging, stores.power, stores.energy
-        upper[:, place["spilled"]] = np.where(stores.inflow > 0, np.inf, 0.0)
+        upper[:, place["spilled"]] = np.where(self.inflow > 0, np.inf, 0.0)
         lower[:, place["held"]] = stores.least
         lower[-1, place["held"]] = np.maximum(stores.least, self.final)
         if self.shedding is not None:
@@ -285,7 +291,7 @@ class _Window:
         here[each, place["spilled"].start + each] = 1.0
         energy = sparse.kron(sparse.eye_array(hours), here) + sparse.kron(sparse.eye_array(hours, k=-1), before)
         met = self.factors.of_parts((self.loads - own.at_base).T).T.ravel()
-        flows_in = np.tile(stores.inflow, (hours, 1))
+        flows_in = self.inflow.copy()
         flows_in[0] += (1 - stores.leak) * self.held
         ramp, ramp_lower, ramp_upper = self._ramps()
         steady = sparse.csr_array(sparse.vstack((balance, energy, ramp)))
@@ -421,7 +427,7 @@ class _Window:
             return self._too_much()
         network = without_costs(self.network)
         loose = _Window(
-            OptimalFlow(network, 0, shedding=1.0, overloading=1.0), self.loads, self.available, self.held, self.final, self.before, False, self.names
+            OptimalFlow(network, 0, shedding=1.0, overloading=1.0), self.loads, self.available, self.inflow, self.held, self.final, self.before, False, self.names
         )
         loose.ramped = self.ramped
         try:
@@ -480,12 +486,12 @@ def _ends(network: Network, initial: np.ndarray | None, final: np.ndarray | None
     return first, last
 
 
-def _refuse_unreachable(network: Network, held: np.ndarray, final: np.ndarray, hours: int) -> None:
+def _refuse_unreachable(network: Network, held: np.ndarray, final: np.ndarray, inflow: np.ndarray) -> None:
     """Refuse (`data-out-of-range`) energies at the end that charging all the time does not reach."""
     stores = network.storages
-    most = held
-    for _ in range(hours):
-        most = np.minimum((1 - stores.leak) * most + stores.charge * stores.charging + stores.inflow, stores.energy)
+    most, hours = held, len(inflow)
+    for flows_in in inflow:
+        most = np.minimum((1 - stores.leak) * most + stores.charge * stores.charging + flows_in, stores.energy)
     short = final > most + 1e-9 * (1 + final)
     if short.any():
         i = int(np.flatnonzero(short)[0])

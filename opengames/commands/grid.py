@@ -1,7 +1,7 @@
 """Clear the hours of a power network: what runs, what it costs, the price at every bus, and which branches make them differ.
 
 The network is a MATPOWER case (.m, .mat), a folder laid out as RTS-GMLC, or a file of pandapower (.json) or PyPSA (.nc). Without
-`--load` its own load is cleared once; a file of loads has a row for each hour, and columns for areas, zones, buses, or `load` for
+`--load` its own load is cleared once, of a PyPSA network with snapshots each of them; a file of loads has a row for each hour, and columns for areas, zones, buses, or `load` for
 all of it.
 
   opengames grid case118.m
@@ -73,10 +73,10 @@ def run(args: argparse.Namespace) -> int:
 
     folder = _folder(args.out)
     network = _limited(read_network(args.file), args.limits)
-    loads, available, names = _hours(network, args)
+    network, loads, available, inflow, names = _hours(network, args)
     stopped = False
     try:
-        hours = _cleared(network, loads, available, names, args)
+        hours = _cleared(network, loads, available, inflow, names, args)
     except Interrupted as early:
         hours, stopped = early.hours, True
         names = names[: len(hours)]
@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     return _INTERRUPTED if stopped else FINE
 
 
-def _cleared(network: Network, loads: Any, available: Any, names: list[str], args: argparse.Namespace) -> Hours:
+def _cleared(network: Network, loads: Any, available: Any, inflow: Any, names: list[str], args: argparse.Namespace) -> Hours:
     """Each hour by itself, or hours together where batteries or ramps join them."""
     from dataclasses import replace
 
@@ -102,16 +102,16 @@ def _cleared(network: Network, loads: Any, available: Any, names: list[str], arg
     from opengames.models.grid.network import Storages
 
     prices = {"shedding": args.shedding, "overloading": args.overloading}
-    together = args.ramps or (len(network.storages) > 0 and not args.no_storage)
+    if args.no_storage:
+        none = np.zeros(0)
+        network, inflow = replace(network, storages=Storages((), none.astype(int), none, none, none, none)), None
+    together = args.ramps or len(network.storages) > 0
     energies = {k: _share(f"--{k}", getattr(args, k), network) for k in ("initial", "final")}
     with _bar("clearing", len(loads)) as at:
         if not together:
             return clear_hours(network, loads, available, args.reference, at=at, names=names, **prices)
-        if args.no_storage:
-            none = np.zeros(0)
-            network = replace(network, storages=Storages((), none.astype(int), none, none, none, none))
         return clear_together(
-            network, loads, available, args.reference, ramps=args.ramps, window=args.horizon, at=at, names=names, **prices, **energies
+            network, loads, available, args.reference, inflow=inflow, ramps=args.ramps, window=args.horizon, at=at, names=names, **prices, **energies
         )
 
 
@@ -125,6 +125,8 @@ def _share(option: str, text: str | None, network: Network) -> Any:
         share = float(text.removesuffix("%")) / 100
     except ValueError:
         share = -1.0
+    if not len(network.storages):
+        raise refuse("bad-option", f"`{option}` is about batteries, and none is dispatched", help=f"leave `{option}` out")
     if not 0 <= share <= 1:
         raise refuse("bad-option", f"`{option} {text}` is no percentage between 0 and 100", help=f"for example `{option} 50%`")
     return share * network.storages.energy
@@ -152,28 +154,45 @@ def _limited(network: Network, limits: str | None) -> Network:
     return replace(network, branches=replace(network.branches, limit=network.branches.limit * factor))
 
 
-def _hours(network: Network, args: argparse.Namespace) -> tuple[Any, Any, list[str]]:
-    """Loads, what is available, and what the hours are called: rows of the files."""
+def _hours(network: Network, args: argparse.Namespace) -> tuple[Network, Any, Any, Any, list[str]]:
+    """Loads, what is available, what flows in, and what the hours are called: rows of the files, or snapshots of the network's own file, whose
+    notes the network then has."""
+    from dataclasses import replace
+
     from opengames.diagnostics import refuse
     from opengames.models.grid.hours import read_available, read_loads
+    from opengames.models.grid.read import format_of
 
-    loads = network.buses.load[None] if args.load is None else read_loads(network, args.load)
     available = read_available(network, *args.available) if args.available else None
-    if args.load is None and available is not None:
-        loads = loads.repeat(len(available), axis=0)
+    inflow, rows_of = None, args.load
+    if args.load is None and format_of(args.file) == "pypsa":
+        from opengames.models.grid.from_pypsa import over_hours, read_pypsa_hours
+
+        own = read_pypsa_hours(args.file)
+        if available is None:
+            network, available = over_hours(network, own), own.available
+        else:
+            network = replace(network, notes=(*network.notes, *own.notes))
+        loads, inflow, rows_of = own.load, own.inflow, args.file
+    elif args.load is None:
+        loads = network.buses.load[None]
+        if available is not None:
+            loads = loads.repeat(len(available), axis=0)
+    else:
+        loads = read_loads(network, args.load)
     rows = len(loads)
     if available is not None and len(available) != rows:
-        raise refuse("data-shape", f"`{args.load}` has {rows:,} rows, and `{args.available[0]}` has {len(available):,}")
+        raise refuse("data-shape", f"`{rows_of}` has {rows:,} rows, and `{args.available[0]}` has {len(available):,}")
     if args.first > rows:
         raise refuse("bad-option", f"`--first {args.first}` is beyond the last row, {rows:,}")
     wanted = args.hours or min(24, rows - args.first + 1)
-    if args.load is None and available is None:
+    if rows_of is None and available is None:
         loads, rows = loads.repeat(wanted, axis=0), max(rows, wanted)
     if args.first - 1 + wanted > rows:
         raise refuse("bad-option", f"`--hours {wanted}` from row {args.first} goes beyond the last row, {rows:,}")
     part = slice(args.first - 1, args.first - 1 + wanted)
     names = [str(i + 1) for i in range(part.start, part.stop)]
-    return loads[part], None if available is None else available[part], names
+    return network, loads[part], None if available is None else available[part], None if inflow is None else inflow[part], names
 
 
 @contextmanager

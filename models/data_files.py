@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from opengames.diagnostics import Refusal, refuse
-from opengames.models import data_keys
+from opengames.models import data_keys, data_stamps
 from opengames.models.data_units import Units, column_called, in_head
 from opengames.models.data_values import Origin, Taking, fit, missing_column
 from opengames.program import ParamDecl
@@ -90,7 +90,11 @@ def from_file(decl: ParamDecl, file: str | Path, column: str | None = None, taki
 
 def _order(decl: ParamDecl, table: Table, count: int, values: list[str], gaps: bool) -> list[int]:
     """The rows in index order, -1 for one that is not there."""
-    return data_keys.order(decl, data_keys.Rows(f"`{table.name}`", table.columns, table.row), count, values, gaps)
+    rows = data_keys.Rows(f"`{table.name}`", table.columns, table.row)
+    found = data_keys.order(decl, rows, count, values, gaps)
+    if gaps and found == list(range(count)):
+        found = data_stamps.placed(decl, rows, count, values) or found
+    return found
 
 
 def _at(decl: ParamDecl) -> dict[str, Any]:

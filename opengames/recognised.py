@@ -185,7 +185,7 @@ class Recognised:
 
     def warnings(self) -> list[str]:
         """What speaks against believing it."""
-        unseen = [f"nothing was observed of `{n}`" for n, keys in self.missing.items() if len(keys) == self.entries[n]]
+        unseen = [f"nothing was observed of `{n}`" for n, keys in self.missing.items() if len(keys) == self.entries[n] > 1]
         return [*unseen, *self._alarms()]
 
     def _alarms(self) -> list[str]:
@@ -280,13 +280,14 @@ def scaled_one(value: Any, space: Space) -> Any:
 
 
 def _at_keys(keys: tuple[str, ...]) -> str:
-    """` at 7, 9 to 12`: numbers that follow each other are drawn together."""
+    """` at 7, 9 to 12`: numbers that follow each other are drawn together; keys of several indices stand in brackets."""
     groups: list[list[str]] = []
     for key in keys:
         if groups and key.isdigit() and groups[-1][-1].isdigit() and int(key) == int(groups[-1][-1]) + 1:
             groups[-1].append(key)
         else:
             groups.append([key])
+    groups = [[f"[{k}]" if ", " in k else k for k in g] for g in groups]
     said = [g[0] if len(g) == 1 else f"{g[0]} to {g[-1]}" if len(g) > 2 else ", ".join(g) for g in groups]
     more = f" and {len(said) - LISTED} more" if len(said) > LISTED else ""
     return f" at {', '.join(said[:LISTED])}{more}"
@@ -326,7 +327,7 @@ def recognise(model: Model, name: str, values: Mapping[str, Any], seed: int) -> 
         raise refuse(
             "impossible-evidence", f"no particle of `{name}` explains the evidence{where}", span=declared.at,
             notes=("under the channel it cannot happen, or is too unlikely for this many particles",),
-            help="look at the data there; or use more particles",
+            help="look at the data there; use more particles; or, where evidence has no noise, recognise `by kalman` or `by enkf`",
         )  # fmt: skip
     return Recognised(name, ready.said, found, indices(declared), missing, entries, perf_counter() - start)
 
@@ -343,7 +344,8 @@ def _from_place(declared: Recognition, name: str, value: Any) -> Any:
         return value
     from opengames.session import from_place
 
-    return from_place(value)
+    place = from_place(value)
+    return place if Path(place.file).suffix else value
 
 
 def _unseen(ports: Mapping[str, Port], there: Mapping[str, list[np.ndarray]]) -> tuple[dict[str, tuple[str, ...]], dict[str, int]]:

@@ -465,3 +465,23 @@ def test_evidence_may_be_missing_by_cell_by_row_and_by_key(tmp_path):
         (None, None, None), (None, None, None), (None, True, None))  # fmt: skip
     assert {d.code for d in refused(fit, PRICE, [1, None, 3, 4])} == {"data-gap"}
     assert {d.code for d in refused(from_file, decl, file, "load")} == {"data-too-short"}
+
+
+STAMPED = "time,load\n2026-01-01 00:00,1\n2026-01-01 01:00,2\n2026-01-01 03:00,3\n"
+
+
+def test_evidence_is_placed_by_its_stamps_and_a_gap_is_named(tmp_path):
+    gaps = Taking(gaps=True)
+    file = write(tmp_path / "p.csv", STAMPED)
+    assert from_file(PRICE, file, "load", gaps) == (1, 2, None, 3)
+    even = write(tmp_path / "e.csv", STAMPED.replace("03:00,3", "02:00,3") + "2026-01-01 03:00,\n")
+    assert from_file(PRICE, even, "load", gaps) == (1, 2, 3, None)
+    uneven = write(tmp_path / "u.csv", STAMPED.replace("03:00,3", "02:20,3") + "2026-01-01 09:00,4\n")
+    assert from_file(PRICE, uneven, "load", gaps) == (1, 2, 3, 4)  # no clock
+    (found,) = refused(from_file, PRICE, write(tmp_path / "l.csv", STAMPED + "2026-01-01 06:00,4\n"), "load", gaps)
+    assert found.code == "data-gap" and "has gaps: 2026-01-01 02:00:00, 2026-01-01 04:00:00, 2026-01-01 05:00:00" in found.headline
+    assert found.notes == ("from 2026-01-01 00:00:00 to 2026-01-01 06:00:00 there are 7 steps of 1:00:00, and `load` takes 4",)
+    latest = write(tmp_path / "n.csv", "time,load\n2026-01-02,4\n2026-01-01,3\n2025-12-31,\n2025-12-30,1\n")
+    assert from_file(PRICE, latest, "load", gaps) == (1, None, 3, 4)  # newest first
+    (found,) = refused(from_file, PRICE, file, "load")  # a param has a value for every hour
+    assert found.code == "data-too-short"

@@ -131,3 +131,42 @@ def test_what_cannot_be_one_loop_is_one_round(body: str) -> None:
     gain = walk @ h.T @ np.linalg.inv(h @ h.T + np.eye(6))
     assert found.mean("x") == pytest.approx(gain @ np.concatenate([y, z]), abs=1e-9)
     assert found.deviation("x") == pytest.approx(np.sqrt(np.diag(walk @ walk.T - gain @ h @ walk.T)), abs=1e-9)
+
+
+BESIDE = """
+type T = 1..4
+channel c(push: real[T]) -> (x: real[T], y: real[T], mood: bool[T], tall: bool) {{
+    {before}
+    for t in T carrying p = 0{carried} {{
+        x ~ normal(p + push[t], 1)
+        {inside}
+        y ~ normal(x, 2)
+        next p = x
+    }}
+    {after}
+}}
+recognition r(push: real[T], y: real[T]) -> (x: real[T]) of c by {method}
+"""
+PLAIN = {"before": "", "carried": "", "inside": "mood = false", "after": "tall = false"}
+MORE = {
+    "before": "size ~ {1: 1/2, 2: 1/2}",
+    "carried": ", worse = 1, told = 0",
+    "inside": """
+        mood ~ bernoulli(if x > 0 then 1/4 else 3/4)
+        for k in T carrying q = 1 { deep ~ uniform(T)  next q = deep / size }
+        if mood { luck ~ normal(x * x, 1) } else { luck = worse }
+        next worse = exp(luck) * worse
+        next told = told + deep[1]
+    """,
+    "after": "tall ~ bernoulli(if x[4] > 1 then 1 else 1/2)",
+}
+
+
+@pytest.mark.parametrize("method", ["kalman", "enkf", "particle[particles = 50]"])
+def test_what_bears_on_nothing_is_neither_run_nor_in_the_way(method: str) -> None:
+    """Draws have names, so what stands beside changes no member."""
+    seen = {"push": [0, 1, 0, 0], "y": [1, None, 3, -1]}
+    plain, more = (og.loads(BESIDE.format(method=method, **parts), "beside.game").recognise("r", **seen) for parts in (PLAIN, MORE))
+    assert more.mean("x") == pytest.approx(plain.mean("x"), abs=1e-12)
+    assert more.deviation("x") == pytest.approx(plain.deviation("x"), abs=1e-12)
+    assert more.log_evidence == pytest.approx(plain.log_evidence, abs=1e-9)

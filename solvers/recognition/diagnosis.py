@@ -27,7 +27,7 @@ def diverged(found: Found) -> np.ndarray:
     runs = next(iter(found.beliefs.values())).mean().shape[0]
     if found.surprise is not None:
         assert found.degrees is not None
-        return np.asarray((windows(found.surprise) > limit(windows(found.degrees))).any(1))
+        return np.asarray(~(windows(found.surprise) <= limit(windows(found.degrees))).all(1))
     if found.size is not None and found.impossible is not None:
         return (found.impossible >= 0) | (found.size < FEWEST).any(1)
     return np.zeros(runs, bool)
@@ -36,8 +36,7 @@ def diverged(found: Found) -> np.ndarray:
 def windows(surprise: np.ndarray) -> np.ndarray:
     """Sums over every window of rounds, of surprise or degrees: `[runs, rounds - window + 1]`."""
     width = min(WINDOW, surprise.shape[1])
-    sums = np.concatenate([np.zeros((len(surprise), 1)), np.cumsum(surprise, 1)], 1)
-    return sums[:, width:] - sums[:, :-width]
+    return np.lib.stride_tricks.sliding_window_view(surprise, width, axis=1).sum(-1)
 
 
 def limit(degrees: np.ndarray) -> np.ndarray:

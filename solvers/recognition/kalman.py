@@ -31,10 +31,12 @@ from opengames.solvers.recognition.members import unlagged
 from opengames.solvers.recognition.recognise import Found, by_index, by_wire, round_name
 from opengames.solvers.recognition.rounds import Runner, params_of, positions
 from opengames.solvers.recognition.shape import Sought, StateSpace, unsuited
+from opengames.spaces import Space
 
 Arrays = dict[str, list[Any]]
 
-#: Evidence whose deviation is below the first share of its size is taken to be certain; it may then be off by the second, for rounding.
+#: Evidence whose deviation is below the first share of what it was, or of what it is made of, is taken to be certain: that is
+#: what rounding leaves of a variance. It may then be off by the second share of its size.
 SURE, OFF = 1e-7, 1e-5
 
 
@@ -138,24 +140,27 @@ class _Kalman:
         spread = jnp.zeros((n + depth, n + depth)).at[:n, :n].set(spread)
 
         def step(carry: Any, position: Any) -> tuple[Any, Any]:
-            mean, spread, known = carry
+            mean, spread, known, widest = carry
             found, up = jax.vmap(lambda e: self._round(e[:n], e[n:], known, same, params, position))(unit)
             y, here = (dense.stacked([_element(a, position) for s in self.space.seen for a in of[s.wire]]) for of in (evidence, there))
             table = _flat([*(found[c.next] for c in self.carried)], len(unit))
             outs = _flat([found[w] for w in self.every], len(unit))
             seen = _flat([found[s.wire] for s in self.space.seen], len(unit))
             a, c, b = _map(n, q, depth, k, table, outs, seen)
+            m = n + depth
+            own = jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0))
+            widest = jnp.maximum(widest, jnp.abs(a[m:]) @ own + jnp.abs(b[m:]).sum(1))
             middle = a @ mean + c
             joint = a @ spread @ a.T + b @ b.T
-            m = n + depth
-            mean, spread, news = _conditioned(middle, joint, m, y, here > 0.5)
+            mean, spread, news = _conditioned(middle, joint, m, y, here > 0.5, widest)
             left = (mean[m - k :], jnp.sqrt(jnp.maximum(jnp.diag(spread)[m - k :], 0.0)))
             known = {c.name: [x[0] for x in found[c.next]] for c in self.known}
-            return (mean, spread, known), (left, news, tuple(u[0] for u in up))
+            return (mean, spread, known, widest), (left, news, tuple(u[0] for u in up))
 
         order = jnp.arange(self.space.rounds)
         order = order[::-1] if self.space.loop.reversed else order
-        (mean, spread, _), (left, news, up) = jax.lax.scan(step, (mean, spread, known), order)
+        begin = (mean, spread, known, jnp.zeros(sum(_numbers(s.space) for s in self.space.seen)))
+        (mean, spread, *_), (left, news, up) = jax.lax.scan(step, begin, order)
         deviation = jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0))
         buffer = tuple(x[n:].reshape(self.lag + 1, k) for x in (mean, deviation))
         return {
@@ -225,7 +230,12 @@ def _basis(n: int) -> Any:
 
 
 def _count(port: Port) -> int:
-    return sum(int(np.prod(leaf.sizes, dtype=int)) for leaf in dense.leaves_of(port.space))
+    return _numbers(port.space)
+
+
+def _numbers(space: Space) -> int:
+    """How many scalars a value of the space has."""
+    return sum(int(np.prod(leaf.sizes, dtype=int)) for leaf in dense.leaves_of(space))
 
 
 def _ports(ports: tuple[Port, ...], z: Any) -> Arrays:
@@ -268,10 +278,11 @@ def _map(n: int, q: int, depth: int, k: int, nexts: Any, outs: Any, seen: Any) -
     return a, offset, b
 
 
-def _conditioned(middle: Any, joint: Any, m: int, y: Any, here: Any) -> tuple[Any, Any, dict[str, Any]]:
+def _conditioned(middle: Any, joint: Any, m: int, y: Any, here: Any, widest: Any) -> tuple[Any, Any, dict[str, Any]]:
     """A normal distribution of (state, evidence) given the evidence that is `here`, and how likely that was.
 
-    What is not there stands as noise of its own, which says nothing of the rest and is not counted.
+    What is not there stands as noise of its own, which says nothing of the rest and is not counted. widest: the largest
+    deviations that the evidence has had, nothing in it cancelling.
     """
     d = joint.shape[0] - m
     spread = jnp.where(here[:, None] & here, joint[m:, m:], 0.0)
@@ -281,8 +292,8 @@ def _conditioned(middle: Any, joint: Any, m: int, y: Any, here: Any) -> tuple[An
     scale = jnp.where(certain, 1.0, trace / jnp.maximum(count, 1))
     root = jnp.linalg.cholesky(spread + scale * (1e-15 * jnp.eye(d) + jnp.diag(jnp.where(here, 0.0, 1.0))))
     gap = jnp.where(here, y - middle[m:], 0.0)
-    size = jnp.maximum(jnp.abs(y), jnp.abs(middle[m:]))
-    impossible = here & (jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0)) <= SURE * size) & (jnp.abs(gap) > OFF * size)
+    size = jnp.maximum(jnp.maximum(jnp.abs(y), jnp.abs(middle[m:])), widest)
+    impossible = here & (jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0)) <= SURE * widest) & (jnp.abs(gap) > OFF * size)
     half = jax.scipy.linalg.solve_triangular(root, jnp.concatenate([gap[:, None], cross.T], 1), lower=True)
     surprise = (half[:, 0] ** 2).sum()
     mean = middle[:m] + half[:, 1:].T @ half[:, 0]

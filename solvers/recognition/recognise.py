@@ -104,7 +104,8 @@ def _made(program: Program, declared: Recognition) -> Filter:
         return Filter(declared, program, kalman(program, space, declared, lag), f"kalman, {told}")
     made = _Ensemble(program, declared, space, lag)
     local = ", localised" if options.get("radius") is not None else ""
-    return Filter(declared, program, made, f"{name}, {made.members:,} {'members' if name == 'enkf' else 'particles'}{local}, {told}")
+    word = ("member" if name == "enkf" else "particle") + "s" * (made.members != 1)
+    return Filter(declared, program, made, f"{name}, {made.members:,} {word}{local}, {told}")
 
 
 def _check_options(declared: Recognition) -> None:

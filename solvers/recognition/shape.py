@@ -19,6 +19,7 @@ from opengames.flatten import flatten
 from opengames.plain import replace
 from opengames.program import Program, Recognition
 from opengames.solvers.recognition.gathered import Pinned, joined_loops, pinned
+from opengames.solvers.recognition.relevant import relevant, relevant_loop
 from opengames.spaces import Space, size
 from opengames.spans import Span
 from opengames.terms import Check, Var
@@ -162,7 +163,7 @@ def _single(flat: Diagram, declared: Recognition) -> StateSpace:
     """Any channel as one round that carries nothing."""
     spaces = wires(flat)
     outs = tuple(dict.fromkeys((*declared.observed, *(p.name for p in declared.outputs))))
-    body = replace(flat, outputs=tuple(Port(n, spaces[n]) for n in outs))
+    body = relevant(replace(flat, outputs=tuple(Port(n, spaces[n]) for n in outs)), outs)
     loop = Loop("", (), body, tuple(p.name for p in flat.inputs))
     before = replace(flat, outputs=(), boxes=())
     seen = tuple(Seen(n, n, spaces[n]) for n in declared.observed)
@@ -200,9 +201,13 @@ def _around(flat: Diagram, loop: Loop, evidence: dict[str, str], pins: dict[str,
                 "a filter infers what that loop hands out or carries, and what was drawn before it",
                 "compute it inside the loop",
             )  # fmt: skip
+    loop = relevant_loop(
+        loop, [*(s.wire for s in seen), *(s.wire for s in sought if s.every)], [s.wire for s in sought if s.last]
+    )
     given = {p.name for p in flat.inputs}
     wanted = dict.fromkeys([*loop.captured, *(c.init for c in loop.carry), *once])
-    before = replace(flat, boxes=boxes, outputs=tuple(Port(n, spaces[n]) for n in wanted if n not in given))
+    ports = tuple(Port(n, spaces[n]) for n in wanted if n not in given)
+    before = relevant(replace(flat, boxes=boxes, outputs=ports), [p.name for p in ports])
     kept = tuple(Port(n, spaces[n]) for n in dict.fromkeys([*loop.captured, *once]) if n in drawn)
     start = frozenset(n for n in loop.captured if n in drawn)
     carried_latent: frozenset[str] = frozenset(c.name for c in loop.carry if c.init in drawn)

@@ -1,4 +1,4 @@
-"""The command line: `opengames check | run | verify | query | draw | formulas | market | coherence | store | fmt | explain | new | convert | grid | shift-factors`.
+"""The command line: `opengames check | run | verify | query | sensitivity | draw | formulas | market | coherence | store | fmt | explain | new | convert | grid | shift-factors`.
 
 Help, `check`, `fmt` and `explain` load only the standard library. Mistakes in a text, in data or in
 a request are reported; a mistake of ours ends in a short apology, with the traceback if `OPENGAMES_DEBUG` is set.
@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "simulate a game or channel and summarise what happened",
     "verify": "decide the claims of a text",
     "query": "answer the questions of a text",
+    "sensitivity": "differentiate answers by a param, also through clearings",
     "recognise": "infer what went on inside a channel from what came out",
     "draw": "draw a game as a string diagram or a tree",
     "formulas": "print closed forms, derivatives and conditions, or the model as LaTeX",

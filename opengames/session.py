@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from opengames.recognised import Recognised
     from opengames.results import Answer, Results
     from opengames.run_results import RunResult
+    from opengames.sensitivities import Sensitivity
 
 
 _LISTED = 12
@@ -261,6 +262,19 @@ class Model:
             return model[name].run(
                 under, runs=runs, seed=seed, keep=keep, given=given, inputs=inputs, memory=memory, progress=progress
             )
+
+    def sensitivity(self, query: str, /, by: str) -> Sensitivity:
+        """How the answer to a query changes with a param, `by="load"`, or with one of its numbers, `by="load[North]"`.
+
+        Derivatives go through clearings by implicit differentiation. Raises `Refusal` at a kink, where there is none (`kink`), for params that
+        are no numbers, and for answers that are none.
+        """
+        from opengames.sensitivities import sensitivity
+
+        with self._explained():
+            (question,) = self.questions("query", arguments.name(query, "query"))
+            self._need_params(question)
+            return sensitivity(self, question, arguments.name(by, "by"))
 
     def recognise(self, recognition: str, /, *, seed: int = 0, **values: Any) -> Recognised:
         """What a recognition believes, given a value for each of its inputs (as for `with_params`): means, intervals, members.

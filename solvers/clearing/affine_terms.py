@@ -74,12 +74,13 @@ def not_convex(why: str, at: Span | None, help: str = "", label: str = "") -> Re
 
 
 class Reader:
-    """Reads the terms of one decision. dtype: `float` or `Fraction`."""
+    """Reads the terms of one decision. dtype: `float` or `Fraction`. moving: params that are data, not built into the program."""
 
     def __init__(
-        self, funs: Mapping[str, Fun], decls: Mapping[str, ParamDecl], params: Mapping[str, Any], dtype: Any
-    ) -> None:
-        self.funs, self.decls, self.params, self.dtype = funs, decls, params, dtype
+        self, funs: Mapping[str, Fun], decls: Mapping[str, ParamDecl], params: Mapping[str, Any], dtype: Any,
+        moving: frozenset[str] = frozenset(),
+    ) -> None:  # fmt: skip
+        self.funs, self.decls, self.params, self.dtype, self.moving = funs, decls, params, dtype, moving
         self.kind: Any = float if dtype is float else object
         self.root = Frame(1)
         self.unknowns = Unknowns(self.kind)
@@ -92,8 +93,10 @@ class Reader:
     def depends(self, term: Term, scope: Scope, hidden: frozenset[str] = frozenset()) -> int:
         """The most that any wire in the term depends on."""
         match term:
-            case Const() | Param():
+            case Const():
                 return KNOWN
+            case Param(name=name):
+                return DATA if name in self.moving else KNOWN
             case Var(name=name):
                 return KNOWN if name in hidden else scope.find(name).depends
         found = scope.seen.get(id(term))
@@ -120,7 +123,7 @@ class Reader:
             case Var(name=name):
                 return scope.find(name).value
             case Param(name=name):
-                return self._param(name, term.at)
+                return Sym(term, self.decls[name].space, self.root) if name in self.moving else self._param(name, term.at)
             case Prim():
                 return self._prim(term, scope, frame)
             case Apply(fun=fun, args=args):

@@ -21,16 +21,21 @@ from opengames.solvers.clearing.assemble import in_reach, moving, rounded
 from opengames.solvers.clearing.program import Moving
 from opengames.solvers.clearing.recognise import Recognised, recognise
 from opengames.solvers.clearing.ties import Ties
+from opengames.solvers.clearing.uniqueness import Doubts
 from opengames.terms import Term
 
 
 class Cleared:
-    """A `opengames.clearings.Clearing`. moving: its program, for engines and reports; read: how it was recognised."""
+    """A `opengames.clearings.Clearing`. moving: its program, for engines and reports; read: how it was recognised. free: params that are
+    data, not built into the program."""
 
-    def __init__(self, program: Program, diagram: Diagram, box: Decide, params: Mapping[str, Any]) -> None:
+    def __init__(
+        self, program: Program, diagram: Diagram, box: Decide, params: Mapping[str, Any], free: frozenset[str] = frozenset()
+    ) -> None:
         self.made_of = (program, diagram, box, params)
+        self.free = free
         self.box = box
-        self.read: Recognised = recognise(program, diagram, box, params)
+        self.read: Recognised = recognise(program, diagram, box, params, moving=free)
         in_reach(self.read.pieces, box)
         self.moving: Moving = moving(self.read.pieces)
         self.data: tuple[Term, ...] = self.read.pieces.data
@@ -42,14 +47,25 @@ class Cleared:
 
     def solve(self, data: Any) -> tuple[Any, Any]:
         """See `Clearing`."""
-        settled = self.ties.solve(np.asarray(data, float))
+        data = np.asarray(data, float)
+        settled = self.ties.solve(data)
         good = settled.status == SOLVED
         found = np.full((len(good), self.moves + self.prices), np.nan)
         found[good] = self.answers(settled.x[good], settled.y[good])
         largest = float(settled.residual[good].max(initial=0.0))
         gap = settled.gap if self.ties.whole else None
-        self.tally.add(len(good), settled.engines, largest, int((~settled.unique[good]).sum()), gap)
+        doubtful = good & ~settled.unique
+        self.tally.add(len(good), settled.engines, largest, int(doubtful.sum()), gap)
+        self._doubts.keep(data[doubtful, : self.moving.size], settled.x[doubtful], settled.y[doubtful])
         return found, settled.status
+
+    def kinked(self, first: int) -> tuple[int, int]:
+        """See `Clearing`."""
+        return self._doubts.since(first)
+
+    @cached_property
+    def _doubts(self) -> Doubts:
+        return Doubts(self.moving, self._row.tolist())
 
     def answers(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         """Moves and prices from columns (members, n) and duals of rows (members, m)."""
@@ -61,6 +77,13 @@ class Cleared:
         # a place may have several rows; unbuffered, so that all of them count
         np.add.at(prices.T, self._price, np.where(two != 0, two * np.abs(mine), -mine).T)
         return np.concatenate((moves, prices), axis=1)
+
+    def slopes(self, y: np.ndarray, by_x: np.ndarray, by_y: np.ndarray) -> np.ndarray:
+        """How moves and prices change (moves + prices,) where columns (n,) and duals of rows (m,) change by as much, at the duals y."""
+        two = self.read.pieces.two_sided[self._row]
+        prices = np.zeros(self.prices)
+        np.add.at(prices, self._price, np.where(two != 0, two * np.sign(y[self._row]), -1.0) * by_y[self._row])
+        return np.concatenate((self.read.columns.step * by_x[: self.moves], prices))
 
     def exactly(self, data: Sequence[Fraction]) -> tuple[Fraction, ...]:
         """See `Clearing`."""
@@ -117,7 +140,7 @@ class Cleared:
     @cached_property
     def fractions(self) -> Recognised:
         """The same program in rationals."""
-        return recognise(*self.made_of, number=Fraction)
+        return recognise(*self.made_of, number=Fraction, moving=self.free)
 
     @cached_property
     def rough(self) -> Moving:
@@ -132,7 +155,7 @@ class Cleared:
     @cached_property
     def in_rows(self) -> Recognised:
         """The program with every rule a row, for explanations by name."""
-        return recognise(*self.made_of, bounds=False)
+        return recognise(*self.made_of, bounds=False, moving=self.free)
 
 
 def prices_of(read: Recognised) -> tuple[np.ndarray, np.ndarray]:

@@ -87,13 +87,15 @@ class _Clearings:
 
 
 def recognise(
-    program: Program, diagram: Diagram, box: Decide, params: Mapping[str, Any], number: Any = float, bounds: bool = True
+    program: Program, diagram: Diagram, box: Decide, params: Mapping[str, Any], number: Any = float, bounds: bool = True,
+    moving: frozenset[str] = frozenset(),
 ) -> Recognised:
     """The decision as a program in floats or fractions (`number`). bounds: whether rules about one number may become its bounds.
+    moving: params that are data.
 
     Raises `Refusal` (`not-convex`, `not-yet`, `unknown-param-value`, `over-budget`).
     """
-    reader = Reader(program.funs, program.params, params, number)
+    reader = Reader(program.funs, program.params, params, number, moving)
     columns, chosen = columns_of(reader, box.outs)
     scope = Scope(_wires(reader, diagram, box, chosen))
     priced, prices = _priced(box)

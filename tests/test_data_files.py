@@ -480,7 +480,7 @@ def test_evidence_is_placed_by_its_stamps_and_a_gap_is_named(tmp_path):
     assert from_file(PRICE, uneven, "load", gaps) == (1, 2, 3, 4)  # no clock
     (found,) = refused(from_file, PRICE, write(tmp_path / "l.csv", STAMPED + "2026-01-01 06:00,4\n"), "load", gaps)
     assert found.code == "data-gap" and "has gaps: 2026-01-01 02:00:00, 2026-01-01 04:00:00, 2026-01-01 05:00:00" in found.headline
-    assert found.notes == ("from 2026-01-01 00:00:00 to 2026-01-01 06:00:00 there are 7 steps of 1:00:00, and `load` takes 4",)
+    assert found.notes == ("from 2026-01-01 00:00:00 to 2026-01-01 06:00:00 there are 7 steps of 1:00:00, and `price` takes 4",)
     latest = write(tmp_path / "n.csv", "time,load\n2026-01-02,4\n2026-01-01,3\n2025-12-31,\n2025-12-30,1\n")
     assert from_file(PRICE, latest, "load", gaps) == (1, None, 3, 4)  # newest first
     (found,) = refused(from_file, PRICE, file, "load")  # a param has a value for every hour

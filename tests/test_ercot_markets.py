@@ -369,6 +369,8 @@ def test_runs_count_by_their_length():
     assert run_mean([10, 20, 60], [300, 300, 240]) == pytest.approx((10 * 300 + 20 * 300 + 60 * 240) / 840)
     with pytest.raises(Refusal):
         run_mean([10], [300, 300])
+    with pytest.raises(Refusal):
+        run_mean([10, 20], [300, np.inf])
 
 
 # -------------------------------------------------------------------------------------------------------- networks

@@ -463,6 +463,57 @@ def test_files_of_other_times_are_refused_with_the_first_row_that_differs(tmp_pa
     assert any("row 3: 3 and 2" in note for note in first.notes)
 
 
+LISTS = {
+    "lmp": ["SCEDTimestamp,RepeatedHourFlag,SettlementPoint,LMP"],
+    "lambda": ["SCEDTimeStamp,RepeatedHourFlag,CappedSystemLambda,UncappedSystemLambda"],
+    "shadow": ["SCEDTimeStamp,RepeatedHourFlag,ConstraintName,ContingencyName,ShadowPrice"],
+}
+
+
+def lists(folder, stamps, **changed):
+    """The three feeds for these (stamp, flag); changed: lines in the place of those of a feed."""
+    made = {k: list(v) for k, v in LISTS.items()}
+    for k, (stamp, flag) in enumerate(stamps):
+        made["lmp"] += [f"{stamp},{flag},HUB,{30 - 0.3 * (k + 1):.2f}"]
+        made["lambda"] += [f"{stamp},{flag},30.00,30.00"]
+        made["shadow"] += [f"{stamp},{flag},LINE,BASE CASE,{k + 1}.00"]
+    for name, lines in {**made, **changed}.items():
+        (folder / f"{name}.csv").write_text("\n".join(lines(made[name]) if callable(lines) else lines) + "\n")
+    return read(folder / "lmp.csv", folder / "shadow.csv", lambdas=folder / "lambda.csv")
+
+
+def test_stamps_of_the_first_days_of_a_month_have_the_month_first(tmp_path):
+    # 1 to 3 November, Central: the hour from 1:00 comes twice on the first, and 6 UTC is midnight afterwards
+    stamps = [("11/01/2026 01:55:13", "N"), ("11/01/2026 01:00:14", "Y"), ("11/02/2026 00:00:12", "N"), ("11/03/2026 00:00:12", "N")]
+    seen = lists(tmp_path, stamps)
+    assert seen.times.astype(str).tolist() == ["2026-11-01T06:55:13", "2026-11-01T07:00:14", "2026-11-02T06:00:12", "2026-11-03T06:00:12"]
+
+
+@pytest.mark.parametrize(
+    ("stamps", "changed", "code", "said"),
+    [
+        ([("11/02/2026 01:00:14", "Y")], {}, "data-bad-cell", "has the flag of a repeated hour, and comes once"),
+        ([("03/08/2026 02:10:14", "N")], {}, "data-bad-cell", "lies in the hour that the clocks skip"),
+        ([("11/02/2026 01:00:14", "N")], {"lambda": lambda rows: [*rows, rows[-1]]}, "data-shape", "has the interval of row 1 twice"),
+        ([("11/02/2026 01:00:14", "N"), ("31/02/2026 01:00:14", "N")], {}, "data-bad-cell", "`31/02/2026 01:00:14` in row 2"),
+        ([], {}, "data-too-short", "has a head and no rows"),
+        ([("11/02/2026 01:00:14", "N")], {"lmp": lambda rows: [rows[0] + ",LMP", rows[1] + ",1"]}, "data-unreadable", "two columns called `LMP`"),
+    ],
+)
+def test_lists_that_cannot_be_placed_in_time_are_refused(tmp_path, stamps, changed, code, said):
+    with pytest.raises(Refusal) as refused:
+        lists(tmp_path, stamps, **changed)
+    (found,) = refused.value.diagnostics
+    assert found.code == code and said in found.headline
+
+
+def test_files_without_a_bus_or_a_constraint_are_refused(tmp_path):
+    (tmp_path / "p.csv").write_text("hour,n,lambda\n1,20,20\n")
+    (tmp_path / "s.csv").write_text("hour\n1\n")
+    with pytest.raises(Refusal, match=r"`s.csv` has no column of a constraint"):
+        read(tmp_path / "p.csv", tmp_path / "s.csv")
+
+
 def test_the_grid_of_rounded_numbers_is_seen():
     rng = np.random.default_rng(0)
     x = rng.normal(20, 10, 1000)

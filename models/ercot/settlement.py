@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from opengames.diagnostics import refuse
 from opengames.models.ercot.given import as_numbers, demand_number
 
@@ -60,7 +62,7 @@ def run_mean(values: object, seconds: object) -> float:
     """The mean of a price or an award over the runs of a settlement interval, by their length."""
     v, s = as_numbers(values, "values of runs"), as_numbers(seconds, "lengths of runs")
     demand_number(v, "a value of a run")
-    if v.shape != s.shape or not (s >= 0).all() or not s.sum() > 0:
+    if v.shape != s.shape or not ((s >= 0) & np.isfinite(s)).all() or not s.sum() > 0:
         raise refuse("data-shape", f"{v.size} values of runs came with {s.size} lengths that add up to {s.sum():g} s",
                      help="give each run its length in seconds")  # fmt: skip
     return float(v @ s / s.sum())

@@ -8,6 +8,8 @@ listed does not bind. Their times are local (Central) and become UTC, so the hou
 
 from __future__ import annotations
 
+import csv
+import re
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from pathlib import Path
@@ -18,6 +20,7 @@ import numpy as np
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.shift_factors.observations import Observed, observed
 
+_SLASHES = re.compile(r"\b\d{1,2}/\d{1,2}/\d{4} \d{1,2}:\d{2}(:\d{2})?")
 _LAMBDAS = ("UncappedSystemLambda", "SystemLambda", "CappedSystemLambda")
 
 
@@ -51,6 +54,9 @@ def read(
     skip = {when} | ({named} if lam is p else set())
     buses = [c for c in p.columns if c not in skip]
     limits = [c for c in s.columns if c != when]
+    for table, names, what in ((p, buses, "bus"), (s, limits, "constraint")):
+        if not names:
+            raise refuse("data-missing-column", f"`{table.name}` has no column of a {what}", help=f"give a column for each {what}")
     times = _times(p, when)
     for other in (s, *([lam] if lam is not None and lam is not p else [])):
         _need(other, when)
@@ -78,13 +84,36 @@ def _table(path: str | Path) -> _Read:
         near = get_close_matches(path.name, there, 1, 0.6)
         raise refuse("data-no-such-file", f"cannot read `{path}`", help=f"did you mean `{path.parent / near[0]}`?" if near else "")
     reader = "read_parquet" if path.suffix.lower() in (".parquet", ".pq") else "read_csv"
+    options = ""
+    if reader == "read_csv":
+        _refuse_one_name_twice(path)
+        written = _american(path)
+        options = f", timestampformat='{written}'" if written else ""
     try:
         with duckdb.connect(":memory:") as base:
             base.execute("SET threads = 1; SET TimeZone = 'UTC'")
-            return _Read(path.name, dict(base.execute(f"SELECT * FROM {reader}(?)", [str(path)]).fetchnumpy()))
+            return _Read(path.name, dict(base.execute(f"SELECT * FROM {reader}(?{options})", [str(path)]).fetchnumpy()))
     except duckdb.Error as error:
         first = str(error).splitlines()[0]
         raise refuse("data-unreadable", f"cannot read `{path.name}`: {first}", help="CSV with a header, or Parquet") from error
+
+
+def _american(path: Path) -> str:
+    """The form of stamps such as `11/01/2026 01:55:13`, as the operator writes them: the month before the day; "" for others."""
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        file.readline()
+        found = _SLASHES.search(file.readline())
+    return "" if found is None else "%m/%d/%Y %H:%M" + (":%S" if found[1] else "")
+
+
+def _refuse_one_name_twice(path: Path) -> None:
+    """Refuse (`data-unreadable`) a CSV file with two columns of one name, which a reader would tell apart by names of its own."""
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        head = file.readline()
+    names = [name.strip() for name in next(csv.reader([head], delimiter=max(",;\t|", key=head.count)), [])]
+    twice = next((name for i, name in enumerate(names) if name and name in names[:i]), None)
+    if twice is not None:
+        raise refuse("data-unreadable", f"`{path.name}` has two columns called `{twice}`", help="rename one of them, or leave it out")
 
 
 def _need(table: _Read, column: str) -> None:
@@ -138,12 +167,30 @@ def _times(table: _Read, column: str) -> np.ndarray:
         row = int(np.flatnonzero(cells.mask)[0]) + 1
         raise refuse("data-gap", f"the time in row {row} of `{table.name}` is missing")
     out = np.asarray(cells)
+    if not len(out):
+        raise refuse("data-too-short", f"`{table.name}` has a head and no rows", help="give a row for each interval")
     if out.dtype.kind not in "iufM":
         raise refuse(
-            "data-bad-cell", f"column `{column}` of `{table.name}` holds no times: `{out[0]}`",
+            "data-bad-cell", f"column `{column}` of `{table.name}` holds no times: {_no_time(out)}",
             help="write times as 2026-01-31 13:05:00, or number the intervals",
         )  # fmt: skip
     return out
+
+
+def _no_time(cells: np.ndarray) -> str:
+    """The first cell that is no time, with its row."""
+    for row, cell in enumerate(cells.tolist(), 1):
+        if not any(_is_time(str(cell), form) for form in ("%Y-%m-%d %H:%M:%S", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %H:%M")):
+            return f"`{cell}` in row {row}"
+    return f"`{cells[0]}`"
+
+
+def _is_time(text: str, form: str) -> bool:
+    try:
+        datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
 
 
 def _refuse_other_times(p: _Read, times: np.ndarray, s: _Read, others: np.ndarray, column: str) -> None:
@@ -195,6 +242,10 @@ def _lists(p: _Read, s: _Read, lambdas: _Read | None, energy: str | None, refere
         named = energy or next((c for c in _LAMBDAS if c in lambdas.columns), _LAMBDAS[0])
         _need(lambdas, named)
         when = _utc(lambdas, "SCEDTimeStamp")
+        _, first, counts = np.unique(when, return_index=True, return_counts=True)
+        if (counts > 1).any():
+            row = int(first[counts > 1][0]) + 1
+            raise refuse("data-shape", f"`{lambdas.name}` has the interval of row {row} twice", help="keep one row of each")
         known = dict(zip(when.tolist(), _numbers(lambdas, named), strict=True))
         lam = np.asarray([known.get(t, np.nan) for t in times.tolist()])
     return observed(prices, shadow, lam, buses=buses.tolist(), constraints=limits.tolist(), times=times, reference=reference)
@@ -227,9 +278,21 @@ def _utc(table: _Read, column: str) -> np.ndarray:
     for i, key in enumerate(zip(stamps.astype("datetime64[s]").tolist(), again.tolist(), strict=True)):
         if key not in known:
             stamp: datetime = key[0].replace(tzinfo=central, fold=int(key[1]))
+            _refuse_no_hour(table, i, stamp)
             known[key] = np.datetime64(stamp.astimezone(UTC).replace(tzinfo=None), "s")
         out[i] = known[key]
     return out
+
+
+def _refuse_no_hour(table: _Read, row: int, stamp: datetime) -> None:
+    """Refuse (`data-bad-cell`) a local time that does not come, or comes once and is said to come again."""
+    said = ""
+    if stamp.astimezone(UTC).astimezone(stamp.tzinfo).replace(tzinfo=None) != stamp.replace(tzinfo=None):
+        said = "lies in the hour that the clocks skip"
+    elif stamp.fold and stamp.replace(fold=0).utcoffset() == stamp.utcoffset():
+        said = "has the flag of a repeated hour, and comes once"
+    if said:
+        raise refuse("data-bad-cell", f"the time {stamp:%Y-%m-%d %H:%M:%S} (Central) in row {row + 1} of `{table.name}` {said}")
 
 
 __all__ = ["read"]

@@ -12,7 +12,7 @@ from opengames.clearings import INFEASIBLE, SOLVED
 from opengames.solvers.clearing.batch import Batch
 from opengames.solvers.clearing.certificate import Certificate, largest_of_each, residuals
 from opengames.solvers.clearing.highs import solve
-from opengames.solvers.clearing.interior_many import InteriorPoint
+from opengames.solvers.clearing.interior import InteriorPoint, interior
 from opengames.solvers.clearing.kinks import are_unique
 from opengames.solvers.clearing.program import Moving, Program
 from opengames.solvers.clearing.shared import Members
@@ -65,6 +65,20 @@ def test_members_end_at_optima_that_highs_finds_too(seed, m, n, curve, scale):
     x, y, unique = InteriorPoint(members.matrix, quadratic).solve(members)
     assert not np.isnan(x).any()
     check(members, quadratic, x, y, unique)
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 10_000), st.integers(0, 8), st.integers(1, 8), st.sampled_from(CURVES))
+def test_one_program_alone_is_certified(seed, m, n, curve):
+    members, quadratic = members_of(seed, 1, m, n, curve)
+    here = program_of(members, quadratic, 0)
+    x, y, z = interior(here)
+    assert residuals(here, x, y, z).largest <= 1e-9
+
+
+def test_a_program_without_a_point_has_none():
+    nothing = Program(np.ones(1), sparse.csr_array([[1.0]]), np.array([3.0]), np.array([3.0]), np.zeros(1), np.ones(1))
+    assert interior(nothing) is None
 
 
 def test_rows_come_in_as_they_are_missed():

@@ -124,7 +124,7 @@ class _System:
             self.curved = None
             self.gives = xp.where(held, 0.0, 1.0 / xp.where(held, 1.0, stiff if p.quadratic is None else p.quadratic + stiff))
             if p.pairs is not None:
-                normal = (self.gives @ p.pairs).reshape((-1, m, m))
+                normal = (self.gives @ p.pairs).reshape((len(self.gives), m, m))
             else:
                 normal = xp.matmul(p.matrix * self.gives[:, None, :], xp.swapaxes(p.matrix, 1, 2))
         else:

@@ -6,7 +6,7 @@
 What the members have in common is done once. Free columns leave through equations (`reduce`); bases that were optimal before are
 tried on all members by a few products (`shared`); the members that none of them covers are pivoted from the one that comes nearest,
 all in the same step (`pivots`); quadratic programs guess and correct their active sets together (`newton`), and what does not settle follows
-an interior point (`interior_many`), as everything does that is compiled for an accelerator. Bases are remembered between calls.
+an interior point (`interior`), as everything does that is compiled for an accelerator. Bases are remembered between calls.
 Nothing is believed: every member's point and prices are judged by `certificate`, and one that misses the bar goes to HiGHS.
 
 Members whose matrix moves go by the interior point where that is compiled, else through HiGHS one by one, warm; so do whole numbers and
@@ -26,7 +26,7 @@ from scipy import sparse
 from opengames.clearings import INFEASIBLE, SOLVED
 from opengames.solvers.clearing.certificate import Certificate, largest_of_each
 from opengames.solvers.clearing.highs import Highs, solve
-from opengames.solvers.clearing.interior_many import InteriorPoint, moving_matrices
+from opengames.solvers.clearing.interior import InteriorPoint, moving_matrices
 from opengames.solvers.clearing.kernels import DONE, NO_POINT
 from opengames.solvers.clearing.newton import Newton
 from opengames.solvers.clearing.pivots import pivot

@@ -1,110 +1,218 @@
-"""A quadratic (or linear) program by an interior point method: slow and sure, for what HiGHS does not finish.
+"""Many members at once by an interior point method: what goes in and out of the steps of `barrier`.
 
-Every bound has a price, and the point moves so that price times distance shrinks for all bounds alike (Mehrotra's predictor and
-corrector). It ends near the middle of all optima, close enough for `polish` to end at an exact one.
-
-Source: Mehrotra, On the implementation of a primal-dual interior point method (1992); Nocedal and Wright, Numerical Optimization,
-algorithm 16.4, for quadratic programs.
+Columns and rows are brought to one scale, only rows that bind somewhere take part (the equations, those that were missed before, and then those
+that the members' points miss, until none is missed), and the finished points and prices come back in their own scale. The steps run
+with NumPy, or compiled by JAX on its device, with shapes rounded up so that few programs are compiled.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
+from opengames.solvers.clearing import barrier
+from opengames.solvers.clearing.barrier import Problem
 from opengames.solvers.clearing.program import Program
+from opengames.solvers.clearing.shared import Members
 
-_STEPS = 80
+_ROUNDS = 12
+_MISSED = 1e-9
+_ALL_ROWS = 48
+_MOST_ROWS = 400
+_PAIRS = 4_000_000
+_ROWS = 8
+_PASSES = 4
 _LARGEST = 1_500
 
 
+class InteriorPoint:
+    """A program with a dense matrix (m, n) and quadratic term (n, n) or none, and which of its rows were ever met."""
+
+    def __init__(self, matrix: np.ndarray, quadratic: np.ndarray | None) -> None:
+        self.matrix = matrix
+        self.quadratic = quadratic if quadratic is not None and quadratic.any() else None
+        self.met = np.zeros(len(matrix), bool)
+        self.by_row, self.by_column = _scales(abs(matrix), self.quadratic)
+        self._pairs: dict[bytes, np.ndarray | None] = {}
+
+    def solve(self, members: Members, compiled: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """x (members, n) and y (members, m), NaN and 0 where nothing was found, and whether prices are unique (members,)."""
+        (m, n), k = self.matrix.shape, len(members.lower)
+        x, y, unique = np.full((k, n), np.nan), np.zeros((k, m)), np.zeros(k, bool)
+        lower, upper = members.lower[:, n:], members.upper[:, n:]
+        equal = ((lower == upper) & np.isfinite(lower)).any(0)
+        rows = np.arange(m) if m <= _ALL_ROWS else np.flatnonzero(equal | self.met)
+        on = np.arange(k)
+        for _ in range(_ROUNDS):
+            point, prices, right = self.at(rows, members.some(on), compiled)
+            values = point @ self.matrix.T
+            size = 1.0 + abs(values)
+            missed = np.maximum(lower[on] - values, values - upper[on]) / size
+            missed[:, rows] = -np.inf
+            good = right & ~(missed.max(axis=1, initial=-np.inf) > _MISSED)
+            at = on[good]
+            x[at] = point[good]
+            y[np.ix_(at, rows)] = prices[good]
+            unique[at] = _unique(self.matrix, members.some(at), x[at])
+            on = on[right & ~good]
+            if not len(on):
+                break
+            worst = missed[right & ~good]
+            fresh = np.unique(np.concatenate([worst.argmax(axis=1), np.flatnonzero((worst > _MISSED).mean(axis=0) > 0.1)]))
+            if len(rows) + len(fresh) > _MOST_ROWS:
+                break
+            rows = np.concatenate([rows, fresh])
+        self.met[np.flatnonzero((y != 0.0).any(0))] = True
+        return x, y, unique
+
+    def at(self, rows: np.ndarray, members: Members, compiled: bool = False) -> tuple[np.ndarray, ...]:
+        """Points (members, n), prices of `rows`, and whether they are right, with no other rows."""
+        n, k = self.matrix.shape[1], len(members.lower)
+        if not n or not k:
+            right = ((members.lower[:, n + rows] <= _MISSED) & (members.upper[:, n + rows] >= -_MISSED)).all(1)
+            return np.zeros((k, n)), np.zeros((k, len(rows))), right
+        by_row, by_column = self.by_row[rows], self.by_column
+        matrix = self.matrix[rows] * by_row[:, None] * by_column
+        cost = np.broadcast_to(members.cost * by_column, (k, n))
+        of_bounds = np.concatenate([1.0 / by_column, by_row])
+        lower, upper = (
+            np.concatenate([bound[:, :n], bound[:, n + rows]], axis=1) * of_bounds for bound in (members.lower, members.upper)
+        )
+        price, size = _typical(abs(cost).max(axis=1, initial=0.0)), _typical(np.concatenate([abs(lower), abs(upper)]))
+        curved = None
+        if self.quadratic is not None:
+            curved = self.quadratic * by_column[:, None] * by_column * (size / price)
+            curved = np.diagonal(curved).copy() if np.array_equal(curved, np.diag(np.diagonal(curved))) else curved
+        problem = Problem(matrix, self._paired(rows, matrix), curved, cost / price, lower / size, upper / size)
+        found = _run_compiled(problem) if compiled else _run(problem)
+        return found.x * by_column * size, found.y * by_row * price, found.right
+
+    def _paired(self, rows: np.ndarray, matrix: np.ndarray) -> np.ndarray | None:
+        m, n = matrix.shape
+        if m * m * n > _PAIRS or (self.quadratic is not None and np.count_nonzero(self.quadratic) > n):
+            return None
+        key = rows.tobytes()
+        if key not in self._pairs:
+            self._pairs.clear()
+            self._pairs[key] = pairs(matrix)
+        return self._pairs[key]
+
+
+def moving_matrices(
+    matrices: np.ndarray, quadratic: np.ndarray | None, members: Members, compiled: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
+    """x and y as from `InteriorPoint.solve`, for members with a matrix each, (members, m, n); all rows take part."""
+    k, m, n = matrices.shape
+    by_row = np.stack([_scales(abs(each), None)[0] for each in matrices]) if k and m else np.ones((k, m))
+    bounds = np.concatenate([np.ones((k, n)), by_row], axis=1)
+    lower, upper = members.lower * bounds, members.upper * bounds
+    cost = np.broadcast_to(members.cost, (k, n))
+    price, size = _typical(abs(cost).max(axis=1, initial=0.0)), _typical(np.concatenate([abs(lower), abs(upper)]))
+    curved = None if quadratic is None else quadratic * (size / price)
+    problem = Problem(matrices * by_row[:, :, None], None, curved, cost / price, lower / size, upper / size)
+    found = _run_compiled(problem) if compiled else _run(problem)
+    x = np.where(found.right[:, None], found.x * size, np.nan)
+    return x, np.where(found.right[:, None], found.y * by_row * price, 0.0)
+
+
 def interior(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
-    """A point (n,) and prices (m,), (n,) near an optimum, or none if it does not come near one (there may be none)."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return _followed(program)
-
-
-def _followed(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """The optimum of one program, a point (n,) and prices (m,), (n,); none where it is not reached (there may be none), or too large."""
     m, n = program.matrix.shape
     if m + n > _LARGEST:
         return None
     matrix = program.matrix.toarray()
-    quadratic = np.zeros((n, n)) if program.quadratic is None else sparse.csc_array(program.quadratic).toarray()
-    # entries are columns and rows; what has one value keeps it, the others have distances to their bounds
-    lower = np.concatenate([program.lower, program.row_lower])
-    upper = np.concatenate([program.upper, program.row_upper])
-    equal = lower == upper
-    low, high = np.isfinite(lower) & ~equal, np.isfinite(upper) & ~equal
-    w = np.where(equal, lower, np.where(low & high, 0.5 * (lower + upper), np.where(low, lower + 1.0, np.where(high, upper - 1.0, 0.0))))
-    scale = 1.0 + abs(program.cost).max(initial=0.0)
-    under, over = np.where(low, scale, 0.0), np.where(high, scale, 0.0)
-    y = np.zeros(m)
-    # rows: matrix x = w_rows; costs: gradient = matrix' y + z, and a row's price is what its bounds pay
-    moves, count = np.flatnonzero(~equal), max(1, int(low.sum() + high.sum()))
-    h = np.hstack([matrix, -np.eye(m)])
-    full = np.zeros((n + m, n + m))
-    full[:n, :n] = quadratic
-    cost = np.concatenate([program.cost, np.zeros(m)])
-    best: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
-    for _ in range(_STEPS):
-        below, above = np.where(low, w - lower, 1.0), np.where(high, upper - w, 1.0)
-        mu = (under[low] @ below[low] + over[high] @ above[high]) / count
-        owed = cost + full @ w - h.T @ y - under + over
-        short = h @ w
-        worst = max(abs(owed[moves]).max(initial=0.0) / scale, abs(short).max(initial=0.0) / (1.0 + abs(w).max(initial=0.0)))
-        if worst < 1e-8:
-            # products of price and distance go on shrinking until rounding stops them: polishing needs to tell which of the two is 0
-            best = w[:n], y, program.cost + quadratic @ w[:n] - matrix.T @ y
-            if mu < 1e-20 * (1.0 + abs(cost @ w)):
-                return best
-        bend = np.where(low, under / below, 0.0) + np.where(high, over / above, 0.0)
-        kkt = np.block([[(full + np.diag(bend + 1e-12))[np.ix_(moves, moves)], -h[:, moves].T], [h[:, moves], 1e-13 * np.eye(m)]])
-        try:
-            inverse = np.linalg.inv(kkt)
-        except np.linalg.LinAlgError:
-            return best
-        step = _direction(inverse, moves, owed, short, below, above, under, over, low, high, -under * below, -over * above)
-        far = _room(step, below, above, under, over, low, high)
-        aimed = (
-            ((under + far * step[2]) * (below + far * step[0]))[low].sum() + ((over + far * step[3]) * (above - far * step[0]))[high].sum()
-        ) / count
-        centre = mu * (max(aimed, 0.0) / mu) ** 3 if mu > 0 else 0.0
-        step = _direction(
-            inverse, moves, owed, short, below, above, under, over, low, high,
-            centre - under * below - step[0] * step[2], centre - over * above + step[0] * step[3],
-        )  # fmt: skip
-        far = min(1.0, 0.995 * _room(step, below, above, under, over, low, high))
-        w, y = w + far * step[0], y + far * step[1]
-        under, over = np.where(low, under + far * step[2], 0.0), np.where(high, over + far * step[3], 0.0)
-        if not np.isfinite(w).all() or far < 1e-10:
-            return best
-    return best
+    quadratic = None if program.quadratic is None else sparse.csc_array(program.quadratic).toarray()
+    lower, upper = np.concatenate([program.lower, program.row_lower]), np.concatenate([program.upper, program.row_upper])
+    x, y, right = InteriorPoint(matrix, quadratic).at(np.arange(m), Members(matrix, program.cost[None], lower[None], upper[None]))
+    if not right[0]:
+        return None
+    gradient = program.cost if quadratic is None else program.cost + quadratic @ x[0]
+    return x[0], y[0], gradient - matrix.T @ y[0]
 
 
-def _direction(
-    inverse: np.ndarray, moves: np.ndarray, owed: np.ndarray, short: np.ndarray, below: np.ndarray, above: np.ndarray,
-    under: np.ndarray, over: np.ndarray, low: np.ndarray, high: np.ndarray, to_low: np.ndarray, to_high: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Newton's step for entries, equations, and prices of lower and upper bounds; to_low, to_high: how far the products of price
-    and distance are to move."""
-    to_low, to_high = np.where(low, to_low, 0.0), np.where(high, to_high, 0.0)
-    right = np.concatenate([(-owed + to_low / below - to_high / above)[moves], -short])
-    found = inverse @ right
-    dw = np.zeros(len(owed))
-    dw[moves] = found[: len(moves)]
-    return dw, found[len(moves) :], (to_low - under * dw) / below, (to_high + over * dw) / above
+def pairs(matrix: np.ndarray) -> np.ndarray:
+    """Products of the rows of a matrix (m, n), (n, m * m): with them its normal matrices are one product for all members."""
+    m, n = matrix.shape
+    return np.ascontiguousarray((matrix[:, None, :] * matrix[None]).reshape(m * m, n).T)
 
 
-def _room(
-    step: tuple[np.ndarray, ...], below: np.ndarray, above: np.ndarray, under: np.ndarray, over: np.ndarray, low: np.ndarray, high: np.ndarray
-) -> float:
-    """How far a step goes, at most all the way, before a price or a distance is 0."""
-    far = 1.0
-    for now, change, counts in ((below, step[0], low), (above, -step[0], high), (under, step[2], low), (over, step[3], high)):
-        shrinks = counts & (change < 0)
-        if shrinks.any():
-            far = min(far, float((-now[shrinks] / change[shrinks]).min()))
-    return far
+def _scales(sizes: np.ndarray, quadratic: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Factors of rows (m,) and columns (n,) that bring the largest entries near 1 (Ruiz), columns left alone beside curvature that
+    is not diagonal."""
+    m, n = sizes.shape
+    by_row, by_column = np.ones(m), np.ones(n)
+    if not sizes.size:
+        return by_row, by_column
+    for _ in range(_PASSES):
+        here = sizes * by_row[:, None] * by_column
+        rows, columns = here.max(axis=1), here.max(axis=0)
+        by_row /= np.sqrt(np.where(rows > 0, rows, 1.0))
+        by_column /= np.sqrt(np.where(columns > 0, columns, 1.0))
+    return by_row, by_column
 
 
-__all__ = ["interior"]
+def _typical(values: np.ndarray) -> float:
+    some = values[np.isfinite(values) & (values > 0)]
+    return float(np.median(some)) if len(some) else 1.0
+
+
+def _run(problem: Problem) -> barrier.Finished:
+    with np.errstate(all="ignore"):
+        return barrier.solve(np, problem)
+
+
+def _run_compiled(problem: Problem) -> barrier.Finished:
+    k, n = problem.cost.shape
+    m = problem.matrix.shape[-2]
+    more, more_rows = _rounded(k) - k, -m % _ROWS
+    matrix = np.pad(problem.matrix, ((0, more_rows), (0, 0)) if problem.matrix.ndim == 2 else ((0, more), (0, more_rows), (0, 0)))
+    # members that fill up repeat the last one; rows that fill up bind nothing
+    padded = problem._replace(
+        matrix=matrix, pairs=None if problem.pairs is None else pairs(matrix), cost=np.pad(problem.cost, ((0, more), (0, 0)), mode="edge"),
+        lower=_filled(problem.lower, more, more_rows, -np.inf), upper=_filled(problem.upper, more, more_rows, np.inf),
+    )  # fmt: skip
+    found = barrier.Finished(*(np.array(part)[:k] for part in _compiled()(padded)))
+    return found._replace(y=found.y[:, :m], low=found.low[:, : n + m], high=found.high[:, : n + m])
+
+
+def _filled(bounds: np.ndarray, members: int, rows: int, what: float) -> np.ndarray:
+    wide = np.pad(bounds, ((0, 0), (0, rows)), constant_values=what)
+    return np.pad(wide, ((0, members), (0, 0)), mode="edge")
+
+
+def _rounded(k: int) -> int:
+    """The least of 16, 24, 32, 48, 64, 96, ... that is enough."""
+    size = 16
+    while size < k:
+        size += size // 2 if size & (size - 1) == 0 else size // 3
+    return size
+
+
+@cache
+def _compiled() -> Callable[[Problem], Any]:
+    from opengames.sampled.backend import jax, jnp
+
+    return jax.jit(lambda problem: barrier.solve(jnp, problem))
+
+
+def _unique(matrix: np.ndarray, members: Members, x: np.ndarray) -> np.ndarray:
+    """Whether what is met at the points has independent gradients, so that prices are the only ones, (members,)."""
+    n = matrix.shape[1]
+    if not len(x):
+        return np.zeros(0, bool)
+    values = np.concatenate([x, x @ matrix.T], axis=1)
+    met = np.minimum(values - members.lower, members.upper - values) <= 10.0 * _MISSED * (1.0 + abs(values))
+    found = np.zeros(len(x), bool)
+    _, first, like = np.unique(np.packbits(met, axis=1), axis=0, return_index=True, return_inverse=True)
+    for place, one in enumerate(first):
+        tight, free = np.flatnonzero(met[one, n:]), np.flatnonzero(~met[one, :n])
+        alone = len(tight) <= len(free) and np.linalg.matrix_rank(matrix[np.ix_(tight, free)], tol=1e-9) == len(tight)
+        found[like.ravel() == place] = alone
+    return found
+
+
+__all__ = ["InteriorPoint", "interior", "moving_matrices", "pairs"]

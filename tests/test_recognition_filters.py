@@ -116,6 +116,23 @@ def test_the_kalman_filter_conditions_the_joint_normal_distribution(case, lag: i
     assert found.log_evidence == pytest.approx(joint.log_density(y), abs=1e-9)
 
 
+def test_far_data_are_not_impossible_and_set_the_alarm_off(case) -> None:
+    """Evidence at a distance of many deviations is unlikely, not certain to be wrong, however far."""
+    push, joint, y = case
+    for far in (1e6, 1e9, 1e200):
+        found = recognised("kalman", push, np.where(np.arange(2 * ROUNDS) == 3, far, y))
+        assert found.diverged and (found.deviation("x") > 0.1).all()
+        assert found.mean("x")[:3] == pytest.approx(recognised("kalman", push, y).mean("x")[:3])
+
+
+def test_more_members_than_fit_are_refused() -> None:
+    text = "channel c() -> (x: real, y: real) { x ~ normal(0, 1)  y ~ normal(x, 1) } recognition r(y: real) -> (x: real) of c by"
+    for method, word in (("enkf[members = 1_000_000_000]", "members"), ("particle[particles = 1_000_000_000]", "particles")):
+        with pytest.raises(og.Refusal, match=f"1,000,000,000 {word} of `r` take about") as refused:
+            og.loads(f"{text} {method}").recognise("r", y=1)
+        assert refused.value.diagnostics[0].code == "over-budget"
+
+
 LEVEL = """
 type T = 1..3
 param start: real = 1

@@ -95,8 +95,26 @@ channel day() -> (x: real[T], y: real[T], z: real[T], first: real, final: real) 
 WIRES = "(y: real[T], z: real[T], first: real, final: real) -> (x: real[T]) of day by"
 
 
-def test_a_kalman_filter_says_what_conditioning_the_whole_channel_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    text = f"{NORMAL}\nrecognition r{WIRES} kalman[lag = 6]"
+CALLS = """
+type T = 1..6
+channel meter(v: real, s: real) -> (out: real) { out ~ normal(v, s) }
+
+channel day() -> (x: real[T], y: real[T], z: real[T], first: real, final: real) {
+    start ~ normal(0, 1)
+    first ~ meter(start / 2, 3)
+    told = 2 * first
+    for t in T reversed carrying p = start { x ~ normal(p, 1)  next p = x }
+    for k in T { y ~ meter(x[k], k / 2) }
+    for k in T { twice = 2 * x[k]  z ~ meter(twice, 1) }
+    middle = x[3] - x[3] / 4
+    final ~ meter(middle, 1)
+}
+"""
+
+
+@pytest.mark.parametrize("channel", [NORMAL, CALLS], ids=["draws", "calls"])
+def test_a_kalman_filter_says_what_conditioning_the_whole_channel_does(channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = f"{channel}\nrecognition r{WIRES} kalman[lag = 6]"
     rng = np.random.default_rng(4)
     y, z = rng.normal(size=(2, 6)) * 2
     y[2] = z[4] = np.nan

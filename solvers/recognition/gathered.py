@@ -30,7 +30,7 @@ from opengames.diagram import (
 from opengames.flatten import rename_wires
 from opengames.plain import replace
 from opengames.spaces import Family, Space, family, index_points, index_size
-from opengames.terms import At, Const, Term, Var, free, rebuild
+from opengames.terms import At, Const, Term, Var, free, rebuild, substitute
 
 
 class _Apart(Exception):
@@ -108,19 +108,26 @@ def _joined(flat: Diagram, a: Loop, b: Loop) -> Diagram | None:
     return replace(flat, boxes=in_order(boxes, [p.name for p in flat.inputs]))
 
 
-def pinned(flat: Diagram, loop: Loop, wire: str) -> tuple[Diagram, Loop, Pinned] | None:
-    """The diagram, and its loop, with the draw of `wire` outside the loop as a draw of one of its rounds; `None` if it is none."""
+def pinned(flat: Diagram, loop: Loop, wire: str, inferred: frozenset[str]) -> tuple[Diagram, Loop, Pinned] | None:
+    """The diagram, and its loop, with the draw of `wire` outside the loop as a draw of one of its rounds; `None` if it is none.
+
+    inferred: wires that are asked for, and must not depend on it.
+    """
     box = next((b for b in flat.boxes if isinstance(b, Draw) and b.out.name == wire), None)
-    if box is None or any(wire in needs(b) for b in flat.boxes):
+    if box is None:
+        return None
+    behind = _reached(flat, box)
+    if behind & (needs(loop) | inferred) or any(isinstance(b, Draw) and needs(b) & behind for b in flat.boxes):
         return None
     handed = dict(loop.outs)
-    used = free(box.kernel)
+    whole = _inlined(box.kernel, flat, _reached(flat, loop) - set(handed))
+    used = free(whole)
     if used & (_reached(flat, loop) - set(handed)):
         return None
     inside = wires(loop.body)
     seen: set[tuple[object, ...]] = set()
     try:
-        kernel = _at_one(box.kernel, handed, len(loop.iters), seen)
+        kernel = _at_one(whole, handed, len(loop.iters), seen)
     except _Apart:
         return None
     index = tuple(s for _, s in loop.iters)
@@ -143,7 +150,7 @@ def pinned(flat: Diagram, loop: Loop, wire: str) -> tuple[Diagram, Loop, Pinned]
         boxes=(*loop.body.boxes, replace(box, out=replace(box.out, name=name), kernel=kernel)),
     )  # fmt: skip
     made = replace(loop, body=body, captured=(*loop.captured, *more))
-    boxes = [made if b is loop else b for b in flat.boxes if b is not box]
+    boxes = [made if b is loop else b for b in flat.boxes if not {p.name for p in binds(b)} & behind]
     return replace(flat, boxes=in_order(boxes, [p.name for p in flat.inputs])), made, Pinned(name, position)
 
 
@@ -219,11 +226,19 @@ def _at_one(term: Term, handed: dict[str, str], n: int, seen: set[tuple[object, 
     return changed
 
 
-def _reached(flat: Diagram, loop: Loop) -> frozenset[str]:
-    """The wires that depend on what a loop hands out, its own included."""
-    found = {p.name for p in binds(loop)}
+def _inlined(term: Term, flat: Diagram, behind: frozenset[str]) -> Term:
+    """The term with wires of `behind` that are computed replaced by what computes them."""
+    terms = {b.out.name: b.term for b in flat.boxes if isinstance(b, Compute) and b.out.name in behind}
+    while found := {n: terms[n] for n in free(term) if n in terms}:
+        term = substitute(term, found)
+    return term
+
+
+def _reached(flat: Diagram, start: Box) -> frozenset[str]:
+    """The wires that depend on what a box puts out, its own included."""
+    found = {p.name for p in binds(start)}
     for box in flat.boxes:
-        if box is not loop and needs(box) & found:
+        if box is not start and needs(box) & found:
             found.update(p.name for p in binds(box))
     return frozenset(found)
 

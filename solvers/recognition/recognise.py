@@ -21,8 +21,8 @@ from opengames.solvers.recognition.beliefs import Belief, Chances, Members
 from opengames.solvers.recognition.shape import StateSpace, state_space
 from opengames.spaces import points
 
-#: Bytes of members that are computed side by side; runs beyond come in turn.
-BUDGET = 1 << 30
+#: Bytes of members that are computed side by side, runs beyond coming in turn; and those that one run may take.
+BUDGET, MOST = 1 << 30, 1 << 33
 #: Draws from a recognition that is written out.
 DRAWS = 256
 
@@ -191,13 +191,30 @@ class _Ensemble:
     def __call__(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None = None) -> Found:
         if there is None and any(s.at is not None for s in self.space.seen):
             there = {n: [np.ones(a.shape, bool) for a in arrays] for n, arrays in evidence.items()}
-        numbers = 8 * self.members * self.space.rounds * max(1, len(self.space.sought)) * 4
-        step = max(1, min(len(runs), BUDGET // max(1, numbers)))
+        step = max(1, min(len(runs), BUDGET // self._bytes()))
         parts = [
             self._some(seed, runs[i : i + step], _cut(inputs, i, step), _cut(evidence, i, step), _cut(there, i, step))
             for i in range(0, len(runs), step)
         ]
         return parts[0] if len(parts) == 1 else joined(parts)
+
+    def _bytes(self) -> int:
+        """About how many one run takes. Raises `Refusal` (`over-budget`)."""
+        from opengames.solvers.recognition import dense
+
+        def count(spaces: Any) -> int:
+            return sum(int(np.prod(leaf.sizes, dtype=int)) for s in spaces for leaf in dense.leaves_of(s))
+
+        kept = count(s.space for s in self.space.sought if s.every) * (self.space.rounds + 2 * self.lag + 2)
+        state = count([*(c.space for c in self.space.loop.carry), *(p.space for p in self.space.kept), *(s.space for s in self.space.seen)])
+        found = 8 * self.members * (kept + 4 * state + 4)
+        if found > MOST:
+            word = "members" if self.method == "enkf" else "particles"
+            raise refuse(
+                "over-budget", f"{self.members:,} {word} of `{self.declared.name}` take about {found / (1 << 30):,.0f} GiB, and {MOST >> 30} are the most",
+                span=self.declared.at, help=f"take fewer {word}, or infer fewer wires",
+            )  # fmt: skip
+        return found
 
     def _some(self, seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None) -> Found:
         out, up = self._call(seed, runs, inputs, evidence, there, False)

@@ -92,10 +92,11 @@ def state_space(program: Program, declared: Recognition) -> StateSpace:
         return _single(whole, declared)
     (loop,) = loops.values()
     pins: dict[str, Pinned] = {}
+    inferred = frozenset(p.name for p in declared.outputs)
     for name, (wire, box) in sources.items():
         if isinstance(box, Loop):
             continue
-        found = pinned(flat, loop, wire)
+        found = pinned(flat, loop, wire, inferred)
         if found is None:
             return _single(whole, declared)
         flat, loop, pins[name] = found

@@ -118,7 +118,7 @@ def test_the_kalman_filter_conditions_the_joint_normal_distribution(case, lag: i
 
 def test_far_data_are_not_impossible_and_set_the_alarm_off(case) -> None:
     """Evidence at a distance of many deviations is unlikely, not certain to be wrong, however far."""
-    push, joint, y = case
+    push, _, y = case
     for far in (1e6, 1e9, 1e200):
         found = recognised("kalman", push, np.where(np.arange(2 * ROUNDS) == 3, far, y))
         assert found.diverged and (found.deviation("x") > 0.1).all()

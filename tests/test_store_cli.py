@@ -167,6 +167,27 @@ def test_what_a_store_cannot_fill_is_refused(folder, said, code):
     assert raised.value.diagnostics[0].code == code
 
 
+@pytest.mark.parametrize(
+    ("day", "hours", "code", "said"),
+    [
+        ("03/08/2026", [h for h in range(1, 25) if h != 3], "data-too-short", "2026-03-08 has 23 hours: the clocks skip one"),
+        ("11/01/2026", [1, 2, *range(2, 25)], "data-too-long", "2026-11-01 has 25 hours: the clocks go through one twice"),
+    ],
+)
+def test_a_day_on_which_the_clocks_change_says_so(tmp_path, capsys, day, hours, code, said):
+    rows = [f"{day},{h:02d}:00,HB,{h},{'Y' if i and hours[i - 1] == h else 'N'}" for i, h in enumerate(hours)]
+    (tmp_path / "d.csv").write_text("\n".join(["DeliveryDate,HourEnding,SettlementPoint,SettlementPointPrice,DSTFlag", *rows]) + "\n")
+    data(capsys, "store", "load", str(tmp_path / "d.csv"), "--db", str(tmp_path / "c.duckdb"))
+    month, date, year = day.split("/")
+    asked = FromFile(str(tmp_path / "c.duckdb"), f"lmp,point=HB,day={year}-{month}-{date}")
+    with pytest.raises(Refusal) as raised:
+        og.loads(PRICES).with_params(price=asked)
+    (found,) = raised.value.diagnostics
+    assert (found.code, found.notes) == (code, (said,))
+    as_many = PRICES.replace("1..24", f"1..{len(hours)}").replace("price[24]", f"price[{len(hours)}]")
+    assert str(og.loads(as_many).with_params(price=asked).query("last").value) == "24"
+
+
 # ------------------------------------------------------------------------------------------- downloads
 
 

@@ -6,18 +6,21 @@ and `to` with delivery days (Central, both included). Values parted by `|` stand
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
 from opengames.diagnostics import Refusal, refuse
+from opengames.models.store.clock import delivery_day
 from opengames.models.store.database import checked_view, open_store
 from opengames.models.store.gaps import gaps, one_series, selected, with_gap
 from opengames.models.store.schema import BY_NAME
 from opengames.program import ParamDecl
 from opengames.show import show_space
-from opengames.spaces import Family, Record
+from opengames.spaces import Family, Record, index_size
 
+#: Days in a row that are looked at for changes of the clocks.
+_DAYS = 4_000
 _HIDDEN = ("known_utc", "feed", "file")
 
 
@@ -42,6 +45,8 @@ def read_columns(path: Path, said: str | None, decl: ParamDecl) -> tuple[dict[st
         of_records = isinstance(space, Family) and isinstance(space.item, Record)
         if not of_records and not (isinstance(space, Family) and len(space.index) > 1):
             one_series(store, table, rows, columns, **at)
+        if isinstance(space, Family) and len(space.index) == 1 and first is not None and last is not None:
+            _fits_the_clock(table.name, store.name, len(rows), decl, first, last, at)
         if table.steady:
             keys = {k: v for k, v in where.items() if k in table.key}
             found = gaps(store, view, first, last, **keys)
@@ -49,6 +54,26 @@ def read_columns(path: Path, said: str | None, decl: ParamDecl) -> tuple[dict[st
                 raise with_gap(store, view, found, **at)
     shown = {name: [row[i] for row in rows] for i, name in enumerate(columns) if name not in _HIDDEN}
     return shown, column or (None if of_records else table.value)
+
+
+def _fits_the_clock(
+    view: str, name: str, count: int, decl: ParamDecl, first: date, last: date, at: dict[str, Any]
+) -> None:  # fmt: skip
+    """Refuse (`data-too-short`, `data-too-long`) days whose rows are fewer or more than wanted because the clocks change in them."""
+    assert isinstance(decl.space, Family)
+    wanted, most = index_size(decl.space.index), (last - first).days
+    days = [delivery_day(first + timedelta(days=k)) for k in range(most + 1)] if most < _DAYS else []
+    changed = [d for d in days if d.hours != 24]
+    hours = sum(d.hours for d in days)
+    # as many as there would be with 24 hours in every day
+    if not changed or count * 24 * len(days) != wanted * hours or count == wanted:
+        return
+    said = [f"{d.day} has {d.hours} hours: the clocks {'skip one' if d.hours < 24 else 'go through one twice'}" for d in changed]
+    raise refuse(
+        "data-too-short" if count < wanted else "data-too-long",
+        f"`{view}` of `{name}` has {count:,} values on {'this day' if len(days) == 1 else 'these days'}, and `{decl.name}` takes {wanted:,}",
+        notes=tuple(said), help=f"choose other days, or give `{decl.name}` an index of {count:,}", **at,
+    )  # fmt: skip
 
 
 def _parted(said: str | None, path: Path, decl: ParamDecl) -> tuple[str, str | None, date | None, date | None, dict[str, Any]]:

@@ -42,7 +42,7 @@ class Tally:
     """What a clearing has done so far, for the certificate that is printed with an answer.
 
     members: solved in floats. engines: how many of them by which engine, in words. residual: the largest of their relative
-    residuals. kinks: members whose prices are not known to be unique. exactly: members solved in rationals. gap: where whole numbers
+    residuals. kinks: members whose prices the engine does not know to be unique. exactly: members solved in rationals. gap: where whole numbers
     were decided, by how much the best may cost less than those found, by the engine's bound, relative, the largest of all so far.
     bounds: programs that proved in rationals that no whole numbers are better.
     """
@@ -77,8 +77,9 @@ class Tally:
             self.kinks - before.kinks, self.exactly - before.exactly, self.gap, self.bounds - before.bounds,
         )  # fmt: skip
 
-    def said(self, place: str, kinks: bool = True) -> str:
-        """The certificate in words, for the clearing at `place`; empty where nothing was solved. kinks: whether to count them."""
+    def said(self, place: str, kinks: tuple[int, int]) -> str:
+        """The certificate in words, for the clearing at `place`; empty where nothing was solved. kinks: members whose prices are not
+        unique, and of how many that is not known."""
         parts = []
         if self.exactly:
             how = f" (whole numbers the best by {self.bounds:,} bounds in rationals, prices with them held)" if self.bounds else ""
@@ -93,8 +94,10 @@ class Tally:
             said += f", largest KKT residual {self.residual:.1e}"
         if self.members and self.gap is not None:
             said += f"; whole numbers within {self.gap:.1e} of the best by the engine's bound, prices with them held"
-        if self.kinks and kinks:
-            said += f"; prices not known to be unique in {self.kinks:,} of them: those of a market a hair tighter are shown"
+        several, unknown = kinks
+        found = [f"not unique in {several:,} of them"] * bool(several) + [f"not known to be unique in {unknown:,} of them"] * bool(unknown)
+        if found:
+            said += f"; prices {' and '.join(found)}: those of a market a hair tighter are shown"
         return said
 
 
@@ -106,8 +109,9 @@ class Clearing(Protocol):
     moves: how many numbers the decided wires take together, in the order of `Decide.outs`, families row-major, booleans as 0
         or 1. prices: the same for `Decide.duals`.
 
-    A clearing may have a `tally` that `solve` keeps (see `Tally`), say by `quadratic` that its program is not linear, and by
-    `ends(data)` between which numbers each price lies for one member: (prices, 2), equal where it is unique.
+    A clearing may have a `tally` that `solve` keeps (see `Tally`), say by `quadratic` that its program is not linear, by
+    `ends(data)` between which numbers each price lies for one member: (prices, 2), equal where it is unique; and by `kinked(first)`, of the
+    members that the tally counts as `kinks` from the `first` on, in how many prices are not unique and in how many that is open.
     """
 
     data: tuple[Term, ...]
@@ -223,10 +227,20 @@ class Ready:
 
     def certificate(self, before: Tally) -> list[str]:
         """What was solved since then, in words, and which prices are not the only ones: each with its interval where few members
-        were met since `start`, else in how many members that is not known."""
+        were met since `start`, else in how many members they are not."""
         kinks = self.kinks()
-        said = self.tally().since(before).said(self.place, kinks=kinks is None)
+        done = self.tally().since(before)
+        said = done.said(self.place, self.kinked(before.kinks, done.kinks) if kinks is None else (0, 0))
         return [said] * bool(said) + (kinks or [])
+
+    def kinked(self, first: int, members: int) -> tuple[int, int]:
+        """Of so many members that an engine left open, from the `first` on: in how many prices are not unique, and in how many that
+        stays open."""
+        decide = getattr(self.clearing, "kinked", None)
+        if decide is None or not members:
+            return 0, members
+        found: tuple[int, int] = decide(first)
+        return found
 
     def kinks(self) -> list[str] | None:
         """Which prices are not unique in the members met since `start`, and what is told; none where too much was met to look at."""

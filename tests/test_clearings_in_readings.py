@@ -366,5 +366,6 @@ def test_a_price_that_is_not_unique_is_told_with_its_interval():
     interval = "`dual(balance)` of `price.p` is not unique: 10 to 30; the upper end is told"
     assert all(said[name] == [interval] for name in ("one", "again", "lp", "runs"))
     assert said["three"] == [interval.replace("unique:", "unique in 1 of 3 plays, at first:")]
-    assert len(said["many"]) == 1 and "prices not known to be unique in" in said["many"][0]
+    # of loads drawn from an interval none is a kink, and no engine's doubt is told
+    assert said["many"] == []
     assert interval in model["One"].run(runs=5).certificate

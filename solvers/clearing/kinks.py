@@ -99,7 +99,7 @@ class _Face:
         turned = sparse.csr_array(matrix[self.met].T)
         z = gradient - matrix.T @ y
         inside = ~(left | right)
-        self.single = len(self.met) == 0 or bool(len(self.met) <= inside.sum() and _independent(turned[inside]))
+        self.single = len(self.met) == 0 or bool(len(self.met) <= inside.sum() and independent(turned[inside]))
         if self.single:
             return
         # a change d of y keeps y's signs, and takes matrix' d from z, whose signs stay too
@@ -161,7 +161,7 @@ class _Face:
         return sign * self._along(direction)
 
 
-def _independent(matrix: sparse.csr_array) -> bool:
+def independent(matrix: sparse.csr_array) -> bool:
     """Whether the columns are independent; for large matrices only a sure yes counts."""
     rows, columns = matrix.shape
     if columns <= 600:
@@ -178,4 +178,4 @@ def _independent(matrix: sparse.csr_array) -> bool:
     return bool(pivots.min() > 1e-9 * pivots.max())
 
 
-__all__ = ["Intervals", "are_unique", "furthest", "intervals"]
+__all__ = ["Intervals", "are_unique", "furthest", "independent", "intervals"]

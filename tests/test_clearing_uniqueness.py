@@ -87,6 +87,21 @@ def test_members_that_stand_alike_are_decided_once_and_rightly(monkeypatch):
     assert (alike.verdicts(load, x, y) == verdicts).all() and len(asked) <= 7
 
 
+def test_whole_numbers_are_held_where_prices_are_looked_at():
+    """A unit of 10 at 1 each once it is on, one of 10 at 3: at 10 one more costs 3 and one less saves 1, at 7 both are 1."""
+    program = Program(
+        np.array([4.0, 1.0, 3.0]), sparse.csr_array([[0.0, 1.0, 1.0], [-10.0, 1.0, 0.0]]), np.array([0.0, -INF]), np.zeros(2),
+        np.zeros(3), np.array([1.0, 10.0, 10.0]), integer=np.array([True, False, False]),
+    )  # fmt: skip
+    none = sparse.csr_array((3, 1))
+    moving = Moving(program, none, sparse.csr_array([[1.0], [0.0]]), none, none, np.zeros(1))
+    load = np.array([[7.0], [10.0], [12.0]])
+    found = [solve(moving.at(row)) for row in load]
+    assert all(f.whole for f in found)
+    x, y = np.stack([f.x for f in found]), np.stack([f.y for f in found])
+    assert Alike(moving, [0]).verdicts(load, x, y).tolist() == [UNIQUE, SEVERAL, UNIQUE]
+
+
 def test_what_is_too_much_to_look_at_is_left_open(monkeypatch):
     moving, _ = fleet()
     load = np.array([[5.0], [10.0], [10.0]])

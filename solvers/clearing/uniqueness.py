@@ -13,7 +13,7 @@ Source: Kyparisis, On uniqueness of Kuhn-Tucker multipliers in nonlinear program
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -56,7 +56,8 @@ class Alike:
         self._dense = _dense(moving.program.matrix) if moving.fixed_matrix else None
 
     def verdicts(self, data: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Of optima (members, n) with prices (members, m) at their data (members, d): what is known of their uniqueness, (members,)."""
+        """Of optima (members, n) with prices (members, m) at their data (members, d), whole numbers held: what is known of their
+        uniqueness, (members,)."""
         found = np.full(len(data), OPEN)
         if not len(data):
             return found
@@ -105,6 +106,9 @@ class Alike:
         rows = _stand(values, program.row_lower + moved, program.row_upper + moved, sizes, abs(y) > _PRICED * (1.0 + abs(y)))
         z, z_sizes = gradient - paid, 1.0 + gradient_sizes + paid_sizes
         columns = _stand(x, lower, upper, abs(x), abs(z) > _PRICED * z_sizes)
+        if program.integer is not None:
+            # prices are those with the whole numbers held
+            columns[:, program.integer] = _BOTH
         codes = np.concatenate((rows, columns), axis=1)
         # on which side a price stands matters only to prices of 0 that may go on without end
         asked = rows[:, self.rows]
@@ -129,7 +133,8 @@ class Doubts:
 
     def __init__(self, moving: Moving, rows: Iterable[int]) -> None:
         self._alike = Alike(moving, rows)
-        self._kept: list[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = []
+        self._kept: deque[tuple[int, np.ndarray, np.ndarray, np.ndarray]] = deque()
+        self._numbers = 0
         self.met = 0
 
     def keep(self, data: np.ndarray, x: np.ndarray, y: np.ndarray) -> None:
@@ -138,8 +143,10 @@ class Doubts:
             return
         self._kept.append((self.met, data, x, y))
         self.met += len(data)
-        while len(self._kept) > 1 and sum(each.size for part in self._kept for each in part[1:]) > _NUMBERS:
-            del self._kept[0]
+        self._numbers += data.size + x.size + y.size
+        while len(self._kept) > 1 and self._numbers > _NUMBERS:
+            _, *gone = self._kept.popleft()
+            self._numbers -= sum(each.size for each in gone)
 
     def since(self, first: int) -> tuple[int, int]:
         """Of the members from the `first` on: how many have prices that are not the only ones, and how many are left open."""

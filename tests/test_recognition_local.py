@@ -93,6 +93,32 @@ def test_a_few_members_carry_many_numbers_when_localised() -> None:
     assert not alarms["exact"].any() and alarms["local"].mean() < 0.2 and alarms["plain"].mean() > 0.8
 
 
+SHARED = """
+type T = 1..6
+type Cell = 1..10
+channel c() -> (x: real[T, Cell], y: real[T, Cell], mean: real[T], bias: real) {
+    bias ~ normal(0, 1)
+    for t in T carrying s = [0 for k in Cell] {
+        for k in Cell { e ~ normal(0, 1)  x = 0.9 * s[k] + e  y ~ normal(x + bias, 1) }
+        mean ~ normal(sum(x[k] for k in Cell) / 10, 0.1)
+        next s = x
+    }
+}
+"""
+
+
+def test_what_has_no_index_is_moved_by_all_evidence_and_not_more_than_it_should() -> None:
+    """A bias of all sensors: tapering the evidence and not the bias would count the same surprise ten times."""
+    rng = np.random.default_rng(0)
+    y, mean = rng.normal(size=(6, 10)) + 1, rng.normal(size=6) / 4
+    inputs = "(y: real[T, Cell], mean: real[T]) -> (x: real[T, Cell], bias: real) of c by"
+    text = f"{SHARED} recognition exact{inputs} kalman recognition local{inputs} enkf[members = 400, radius = 6]"
+    exact, local = (og.loads(text, "shared.game").recognise(n, y=y, mean=mean) for n in ("exact", "local"))
+    assert abs(float(local.mean("bias") - exact.mean("bias"))) < 0.5 * float(exact.deviation("bias"))
+    assert 0.7 < float(local.deviation("bias") / exact.deviation("bias")) < 1.3
+    assert np.sqrt(((local.mean("x") - exact.mean("x")) ** 2).mean()) < 0.6 * exact.deviation("x").mean()
+
+
 @pytest.mark.slow
 def test_twenty_members_keep_the_chaotic_ring_of_lorenz_only_when_localised() -> None:
     from benchmarks.lorenz import tried

@@ -7,7 +7,8 @@ Where evidence is drawn from a normal distribution, $h_i$ is its mean and $R$ it
 $R = 0$, and the ensemble estimates both. Numbers that the channel keeps within bounds are put back into them.
 Exact for linear channels with normal noise and infinitely many members. Deviations from the ensemble's mean are
 multiplied by `inflation` before the evidence comes in, against an ensemble that is too sure of itself. With a `Taper` both
-covariances are multiplied by it, so that evidence moves what is near in the index only.
+covariances are multiplied by it, so that evidence moves what is near in the index only; what has no index in common with the
+evidence (a bias of all sensors) is moved by the regression as it is.
 
 Source: Burgers, van Leeuwen, Evensen, Analysis scheme in the ensemble Kalman filter (1998), section 3;
 Evensen, The ensemble Kalman smoother (2000), for the lag.
@@ -15,6 +16,7 @@ Evensen, The ensemble Kalman smoother (2000), for the lag.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -87,6 +89,7 @@ def filtered(
     fixed = [c.name for c in space.loop.carry if c.next not in space.latent]
     shapes: dict[str, Port] = {s.wire: Port(s.wire, s.space) for s in space.sought if s.every}
     sought = list(shapes)
+    seen = [leaf for s in space.seen for leaf in dense.leaves_of(s.space)]
 
     def step(carry: Any, position: Any) -> tuple[Any, Any]:
         state, buffer = carry
@@ -104,8 +107,8 @@ def filtered(
         buffer = shifted(buffer, [a for w in sought for a in found[w]])
         limits = {c.name: moved.bounds[c.next] for c in space.loop.carry}
         moving = {n: a for n, a in after.items() if n not in fixed}
-        local = None if taper is None else _factors(taper, space, list(moving), [shapes[w].space for w in sought], lag)
-        moving, buffer, news = _analysed(moving, buffer, middle, drawn, noise, y, here, inflation, local)
+        batches = _batches(taper, seen, _moved_leaves(space, list(moving), [shapes[w].space for w in sought], lag))
+        moving, buffer, news = _analysed(moving, buffer, middle, drawn, noise, y, here, inflation, batches)
         for name, bounds in limits.items():
             if name in moving:
                 moving[name] = _inside(moving[name], bounds)
@@ -143,13 +146,52 @@ def check_distances(space: StateSpace) -> None:
         )  # fmt: skip
 
 
-def _factors(taper: Taper, space: StateSpace, names: list[str], sought: list[Space], lag: int) -> tuple[Any, Any]:
-    """Factors on the covariances of the evidence with itself, and with what it moves: the state called `names`, then the buffer."""
+def _moved_leaves(space: StateSpace, names: list[str], sought: list[Space], lag: int) -> list[dense.Leaf]:
+    """The scalars that evidence moves, in the order of their columns: the state called `names`, then the buffer."""
     spaces = {c.name: c.space for c in space.loop.carry} | {f"kept: {p.name}": p.space for p in space.kept}
-    seen = [leaf for s in space.seen for leaf in dense.leaves_of(s.space)]
-    moved = [leaf for n in names for leaf in dense.leaves_of(spaces[n])]
-    late = [leaf for s in sought for leaf in dense.leaves_of(s) if not isinstance(leaf.space, Enum | Bool) for _ in range(lag + 1)]
-    return taper.within(seen), taper.between(seen, [*moved, *late])
+    state = [leaf for n in names for leaf in dense.leaves_of(spaces[n])]
+    late = [leaf for s in sought for leaf in dense.leaves_of(s) if not isinstance(leaf.space, Enum | Bool)]
+    return [*state, *(leaf for leaf in late for _ in range(lag + 1))]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Evidence that comes in together. at: its places among all evidence.
+
+    within: factors on its covariances with itself, `None` where nothing is localised. toward, near: factors on its covariances
+    with what is moved, and which of that they are for; the rest has no index in common with it. The same of all evidence.
+    """
+
+    at: Any
+    within: Any = None
+    toward: Any = None
+    near: Any = None
+    toward_seen: Any = None
+    near_seen: Any = None
+
+
+def _batches(taper: Taper | None, seen: list[dense.Leaf], moved: list[dense.Leaf]) -> list[_Batch]:
+    """All evidence at once; where it is localised, first what has no index, then what has one after the other.
+
+    Within a batch distances are those of one space, so that tapered covariances stay positive semidefinite.
+    """
+    sizes = [int(np.prod(leaf.sizes, dtype=int)) for leaf in seen]
+    starts = np.concatenate([[0], np.cumsum(sizes)]).astype(int)
+    if taper is None:
+        return [_Batch(np.arange(starts[-1]))]
+    found = []
+    for index in sorted({leaf.index for leaf in seen}, key=len):
+        mine = [k for k, leaf in enumerate(seen) if leaf.index == index]
+        group = [seen[k] for k in mine]
+        at = np.concatenate([np.arange(starts[k], starts[k + 1]) for k in mine])
+        near, near_seen = (_together(group[0], leaves) for leaves in (moved, seen))
+        found.append(_Batch(at, taper.within(group), taper.between(group, moved), near, taper.between(group, seen), near_seen))
+    return found
+
+
+def _together(leaf: dense.Leaf, others: list[dense.Leaf]) -> np.ndarray:
+    """For each number of the others, whether it shares an index with the leaf."""
+    return np.array([bool(common(leaf, o)) for o in others for _ in range(int(np.prod(o.sizes, dtype=int)))], bool)
 
 
 def _columns(arrays: list[Any]) -> Any:
@@ -173,39 +215,55 @@ def _inside(arrays: list[Any], bounds: list[tuple[float, float]]) -> list[Any]:
 
 def _analysed(
     state: Leaves, buffer: list[Any], middle: Any, drawn: Any, noise: Any, y: Any, here: Any, inflation: float,
-    local: tuple[Any, Any] | None,
+    batches: list[_Batch],
 ) -> tuple[Leaves, list[Any], dict[str, Any]]:
     """State and buffer after the evidence `y`, as far as it is `here`, and how it compared with what was predicted.
 
-    middle, drawn, noise: `[members, evidence]`, the predicted mean, the draw and the deviation of its noise. local: factors
-    on the covariances of the evidence with itself, and with state and buffer.
+    middle, drawn, noise: `[members, evidence]`, the predicted mean, the draw and the deviation of its noise. batches come in one
+    after the other, each moving what the next is predicted to be.
     """
-    n = middle.shape[0]
-    count = here.sum()
+    n, count = middle.shape[0], here.sum()
     grown = jnp.where(count > 0, inflation, 1.0)
-    mean = middle.mean(0)
-    off = jnp.where(here, (middle - mean) * grown, 0.0)
-    drawn = drawn + (off - (middle - mean))
-    spread = off.T @ off / (n - 1)
-    if local is not None:
-        spread = spread * local[0]
-    spread = spread + jnp.diag(jnp.where(here, (noise**2).mean(0), 0.0))
-    gaps = jnp.where(here, jnp.concatenate([(y - mean)[None], y - drawn]), 0.0)
-    pulls, surprise, log_size = _solved(spread, gaps, here)
-
     moving = [a for arrays in state.values() for a in arrays]
     late = [jnp.moveaxis(b, 1, 0) for b in buffer if jnp.issubdtype(b.dtype, jnp.floating)]
-    flat = _columns([*moving, *late])
-    centre = flat.mean(0)
-    own = (flat - centre) * grown
-    cross = off.T @ own / (n - 1)
-    flat = centre + own + pulls @ (cross if local is None else cross * local[1])
-    shapes = [a.shape for a in (*moving, *late)]
-    parts = iter(_apart(flat, shapes))
+    flat = _inflated(_columns([*moving, *late]), grown)
+    wider = _inflated(middle, grown)
+    middle, drawn = wider, drawn + (wider - middle)
+    surprise = log_size = 0.0
+    for batch in batches:
+        at = batch.at
+        there = here[at]
+        mean = middle[:, at].mean(0)
+        off = jnp.where(there, middle[:, at] - mean, 0.0)
+        gaps = jnp.where(there, jnp.concatenate([(y[at] - mean)[None], y[at] - drawn[:, at]]), 0.0)
+        own = jnp.diag(jnp.where(there, (noise[:, at] ** 2).mean(0), 0.0))
+        spread = off.T @ off / (n - 1)
+        pulls, more, size = _solved(spread + own, gaps, there)
+        local = None
+        if batch.within is not None:
+            local, more, size = _solved(spread * batch.within + own, gaps, there)
+        surprise, log_size = surprise + more, log_size + size
+        if len(batches) > 1:
+            shift = _moved(middle, off, pulls, local, batch.toward_seen, batch.near_seen)
+            middle, drawn = middle + shift, drawn + shift
+        flat = flat + _moved(flat, off, pulls, local, batch.toward, batch.near)
+    parts = iter(_apart(flat, [a.shape for a in (*moving, *late)]))
     state = {k: [next(parts) for _ in arrays] for k, arrays in state.items()}
     buffer = [jnp.moveaxis(next(parts), 0, 1) if jnp.issubdtype(b.dtype, jnp.floating) else b for b in buffer]
     log = -(surprise + log_size + count * np.log(2 * np.pi)) / 2
     return state, buffer, {"surprise": surprise, "degrees": count, "log": log}
+
+
+def _inflated(x: Any, factor: Any) -> Any:
+    mean = x.mean(0)
+    return mean + (x - mean) * factor
+
+
+def _moved(x: Any, off: Any, pulls: Any, local: Any, toward: Any, near: Any) -> Any:
+    """By how much the columns of `x` move: by the tapered regression what is near or far, by the plain one what is neither."""
+    cross = off.T @ (x - x.mean(0)) / (x.shape[0] - 1)
+    plain = pulls @ cross
+    return plain if local is None else jnp.where(near, local @ (cross * toward), plain)
 
 
 def _solved(spread: Any, gaps: Any, here: Any) -> tuple[Any, Any, Any]:

@@ -5,9 +5,8 @@ root of the members, and thousands of such numbers drown what is there. Covarian
 and Cohn, a fifth-order piecewise rational one that looks like a bell and is 0 from the distance `radius` on:
 $$\rho(z) = 1 - \tfrac53 z^2 + \tfrac58 z^3 + \tfrac12 z^4 - \tfrac14 z^5 \ (z \le 1), \qquad
 4 - 5 z + \tfrac53 z^2 + \tfrac58 z^3 - \tfrac12 z^4 + \tfrac1{12} z^5 - \tfrac2{3 z} \ (1 \le z \le 2)$$
-with $z$ the distance over half the radius. As a correlation function it leaves covariances positive semidefinite. Where
-distances are those of no space (numbers without a common index, a ring shorter than twice the radius) its negative
-eigenvalues are set to 0.
+with $z$ the distance over half the radius. As a correlation function it leaves covariances positive semidefinite; on a ring
+shorter than twice the radius, where it is none, its negative eigenvalues are set to 0.
 
 The distance of two numbers is counted in steps of the indices that both have, several being the legs of a right triangle;
 numbers without a common index are not told apart. On a `ring` the ends of an index are neighbours.

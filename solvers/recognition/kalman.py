@@ -159,7 +159,7 @@ class _Kalman:
 
         order = jnp.arange(self.space.rounds)
         order = order[::-1] if self.space.loop.reversed else order
-        begin = (mean, spread, known, jnp.zeros(sum(_numbers(s.space) for s in self.space.seen)))
+        begin: Any = (mean, spread, known, jnp.zeros(sum(_numbers(s.space) for s in self.space.seen)))
         (mean, spread, *_), (left, news, up) = jax.lax.scan(step, begin, order)
         deviation = jnp.sqrt(jnp.maximum(jnp.diag(spread), 0.0))
         buffer = tuple(x[n:].reshape(self.lag + 1, k) for x in (mean, deviation))

@@ -1,8 +1,8 @@
 """How the answer to a query changes with a param: derivatives through clearings, markets, draws and whatever is computed from them.
 
-The query is asked at the param and a hair to each side of it, in rationals. A clearing is solved once; beside it, it answers by its
-derivative (`opengames.solvers.clearing.tangent`: implicit differentiation of the conditions of its optimum), so nothing is lost
-to rounding. At a kink, where the two sides differ, there is no derivative and none is made up.
+The query is asked at the param and a hair to each side of it, in rationals (`opengames.beside`). A clearing is solved once; beside it,
+it answers by its derivative (`opengames.solvers.clearing.tangent`: implicit differentiation of the conditions of its optimum), so
+nothing is lost to rounding. At a kink, where the two sides differ, there is no derivative and none is made up.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from opengames import answers
-from opengames.clearings import cleared as with_clearings
-from opengames.clearings import has_clearing
-from opengames.closed import push_constants
+from opengames.beside import Anew, Aside, Besides
+from opengames.commands.progress import tell
 from opengames.desk import Desk
-from opengames.diagnostics import refuse
-from opengames.diagram import Diagram
+from opengames.diagnostics import Refusal, refuse
 from opengames.program import ParamDecl, Program, Question
 from opengames.results import Answer
 from opengames.show import digits, show
@@ -27,13 +27,18 @@ from opengames.spaces import Family, Grid, Reals, Record, Shown, Space, index_po
 
 if TYPE_CHECKING:
     from opengames.session import Model
-    from opengames.solvers.clearing.tangent import Tangent
 
-#: How far aside the query is asked, as a share of 1 plus the size of the number.
-_ASIDE = Fraction(1, 10**7)
+#: How far aside the query is asked, as a share of 1 plus the size of the number; and where its answer is a float.
+_ASIDE, _ASIDE_IN_FLOATS = Fraction(1, 10**7), Fraction(1, 10**5)
 
-#: How much slopes to both sides may differ, as a share of 1 plus their size: far above what curvature makes of them.
+#: How much nearer it is asked again where slopes to both sides differ, or there is but one side, or the answer jumps.
+_NEARER = 16
+
+#: How much slopes to both sides may differ, relatively: far above what curvature makes of them.
 _APART = 1e-4
+
+#: Slopes below this share of the size of the answer over that of the param are not told apart from each other, and then from 0.
+_FLOOR, _NOTHING = 1e-10, 1e-12
 
 #: Places of a param that are differentiated by, unless they are named.
 MOST = 500
@@ -124,14 +129,16 @@ def sensitivity(model: Model, question: Question, by: str) -> Sensitivity:
             help="ask it without `by`, or `by lp`",
         )  # fmt: skip
     question = replace(question, by=None)
-    desk = _Aside(program, decl.name)
-    answer = _answer(desk, question)
+    besides, answer = _here(model, question, decl)
     outs, middle = _numbers(answer)
     if answer.over is not None:
         answer = replace(answer, value=answer.value[0][0], space=answer.over, over=None)
-    for tangent in desk.tangents:
-        tangent.learning = False
-    columns = [_column(desk, question, decl, place, outs, middle) for place in places]
+    besides.settle()
+    sides = _Sides(besides, question, decl, outs, middle)
+    columns = []
+    for done, place in enumerate(places):
+        tell(done, len(places))
+        columns.append(sides.slopes(place))
     return Sensitivity(
         question.name, decl.name, answer, tuple(o.name for o in outs), tuple(f"{decl.name}{p.name}" for p in places),
         tuple(tuple(column[i] for column in columns) for i in range(len(outs))),
@@ -139,44 +146,18 @@ def sensitivity(model: Model, question: Question, by: str) -> Sensitivity:
     )  # fmt: skip
 
 
-class _Aside(Desk):
-    """A desk whose clearings have one param as data, and remember what they answered."""
-
-    def __init__(self, program: Program, param: str) -> None:
-        super().__init__(program)
-        self.param = param
-        self.tangents: list[Tangent] = []
-        self._made: dict[tuple[str, str | None], Diagram] = {}
-
-    def played(self, of: str, under: str | None) -> Diagram:
-        found = self.diagram(of, under)
-        if not has_clearing(found):
-            return found
-        if (of, under) not in self._made:
-            self._made[of, under] = with_clearings(push_constants(found), self._clear, self.program.param_values())
-        return self._made[of, under]
-
-    def _clear(self, diagram: Diagram, box: Any, params: Any) -> Tangent:
-        from opengames.solvers.clearing.clearing import Cleared
-        from opengames.solvers.clearing.tangent import Tangent
-
-        self.tangents.append(Tangent(Cleared(self.program, diagram, box, params, frozenset({self.param}))))
-        return self.tangents[-1]
-
-    def at(self, value: Any) -> Desk:
-        """The same desk with another value of the param; what clearings know is shared."""
-        decl = self.program.params[self.param]
-        params = {**self.program.params, self.param: replace(decl, value=value)}
-        other = _Beside(replace(self.program, params=params))
-        other.made = self._made
-        return other
-
-
-class _Beside(Desk):
-    made: dict[tuple[str, str | None], Diagram]
-
-    def played(self, of: str, under: str | None) -> Diagram:
-        return self.made.get((of, under)) or self.diagram(of, under)
+def _here(model: Model, question: Question, decl: ParamDecl) -> tuple[Besides, Answer]:
+    """The answer at the param, and where it is asked beside it."""
+    if not decl.static:
+        aside = Aside(model.program, decl.name)
+        try:
+            return aside, _answer(aside.here, question)
+        except Refusal as refused:
+            # a clearing that cannot have the param as data may do with its value
+            if not {d.code for d in refused.diagnostics} <= {"not-convex", "not-yet"}:
+                raise
+    anew = Anew(model, decl.name)
+    return anew, _answer(anew.here, question)
 
 
 def _answer(desk: Desk, question: Question) -> Answer:
@@ -198,8 +179,6 @@ def wanted(program: Program, by: str) -> tuple[ParamDecl, list[Place]]:
             "unknown-param", f"there is no param `{name.strip()}`",
             help=f"one of: {', '.join(program.params)}" if program.params else "this text has no params",
         )  # fmt: skip
-    if decl.static:
-        raise refuse("type-mismatch", f"`{decl.name}` is built into a type, so nothing can be differentiated by it", span=decl.at)
     places = list(_places(decl.space))
     if bracket:
         wanted = "".join(by[len(name) :].split())
@@ -257,28 +236,83 @@ def _put(value: Any, path: Sequence[int], number: Fraction) -> Any:
     return (*value[: path[0]], _put(value[path[0]], path[1:], number), *value[path[0] + 1 :])
 
 
-def _column(desk: _Aside, question: Question, decl: ParamDecl, place: Place, outs: list[Place], middle: list[Any]) -> list[float]:
-    """Slopes of all numbers of the answer by one number of the param, in the units in which both are printed."""
-    here = Fraction(_at(decl.value, place.path))
-    low, high = getattr(place.space, "lower", None), getattr(place.space, "upper", None)
-    step = _ASIDE * (1 + abs(here))
-    sides = [s for s in (1, -1) if (low is None or here + s * step >= low) and (high is None or here + s * step <= high)]
-    found = []
-    for side in sides:
-        beside = _answer(desk.at(_put(decl.value, place.path, here + side * step)), question)
-        _, numbers = _numbers(beside)
-        found.append([_over(a, b, side * step) for a, b in zip(numbers, middle, strict=True)])
-    slopes = []
-    for i, out in enumerate(outs):
-        these = [each[i] for each in found]
-        if abs(these[0] - these[-1]) > _APART * (1 + abs(these[0])):
+class _Sides:
+    """Asks a question beside the param and compares. outs, middle: numbers of the answer, and what they are at the param."""
+
+    def __init__(self, besides: Besides, question: Question, decl: ParamDecl, outs: list[Place], middle: list[Any]) -> None:
+        self.besides, self.question, self.decl, self.outs, self.middle = besides, question, decl, outs, middle
+        self.exact = all(isinstance(v, Fraction | int) for v in middle)
+
+    def slopes(self, place: Place) -> list[float]:
+        """Of all numbers of the answer by one number of the param, in the units in which both are printed. Raises `Refusal` (`kink`)."""
+        here = Fraction(_at(self.decl.value, place.path))
+        step = (_ASIDE if self.exact else _ASIDE_IN_FLOATS) * (1 + abs(here))
+        low, high = getattr(place.space, "lower", None), getattr(place.space, "upper", None)
+        room = max(step if low is None else here - low, step if high is None else high - here)
+        if not room:
+            raise refuse("type-mismatch", f"`{self.decl.name}{place.name}` can only be {show(here, place.space)}, so nothing changes with it", span=self.decl.at)
+        step = min(step, room)
+        sides = [s for s in (1, -1) if (low is None or here + s * step >= low) and (high is None or here + s * step <= high)]
+        found = np.array([self._over(place, here, side * step) for side in sides])
+        size = 1.0 / (1.0 + abs(float(here)))
+        middle = abs(np.array([float(v) for v in self.middle]))
+        floor = (1.0 + middle) * size
+        largest = abs(found).max(axis=0)
+        leap = largest * float(step) > 1e-4 * (1.0 + middle)
+        if len(sides) == 1 or not self.exact or leap.any() or _differ(found[0], found[-1], floor).any():
+            nearer = np.array([self._over(place, here, side * step / _NEARER) for side in sides])
+            self._compare(place, here, found, nearer, floor)
+            found = nearer if self.exact else found
+        mean = found.mean(axis=0)
+        mean = np.where(abs(mean) <= _NOTHING * floor, 0.0, mean)
+        return [float(m) * self._unit(place, out) for m, out in zip(mean, self.outs, strict=True)]
+
+    def _compare(self, place: Place, here: Fraction, found: np.ndarray, nearer: np.ndarray, floor: np.ndarray) -> None:
+        """Refuse where slopes do not come together as the sides come nearer."""
+        gap, now = abs(found[0] - found[-1]), abs(nearer[0] - nearer[-1])
+        apart = _differ(nearer[0], nearer[-1], floor) & (now > gap / 4)
+        apart |= _differ(found.mean(axis=0), nearer.mean(axis=0), floor)
+        for i in np.flatnonzero(apart)[:1].tolist():
+            out = self.outs[i]
+            unit = self._unit(place, out)
+            said = [_slope(float(v[i]) * unit, out.shown.unit, place.shown.unit) for v in nearer]
+            if now[i] > 4 * gap[i] or _differ(found[:, i], nearer[:, i], floor[i]).any():
+                note = "it jumps there, or bends too much to be told"
+            else:
+                note = f"its slopes to both sides differ: {said[0]} above, {said[-1]} below"
             raise refuse(
-                "kink", f"`{question.name}{out.name}` has no derivative by `{decl.name}{place.name}` at {show(here, place.space)}",
-                span=question.at, notes=(f"its slopes to both sides differ: {digits(these[0])} above, {digits(these[-1])} below",),
-                help="ask at a value of the param on one side of it",
+                "kink", f"`{self.question.name}{out.name}` has no derivative by `{self.decl.name}{place.name}` at {show(here, place.space)}",
+                span=self.question.at, notes=(note, *self.besides.kinks()[:2]), help="ask at a value of the param on one side of it",
             )  # fmt: skip
-        slopes.append(sum(these) / len(these) * float(place.shown.scale / out.shown.scale))
-    return slopes
+
+    def _over(self, place: Place, here: Fraction, aside: Fraction) -> list[float]:
+        """What the numbers of the answer change by, over what the param does."""
+        try:
+            answer = _answer(self.besides.at(_put(self.decl.value, place.path, here + aside)), self.question)
+            _, numbers = _numbers(answer)
+        except Refusal as refused:
+            raise self._nothing(place, here, aside, refused) from refused
+        if len(numbers) != len(self.middle):
+            raise refuse("type-mismatch", f"how many numbers `{self.question.name}` has changes with `{self.decl.name}{place.name}`", span=self.question.at)
+        return [_over(a, b, aside) for a, b in zip(numbers, self.middle, strict=True)]
+
+    def _nothing(self, place: Place, here: Fraction, aside: Fraction, refused: Refusal) -> Refusal:
+        """What is said where there is no answer beside the param."""
+        first = refused.diagnostics[0]
+        if first.code in ("kink", "type-mismatch") and first.span is not None:
+            return refused
+        return refuse(
+            "kink", f"`{self.question.name}` has no derivative by `{self.decl.name}{place.name}` at {show(here, place.space)}",
+            span=self.question.at, notes=(f"a little {'above' if aside > 0 else 'below'} there is no answer: {first.headline}", *first.notes[:2]),
+            help="ask at another value of the param",
+        )  # fmt: skip
+
+    def _unit(self, place: Place, out: Place) -> float:
+        return float(place.shown.scale / out.shown.scale)
+
+
+def _differ(a: np.ndarray, b: np.ndarray, floor: np.ndarray) -> np.ndarray:
+    return np.asarray(abs(a - b) > _APART * np.maximum(abs(a), abs(b)) + _FLOOR * floor)
 
 
 def _over(a: Any, b: Any, step: Fraction) -> float:

@@ -100,7 +100,7 @@ def test_a_bend_behind_a_clearing_is_refused_and_one_beside_it_is_not(stack):
     with pytest.raises(Refusal) as refused:
         stack.sensitivity("above", by="spike")
     (said,) = refused.value.diagnostics
-    assert said.code == "kink" and "differ: 0 above, -1 below" in said.notes[0]
+    assert said.code == "kink" and "differ: 0 $/MWh per $/MWh above, -1 $/MWh per $/MWh below" in said.notes[0]
     assert stack.with_params(spike=15).sensitivity("above", by="spike")["spike"] == pytest.approx(-1.0)
 
 
@@ -109,7 +109,7 @@ def test_a_kink_of_the_clearing_names_its_rules(stack):
     with pytest.raises(Refusal) as refused:
         tight.sensitivity("cost", by="load")
     (said,) = refused.value.diagnostics
-    assert said.code == "kink" and "line" in said.notes[0] and said.span is not None
+    assert said.code == "kink" and "45 $/h per MW above, 20 $/h per MW below" in said.notes[0] and "line" in said.notes[1] and said.span is not None
 
 
 def test_a_chance_that_does_not_change_has_slope_zero(stack):

@@ -521,6 +521,24 @@ def test_scenarios_side_by_side_are_clearings_one_by_one(seed):
         sced_many(interval, load, stores[:3])
 
 
+def test_scenarios_at_kinks_print_the_upper_end_as_one_clearing_does():
+    plant = fleet([
+        unit("first", "A", 100, 29, {"RRS-PFR": AsOffer(20, 100)}), unit("second", "A", 100, 30), unit("third", "A", 50, 60, {"RRS-PFR": AsOffer(5, 40)}),
+    ], ["A"])  # fmt: skip
+    interval = Interval(plant, np.array([100.0]), {"RRS": steps([40, 60], [5000, 3000], "RRS")})
+    load = np.array([[100.0], [60.0], [200.0], [99.0], [110.0], [250.0], [150.0]])
+    many = sced_many(interval, load)
+    assert many.residual.max() < 1e-9
+    ambiguous = 0
+    for i, here in enumerate(load):
+        alone = sced(replace(interval, load=here))
+        ambiguous += not alone.unique
+        assert many.system_lambda[i] == pytest.approx(alone.system_lambda, abs=1e-6)
+        assert many.mcpc["RRS"][i] == pytest.approx(alone.mcpc["RRS"], abs=1e-6)
+        assert many.objective[i] == pytest.approx(alone.objective, rel=1e-9)
+    assert ambiguous >= 2
+
+
 def test_a_clearing_says_what_it_did():
     made, interval = random_market(1)
     said = sced(replace(interval, limits=GridLimits(made, 4500))).summary()

@@ -31,7 +31,7 @@ _AT_ONCE = 40
 #: MW from its limit at which a flow brings it in: those that are just met may have a price.
 NEAR = 1e-6
 #: MW by which load (and, a hundredth of it, requirements) are raised to see which of several prices is the upper end.
-_NUDGES = (1e-4, 1e-6)
+NUDGES = (1e-4, 1e-6)
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Optimum:
         certificate = Certificate(here)
         for sign in (-1.0, 1.0):
             end = sign * np.inf
-            for nudge in _NUDGES:
+            for nudge in NUDGES:
                 lower, upper = here.row_lower.copy(), here.row_upper.copy()
                 lower[spot.balance] += sign * nudge
                 upper[spot.balance] += sign * nudge
@@ -192,7 +192,7 @@ class _Engine:
         here = self.program
         balance = np.array([s.balance for s in spots])
         services = np.array([r for s in spots for r in s.service.values()], int)
-        for nudge, both in ((n, both) for both in (1, 0) for n in _NUDGES):
+        for nudge, both in ((n, both) for both in (1, 0) for n in NUDGES):
             lower, upper = here.row_lower.copy(), here.row_upper.copy()
             lower[balance] += nudge
             upper[balance] += nudge
@@ -320,4 +320,4 @@ def infeasible(program: Program) -> Exception:
     return refuse("infeasible", f"these rules cannot hold together: {names}", notes=tuple(cures))
 
 
-__all__ = ["NEAR", "Optimum", "Start", "clear", "refusal"]
+__all__ = ["NEAR", "NUDGES", "Optimum", "Start", "clear", "refusal"]

@@ -18,15 +18,17 @@ from scipy import sparse
 
 from opengames.diagnostics import refuse
 from opengames.models.ercot.assembly import Assembly
-from opengames.models.ercot.clear import NEAR, Optimum, Start, clear, refusal
+from opengames.models.ercot.clear import NEAR, NUDGES, Optimum, Start, clear, refusal
 from opengames.models.ercot.given import as_numbers, as_rows
 from opengames.models.ercot.interval import Before, Spots, lay_interval
 from opengames.models.ercot.limits import Limits, check_buses, reference_weights
 from opengames.models.ercot.products import PRODUCTS
 from opengames.models.ercot.sced import Interval, check_load, check_reach, check_terms, unsold
 from opengames.solvers.clearing.batch import Many, solve_many
+from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import solve
 from opengames.solvers.clearing.program import Moving
+from opengames.solvers.clearing.solution import BAR
 
 _ROUNDS = 30
 _AT_ONCE = 40
@@ -81,7 +83,7 @@ def sced_many(interval: Interval, load: np.ndarray, stored: np.ndarray | None = 
     for _ in range(_ROUNDS):
         optimum, s, start = _structure(interval, mean, weights, entered)
         moving, energy = _moving(optimum, s, mean, interval)
-        right = np.hstack([load.sum(axis=1)[:, None], load @ optimum.factors.T, begin[:, : len(energy)]])
+        right = np.hstack([load.sum(axis=1)[:, None], load @ optimum.factors.T, begin[:, : len(energy)], np.zeros((len(load), 1))])
         many = solve_many(moving, right)
         bad = np.flatnonzero(~many.solved)
         if len(bad):
@@ -89,7 +91,7 @@ def sced_many(interval: Interval, load: np.ndarray, stored: np.ndarray | None = 
             raise refusal(here, solve(here))
         more = _broken(interval.limits, s, many.x, load, weights, start.limits)
         if not len(more):
-            return _read(interval, optimum, s, many, weights)
+            return _read(interval, optimum, s, _upper(moving, right, many), weights)
         entered = np.vstack([start.limits, np.c_[np.zeros(len(more), int), more]])
     raise refuse("over-budget", f"after {_ROUNDS} rounds network limits are still broken in some scenario")
 
@@ -118,7 +120,8 @@ def _structure(interval: Interval, load: np.ndarray, weights: np.ndarray, entere
 
 
 def _moving(found: Optimum, s: Spots, load: np.ndarray, interval: Interval) -> tuple[Moving, np.ndarray]:
-    """The program with load out of it: data is the load in all, the load as each limit sees it, and what is in store."""
+    """The program with load out of it: data is the load in all, the load as each limit sees it, what is in store, and by how many MW more
+    of every service is required."""
     here = found.program
     m, n = here.matrix.shape
     energy = s.energy
@@ -127,9 +130,40 @@ def _moving(found: Optimum, s: Spots, load: np.ndarray, interval: Interval) -> t
     lower, upper = here.row_lower.copy(), here.row_upper.copy()
     lower[rows] -= at
     upper[rows] -= at
-    by = sparse.csr_array((np.ones(len(rows)), (rows, np.arange(len(rows)))), shape=(m, len(rows)))
-    still = sparse.csr_array((n, len(rows)))
-    return Moving(replace(here, row_lower=lower, row_upper=upper), still, by, still, still, np.zeros(len(rows))), energy
+    services = np.array(list(s.service.values()), int)
+    where = np.r_[rows, services], np.r_[np.arange(len(rows)), np.full(len(services), len(rows))]
+    by = sparse.csr_array((np.ones(len(where[0])), where), shape=(m, len(rows) + 1))
+    still = sparse.csr_array((n, len(rows) + 1))
+    return Moving(replace(here, row_lower=lower, row_upper=upper), still, by, still, still, np.zeros(len(rows) + 1)), energy
+
+
+def _upper(moving: Moving, right: np.ndarray, many: Many) -> Many:
+    """The same optima with the prices of one more megawatt where prices may not be unique, as `sced` prints them: those of a little more
+    load, and less more of every service, which must be prices of the optimum itself."""
+    judge, program = Certificate(moving.program), moving.program
+    y, z, residual = many.y.copy(), many.z.copy(), many.residual.copy()
+    open_ = np.flatnonzero(many.solved & ~many.unique)
+    for nudge, both in ((n, both) for both in (1, 0) for n in NUDGES):
+        if not len(open_):
+            break
+        aside = right[open_].copy()
+        aside[:, 0] += nudge
+        aside[:, -1] += both * nudge / 100
+        moved = solve_many(moving, aside)
+        rows = (moving.row_by @ right[open_].T).T
+        lower, upper = (
+            np.concatenate([ends + rows, np.broadcast_to(columns, (len(rows), len(columns)))], axis=1)
+            for ends, columns in ((program.row_lower, program.lower), (program.row_upper, program.upper))
+        )
+        x = many.x[open_]
+        found = judge.measure(program.cost[None], lower, upper, program.offset, x, moved.y)
+        largest = np.max([found[name] for name in ("primal", "dual", "complementarity", "gap")], axis=0)
+        good = moved.solved & (largest <= BAR)
+        at = open_[good]
+        y[at], residual[at] = moved.y[good], largest[good]
+        z[at] = program.cost - (program.matrix.T @ y[at].T).T
+        open_ = open_[~good]
+    return replace(many, y=y, z=z, residual=residual)
 
 
 def _broken(limits: Limits | None, s: Spots, x: np.ndarray, load: np.ndarray, weights: np.ndarray, entered: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ written, in fractions, by functions of nothing but dictionaries. Of two scenario
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -58,6 +58,7 @@ class Writer:
         self.before: list[str] = []
         self.after: list[str] = []
         self.inputs: list[tuple[str, str, Value]] = []
+        self.chosen: list[tuple[str, str, tuple[str, ...]]] = []
         self.point: dict[str, Value] = {}
         self.count = 0
         self.vars: list[tuple[str, str | None]] = []
@@ -122,8 +123,7 @@ class Writer:
             a = self.known(scope, deep - 1)
             return f"{name}({a[0]})", lambda env: tuple(k * v + c for v in a[1](env))
         a, b = self.known(scope, deep - 1), self.known(scope, deep - 1)
-        word = r.choice(("max", "min"))
-        best = max if word == "max" else min
+        word, best = r.choice((("max", max), ("min", min)))
         return f"{word}({a[0]}, {b[0]})", lambda env: tuple(best(p) for p in zip(a[1](env), b[1](env), strict=True))
 
     def data_wires(self) -> list[tuple[str, str, Value]]:
@@ -145,6 +145,7 @@ class Writer:
         """A condition on indices and data."""
         r = self.rng
         ways = ["index"] * 3 * bool(scope) + ["flag"] * 2 * any(k == "bool" for _, k, _ in self.inputs)
+        ways += ["label"] * bool(self.chosen)
         ways += ["level"] * bool(self.data_wires()) + ["and", "or", "not"] * (deep > 0)
         way = r.choice(ways or ["level2"])
         n = self.made.scenarios
@@ -155,6 +156,14 @@ class Writer:
         if way == "flag":
             name, _, values = r.choice([i for i in self.inputs if i[1] == "bool"])
             return name, lambda env: tuple(bool(v) for v in values)
+        if way == "label":
+            name, over, labels = r.choice(self.chosen)
+            like = [v for v in scope if v.startswith(over.lower())]
+            if like and r.random() < 0.5:
+                other = r.choice(like)
+                return f"{name} == {other}", lambda env: tuple(v == env[other] for v in labels)
+            label = r.choice(TYPES[over])
+            return f"{name} == {label}", lambda env: tuple(v == label for v in labels)
         if way == "level":
             name, _, values = r.choice(self.data_wires())
             level = self.tenth()
@@ -177,6 +186,7 @@ class Writer:
         r = self.rng
         ways = ["var"] * 4 + ["known"]
         if deep > 0:
+            ways += ["chosen", "match"] * bool(self.chosen)
             ways += ["plus", "minus", "times", "times", "sum", "sum", "if", "fun", "neg", "over", "record", "family", "wire", "wire"]
         way = r.choice(ways)
         if way == "var":
@@ -204,6 +214,22 @@ class Writer:
             return f"(-{a[0]})", lambda env: _times(self.every(Fraction(-1)), a[1](env))
         if way == "sum":
             return self.total(scope, deep)
+        if way == "chosen":
+            label, over, values = r.choice(self.chosen)
+            among = [name for name, each in self.vars if each == over]
+            if not among:
+                return self.affine(scope, 0)
+            name = r.choice(among)
+            return f"{name}[{label}]", lambda env: _sum(
+                {f"{name}[{v}]": tuple(Fraction(k == i) for k in range(len(values)))} for i, v in enumerate(values)
+            )
+        if way == "match":
+            label, over, values = r.choice(self.chosen)
+            arms = {each: self.affine(scope, deep - 1) for each in TYPES[over]}
+            lines = ", ".join(f"{each} => {said[0]}" for each, said in arms.items())
+            return f"(match {label} {{ {lines} }})", lambda env: _sum(
+                _times(tuple(Fraction(v == each) for v in values), said[1](env)) for each, said in arms.items()
+            )
         if way == "if":
             test = self.test(scope)
             a, b = self.affine(scope, deep - 1), self.affine(scope, deep - 1)
@@ -361,12 +387,8 @@ class Writer:
             extra = self.fresh(over.lower())
             inner.append(extra)
         said, rows = self.comparison(inner, _points(inner), r.choice((1, 2, 3)))
-        test: tuple[str, Callable[[Env], tuple[bool, ...]]] | None = None
-        other: tuple[str, Callable[[Env], list[tuple[Form, int, Form]]]] | None = None
-        if dress in ("where", "implies", "if", "or"):
-            test = self.test(inner)
-        if dress == "if":
-            other = self.comparison(inner, _points(inner), 1)
+        test = self.test(inner) if dress in ("where", "implies", "if", "or") else None
+        other = self.comparison(inner, _points(inner), 1) if dress == "if" else None
         text = {
             "plain": said,
             "forall": f"forall {inner[-1]} in {inner[-1][0].upper()}: {said}" if dress == "forall" else "",
@@ -412,6 +434,9 @@ class Writer:
         if made.scenarios == 2:
             for _ in range(r.choice((1, 2))):
                 self.inputs.append((self.fresh("y"), "real", (self.tenth(), self.tenth())))
+            if r.random() < 0.5:
+                over = r.choice(("I", "J"))
+                self.chosen.append((self.fresh("k"), over, (r.choice(TYPES[over]), r.choice(TYPES[over]))))
             if r.random() < 0.6:
                 self.inputs.append((self.fresh("on"), "bool", (Fraction(r.randint(0, 1)), Fraction(r.randint(0, 1)))))
         outs = []
@@ -457,8 +482,10 @@ class Writer:
             form = _add(form, _times(self.every(k if up else -k), bent[1]({})))
         made.earned = form
         r.shuffle(texts)
-        seeing = f"        seeing {', '.join(n for n, _, _ in self.inputs)}\n" if self.inputs else ""
-        inputs = f"({', '.join(f'{n}: {k}' for n, k, _ in self.inputs)})" if self.inputs else ""
+        given = [(n, k, [self.shown(k, v) for v in values]) for n, k, values in self.inputs]
+        given += [(n, k, list(values)) for n, k, values in self.chosen]
+        seeing = f"        seeing {', '.join(n for n, _, _ in given)}\n" if given else ""
+        inputs = f"({', '.join(f'{n}: {k}' for n, k, _ in given)})" if given else ""
         asked = [f"query worth = E({'m.' if inputs else ''}earned) of {'Play' if inputs else 'Market'}"]
         ports = {name.split("[")[0]: name for name, _, _ in made.duals}
         types = {}
@@ -467,14 +494,12 @@ class Writer:
             types[name.split("[")[0]] = "real" + (f"[{', '.join(over)}]" if over else "")
         for k, (name, _, _) in enumerate(made.duals):
             asked.append(f"query dual{k} = E({'m.' if inputs else ''}{name}) of {'Play' if inputs else 'Market'}")
-        given = f" -> (earned: real, gain: real{''.join(f', {p}: {types[p]}' for p in ports)})" if inputs else ""
+        gives = f" -> (earned: real, gain: real{''.join(f', {p}: {types[p]}' for p in ports)})" if inputs else ""
         play = ""
         if inputs:
             draw = "    chance ~ {true: 50%, false: 50%}\n"
-            lines = "".join(
-                f"    {n} = if chance then {self.shown(k, v[0])} else {self.shown(k, v[1])}\n" for n, k, v in self.inputs
-            )
-            play = f"game Play {{\n{draw}{lines}    m ~ Market({', '.join(n for n, _, _ in self.inputs)})\n}}\n"
+            lines = "".join(f"    {n} = if chance then {v[0]} else {v[1]}\n" for n, _, v in given)
+            play = f"game Play {{\n{draw}{lines}    m ~ Market({', '.join(n for n, _, _ in given)})\n}}\n"
         statements = [*self.before, *self.after, f"    earned = {' + '.join(texts)}", "    gain = 2 * earned"]
         decide = (
             f"    decide {', '.join(outs)}\n        by op\n{seeing}        earning earned\n        subject to {{\n"
@@ -483,7 +508,7 @@ class Writer:
         statements.insert(r.randint(0, len(statements)), decide)
         body = "\n".join(statements)
         made.text = "\n".join(
-            ["type I = A | B | C", "type J = 1..2", "player op", *self.declared, f"game Market{inputs}{given} {{", body, "}", play, *asked, ""]
+            ["type I = A | B | C", "type J = 1..2", "player op", *self.declared, f"game Market{inputs}{gives} {{", body, "}", play, *asked, ""]
         )
         return made
 
@@ -545,6 +570,13 @@ def _add(a: Form, b: Form, sign: int = 1) -> Form:
         before = made.get(name, (Fraction(0),) * len(value))
         made[name] = tuple(x + sign * y for x, y in zip(before, value, strict=True))
     return made
+
+
+def _sum(forms: Iterable[Form]) -> Form:
+    total: Form = {}
+    for each in forms:
+        total = _add(total, each)
+    return total
 
 
 def _times(k: Value, a: Form) -> Form:

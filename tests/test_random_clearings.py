@@ -84,3 +84,53 @@ def test_what_is_held_down_may_be_held_only_where_data_say_so():
     query said = E(m) of Play
     """
     assert float(og.loads(text).query("said")) == ((4 + 20) + 99) / 2
+
+
+CHOSEN = """
+type I = A | B | C
+player op
+game Market(k: I, on: bool) -> (p: real) {{
+    decide x: (a: real, b: real)[I], y: real[I, 1..2] by op
+        seeing k, on
+        earning {earning}
+        subject to {{
+            some[i in I]: 0 <= x[i].a <= 3
+            more[i in I]: 0 <= x[i].b <= 4
+            rest[i in I, j in 1..2]: 0 <= y[i, j] <= 2
+        }}
+    {wires}
+    p = sum(x[i].a + 10 * x[i].b for i in I) + 100 * sum(y[i, 1] + y[i, 2] for i in I)
+}}
+game Play {{
+    c ~ {{true: 50%, false: 50%}}
+    m ~ Market(if c then A else C, c)
+}}
+query said = E(m) of Play
+"""
+ARMS = """match k {
+        A => { r = (a: x[A].a, b: x[B].b)  f = [y[A, j] for j in 1..2] }
+        B => { r = (a: x[B].a, b: 0)  f = [y[B, j] for j in 1..2] }
+        C => { r = x[C]  f = [0 for j in 1..2] }
+    }"""
+FINE = " - 0.01 * sum(x[i].a + x[i].b + y[i, 1] + y[i, 2] for i in I)"
+
+
+@pytest.mark.parametrize(
+    ("earning", "wires", "said"),
+    [
+        # of a family of records, an element; of two indices, one known and one chosen: 3 and 40 and 200 in both
+        ("x[k].a + 2 * x[k].b + y[k, 1]", "", 3 + 40 + 200),
+        # one record or the other, whole
+        ("(if on then x[k] else x[A]).a + y[B, 2]", "", 3 + 200),
+        # a family, whole
+        ("sum((if on then y[A] else y[B])[j] for j in 1..2) + sum(y[k][j] for j in 1..2)", "", (400 + 800) / 2),
+        # arms of a block that give records and families, the second without the family
+        ("r.a + r.b + sum(f[j] for j in 1..2)", ARMS, 3 + 40 + 400 / 2),
+        # rows of a table
+        ("match k { A => x[A].a, B => 0, C => x[C].b }", "", (3 + 40) / 2),
+    ],
+)
+def test_data_choose_numbers_records_and_families(earning, wires, said):
+    text = CHOSEN.format(earning=earning + FINE, wires=wires)
+    assert float(og.loads(text).query("said")) == said
+    assert float(og.loads(text.replace("of Play", "of Play by lp")).query("said")) == pytest.approx(said)

@@ -36,10 +36,23 @@ from opengames.solvers.clearing.frames import (
     lift,
     numbers,
     picked,
+    relabelled,
 )  # fmt: skip
 from opengames.solvers.clearing.scopes import DATA, DECIDED, KNOWN, Binding, Scope
 from opengames.solvers.clearing.unknowns import Unknowns
-from opengames.spaces import BOOL, REAL, Bool, Enum, Family, Record, Space, contains, index_size, points
+from opengames.spaces import (
+    BOOL,
+    REAL,
+    Bool,
+    Enum,
+    Family,
+    Record,
+    Space,
+    contains,
+    index_points,
+    index_size,
+    points,
+)
 from opengames.spans import Span
 from opengames.terms import (
     ONE,
@@ -345,9 +358,8 @@ class Reader:
             if self.depends(term, scope) == DATA:
                 return self.opaque(term, scope, frame, self._kind_of(term, scope))
             test = self.data_term(term.test, scope)
-            then = self.unknowns.guarded(self._lifted(term.then, scope, frame), test, True, frame, self.lanes, term.at)
-            other = self.unknowns.guarded(self._lifted(term.other, scope, frame), test, False, frame, self.lanes, term.at)
-            return Num(av.plus(then, other), frame)
+            then, other = self.read(term.then, scope, frame), self.read(term.other, scope, frame)
+            return self.mixed([(test, True, then), (test, False, other)], frame, term.at)
         if isinstance(term.test, Prim) and term.test.op in COMPARISONS:
             raise not_convex(
                 "`if` on what is decided", term.test.at or term.at, "split the decision, or decide a truth value for the choice"
@@ -356,6 +368,26 @@ class Reader:
         on = lift(self.number(test_value, term.at), frame).form  # type: ignore[union-attr]
         then, other = self._lifted(term.then, scope, frame), self._lifted(term.other, scope, frame)
         return Num(av.plus(other, self.unknowns.product(on, av.minus(then, other), term.at)), frame)
+
+    def mixed(self, choices: list[tuple[Term, bool, Value]], frame: Frame, at: Span | None) -> Value:
+        """The value whose test, a datum, is as wanted: the sum over all, each where it is chosen; field by field of records."""
+        values = [v for _, _, v in choices]
+        if any(isinstance(v, Rec) for v in values):
+            if not all(isinstance(v, Rec) for v in values):
+                raise not_convex("a record that data choose, of which one is not taken apart", at)
+            fields = zip(*(lift(v, frame).items for v in values if isinstance(v, Rec)), strict=True)  # type: ignore[union-attr]
+            each = [[(t, w, f) for (t, w, _), f in zip(choices, field, strict=True)] for field in fields]
+            return Rec(tuple(self.mixed(c, frame, at) for c in each), frame)
+        width = values[0].width
+        if any(v.width != width or (width > 1 and isinstance(v, Sym)) for v in values):
+            raise not_convex("a whole family that data choose", at, "choose its elements one by one, in a comprehension")
+        # the elements of a family lie side by side, as lanes of their own
+        wide = frame if width == 1 else Frame(frame.lanes * width, frame, np.repeat(np.arange(frame.lanes), width))
+        total = av.constant(av.zeros(wide.lanes, self.kind))
+        for test, wanted, value in choices:
+            here = lift(self.number(value, at), frame).form  # type: ignore[union-attr]
+            total = av.plus(total, self.unknowns.guarded(here, test, wanted, wide, self.lanes, at))
+        return relabelled(Num(total, wide), frame, width)
 
     def _lifted(self, term: Term, scope: Scope, frame: Frame) -> Affine:
         return lift(self.number(self.read(term, scope, frame), term.at), frame).form  # type: ignore[union-attr]
@@ -394,7 +426,11 @@ class Reader:
         if any(self.depends(k, scope) for k in term.keys):
             if self.depends(term, scope) == DATA:
                 return self.opaque(term, scope, frame, None)
-            raise not_convex("which row of this table holds is not known beforehand", term.at)
+            if len(term.cells) > _CHOICES or any(self.depends(k, scope) == DECIDED for k in term.keys):
+                raise not_convex("which row of this table holds is not known beforehand", term.at)
+            rows = zip(index_points(term.spaces), term.cells, strict=True)
+            choices = [(self._meant(term.keys, row, scope), True, self.read(cell, scope, frame)) for row, cell in rows]
+            return self.mixed(choices, frame, term.at)
         place = self.position(term.keys, term.spaces, scope, frame, term.at)
         used = np.unique(place)
         if len(used) > 8 and all(isinstance(c, Const) for c in term.cells):
@@ -467,15 +503,22 @@ class Reader:
 
     def _one_of(self, term: At, of: Value, scope: Scope, frame: Frame) -> Value:
         """The element of a decided family at keys that are data: the sum over elements, each times whether it is meant."""
-        if len(term.keys) > 1 or len(term.index) > 1 or self.depends(term.keys[0], scope) == DECIDED:
+        index = term.index[: len(term.keys)]
+        if index_size(index) > _CHOICES or any(self.depends(k, scope) == DECIDED for k in term.keys):
             raise not_convex("which element is meant is not known before the decision", term.at)
-        every = tuple(points(term.index[0]))
-        total = av.constant(av.zeros(frame.lanes, self.kind))
-        for k, point in enumerate(every):
-            test = self.data_term(Prim("==", (term.keys[0], Const(point))), scope)
-            here = self.number(self._elements(of, np.full(frame.lanes, k), frame, term), term.at).form
-            total = av.plus(total, self.unknowns.guarded(here, test, True, frame, self.lanes, term.at))
-        return Num(total, frame)
+        choices: list[tuple[Term, bool, Value]] = []
+        for k, row in enumerate(index_points(index)):
+            here = self._elements(of, np.full(frame.lanes, k), frame, term)
+            choices.append((self._meant(term.keys, row, scope), True, here))
+        return self.mixed(choices, frame, term.at)
+
+    def _meant(self, keys: tuple[Term, ...], row: tuple[Any, ...], scope: Scope) -> Term:
+        """Whether keys, some of them data, are the point `row`: a datum."""
+        tests = [Prim("==", (key, Const(point)), at=key.at) for key, point in zip(keys, row, strict=True)]
+        whole = tests[0]
+        for each in tests[1:]:
+            whole = Prim("and", (whole, each), at=each.at)
+        return self.data_term(whole, scope)
 
     def _member(self, term: Member, value: Term, space: Space, scope: Scope, frame: Frame) -> Value:
         much = self.depends(value, scope)
@@ -490,6 +533,8 @@ class Reader:
         return _bools(np.array([contains(space, x) for x in items], bool), frame)
 
 
+#: Elements or rows of which data may choose one that is decided.
+_CHOICES = 4_096
 _LINEAR = "a clearing is affine in what is decided, or concave and quadratic in what it earns"
 
 

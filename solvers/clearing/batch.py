@@ -120,7 +120,8 @@ class Batch:
         # a row stays an equation whatever the data, since both its bounds move together; `inf` stays, so a free column stays free
         self.reduction: Reduction = reduce(program)
         m, n = self.reduction.matrix.shape
-        if m * n > _LARGEST:
+        if m * n > _LARGEST or (m == 0 and program.quadratic is None):
+            # a basis is a choice of rows, and there may be none
             self.together = False
             return
         self.matrix = np.ascontiguousarray(self.reduction.matrix.toarray())

@@ -13,7 +13,6 @@ import numpy as np
 
 from opengames.diagnostics import Refusal
 from opengames.diagram import Arm, Box, Branch, Call, Compute, Decide, Diagram, Draw, Loop, binds
-from opengames.solvers.clearing import affine_values as av
 from opengames.solvers.clearing.affine_terms import Reader, not_convex
 from opengames.solvers.clearing.folds import spread
 from opengames.solvers.clearing.frames import Code, Frame, Num, Sym, Value, joined, lift, relabelled
@@ -231,11 +230,7 @@ def _branch(reader: Reader, box: Branch, scope: Scope, frame: Frame) -> dict[str
             raise not_convex("a branch on what is decided", box.at, "split the decision, or write rules")
         if depends(wire) < DECIDED:
             return Sym(term(wire), next(p.space for p in box.outs if p.name == wire), frame)
-        total = av.constant(av.zeros(frame.lanes, reader.kind))
-        for k, arm in enumerate(box.arms):
-            form = lift(reader.number(arm_in(k, frame)[wire].value), frame).form  # type: ignore[union-attr]
-            total = av.plus(total, reader.unknowns.guarded(form, happens(arm), True, frame, reader.lanes, box.at))
-        return Num(total, frame)
+        return reader.mixed([(happens(arm), True, arm_in(k, frame)[wire].value) for k, arm in enumerate(box.arms)], frame, box.at)
 
     def term(wire: str) -> Term:
         made = arm_in(len(box.arms) - 1, frame)[wire].term

@@ -72,6 +72,7 @@ def test_the_kalman_filter_conditions_the_joint_distribution_on_what_is_there(ca
     assert sum(map(len, found.missing.values())) == (~there).sum()
 
 
+@pytest.mark.slow
 def test_an_ensemble_agrees_with_it_up_to_its_own_noise(case, linear: og.Model) -> None:
     push, joint, y = case
     there = np.arange(2 * ROUNDS) % 3 != 1

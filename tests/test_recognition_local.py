@@ -73,6 +73,7 @@ channel belt() -> (x: real[T, Cell], y: real[T, Cell]) {
 INPUTS = "(y: real[T, Cell]) -> (x: real[T, Cell]) of belt by"
 
 
+@pytest.mark.slow
 def test_a_few_members_carry_many_numbers_when_localised() -> None:
     """What flows around a ring: six members, twenty numbers, every fifth of them seen."""
     methods = {"exact": "kalman", "plain": "enkf[members = 6]", "local": "enkf[members = 6, radius = 5, ring = true, inflation = 1.02]"}

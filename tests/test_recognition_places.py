@@ -52,7 +52,7 @@ def test_loops_and_draws_are_one_loop(cells: og.Model) -> None:
 SOME = st.sampled_from([None, False, True])
 
 
-@settings(max_examples=6, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(data=st.data())
 def test_the_posterior_is_that_of_the_channel_as_it_was(cells: og.Model, data) -> None:
     """The other way is the exact reading of the whole channel, its evidence being conditions."""
@@ -67,6 +67,7 @@ def test_the_posterior_is_that_of_the_channel_as_it_was(cells: og.Model, data) -
         assert found.mean(wire) == pytest.approx(whole[wire].mean(), abs=1e-12)
 
 
+@pytest.mark.slow
 def test_particles_agree_with_it_in_the_last_round(cells: og.Model) -> None:
     seen = {"turn": [False, True, False], "a": [True, None, True], "b": [[True, True], [None, False], [True, None]]}
     seen |= {"early": True, "late": True, "middle": False}
@@ -112,7 +113,7 @@ channel day() -> (x: real[T], y: real[T], z: real[T], first: real, final: real) 
 """
 
 
-@pytest.mark.parametrize("channel", [NORMAL, CALLS], ids=["draws", "calls"])
+@pytest.mark.parametrize("channel", [pytest.param(NORMAL, marks=pytest.mark.slow, id="draws"), pytest.param(CALLS, id="calls")])
 def test_a_kalman_filter_says_what_conditioning_the_whole_channel_does(channel: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text = f"{channel}\nrecognition r{WIRES} kalman[lag = 6]"
     rng = np.random.default_rng(4)
@@ -180,7 +181,7 @@ MORE = {
 }
 
 
-@pytest.mark.parametrize("method", ["kalman", "enkf", "particle[particles = 50]"])
+@pytest.mark.parametrize("method", ["kalman", pytest.param("enkf", marks=pytest.mark.slow), pytest.param("particle[particles = 50]", marks=pytest.mark.slow)])
 def test_what_bears_on_nothing_is_neither_run_nor_in_the_way(method: str) -> None:
     """Draws have names, so what stands beside changes no member."""
     seen = {"push": [0, 1, 0, 0], "y": [1, None, 3, -1]}

@@ -187,6 +187,10 @@ def wanted(program: Program, by: str) -> tuple[ParamDecl, list[Place]]:
             few = ", ".join(f"`{decl.name}{p.name}`" for p in places[:6])
             raise refuse("unknown-name", f"`{decl.name}` has no number `{by}`", span=decl.at, help=f"it has {few}{' ...' if len(places) > 6 else ''}" if few else "")
         places = chosen
+    for each in places:
+        low, high = _ends(each.space)
+        if low is not None and low == high:
+            raise refuse("type-mismatch", f"`{decl.name}{each.name}` can only be {show(low, each.space)}, so nothing changes with it", span=decl.at)
     if not places:
         raise refuse("type-mismatch", f"`{decl.name}` holds no numbers by which an answer could be differentiated", span=decl.at)
     if len(places) > MOST:
@@ -246,17 +250,13 @@ class _Sides:
     def slopes(self, place: Place) -> list[float]:
         """Of all numbers of the answer by one number of the param, in the units in which both are printed. Raises `Refusal` (`kink`)."""
         here = Fraction(_at(self.decl.value, place.path))
-        step = (_ASIDE if self.exact else _ASIDE_IN_FLOATS) * (1 + abs(here))
-        low, high = getattr(place.space, "lower", None), getattr(place.space, "upper", None)
-        room = max(step if low is None else here - low, step if high is None else high - here)
-        if not room:
-            raise refuse("type-mismatch", f"`{self.decl.name}{place.name}` can only be {show(here, place.space)}, so nothing changes with it", span=self.decl.at)
-        step = min(step, room)
+        share = _ASIDE if self.exact else _ASIDE_IN_FLOATS
+        low, high = _ends(place.space)
+        step = _step(here, low, high, share)
         sides = [s for s in (1, -1) if (low is None or here + s * step >= low) and (high is None or here + s * step <= high)]
         found = np.array([self._over(place, here, side * step) for side in sides])
-        size = 1.0 / (1.0 + abs(float(here)))
         middle = abs(np.array([float(v) for v in self.middle]))
-        floor = (1.0 + middle) * size
+        floor = (1.0 + middle) * float(share / step)
         largest = abs(found).max(axis=0)
         leap = largest * float(step) > 1e-4 * (1.0 + middle)
         if len(sides) == 1 or not self.exact or leap.any() or _differ(found[0], found[-1], floor).any():
@@ -309,6 +309,21 @@ class _Sides:
 
     def _unit(self, place: Place, out: Place) -> float:
         return float(place.shown.scale / out.shown.scale)
+
+
+def _ends(space: Reals | Grid) -> tuple[Fraction | None, Fraction | None]:
+    """Between which numbers a number of a param lies."""
+    return getattr(space, "lower", None), getattr(space, "upper", None)
+
+
+def _step(here: Fraction, low: Fraction | None, high: Fraction | None, share: Fraction) -> Fraction:
+    """How far aside a question is asked: never past 0, nor past the end of the type on its wider side."""
+    step = share * (1 + abs(here))
+    if here:
+        step = min(step, abs(here) / 1000)
+    if low is not None and high is not None:
+        step = min(step, max(here - low, high - here))
+    return step
 
 
 def _differ(a: np.ndarray, b: np.ndarray, floor: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[1]
 
 #: From the bottom up. The face is named module by module, since it lives beside the theory.
 FACE = {
-    "__init__", "answers", "arguments", "assurance_case", "assurance_evidence", "assurance_page", "cli", "commands", "contest_picture", "demo", "desk", "estimates", "formulas", "game_handle", "game_questions", "input_values",
+    "__init__", "answers", "arguments", "assurance_case", "assurance_evidence", "assurance_page", "beside", "cli", "commands", "contest_picture", "demo", "desk", "estimates", "formulas", "game_handle", "game_questions", "input_values",
     "method_options", "params", "priced_questions", "params_used", "places_named", "proof_questions", "recognised", "recognition_questions", "results", "run_results", "sensitivities", "session",
     "stakes", "symbolic_questions", "why", "wire_questions",
 }  # fmt: skip

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from ercot_oracle import by_loops
+from ercot_rare import wide_market
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -371,53 +372,6 @@ def test_a_clearing_is_the_optimum_of_the_same_program_written_by_loops(interval
             assert lo - 1e-6 <= price <= hi + 1e-6
     if found.unique and found.uncapped_lambda <= 5000:
         assert found.lmp == pytest.approx(reference_lmp, abs=1e-5)
-
-
-def wide_market(seed):
-    """A market of what is rare: units off line, fixed, or offered beyond their limits, loads that shed, storage at its limits and with
-    lopsided power, steps of penalties, equal and negative prices, limits both ways, intervals of several lengths."""
-    rng = np.random.default_rng(seed)
-    buses = ["x", "y", "z", "w"][: rng.integers(1, 5)]
-    made = []
-
-    def services(kinds, most):
-        return {k: AsOffer(float(rng.choice([-5, 0, 0, rng.uniform(0, 20)])), float(rng.choice([0, most, rng.uniform(0, most)])),
-                           float(rng.choice([np.inf, rng.uniform(0, 9)]))) for k in kinds if rng.random() < 0.5}  # fmt: skip
-
-    def offer(name, low, high):
-        k = rng.integers(1, 5)
-        ends = np.sort(rng.choice(np.linspace(low, high, 9)[1:-1], k - 1, replace=False)) if high > low else []
-        first, last = low - rng.choice([0, 10]), high + rng.choice([0, 10]) + (high == low)
-        return offer_curve(name, first, list(zip([*ends, last], np.sort(rng.choice([-250, -20, 0, 15, 15, 40, 2000, rng.uniform(-30, 90)], len(ends) + 1)), strict=True)))
-
-    for i in range(rng.integers(0, 5)):
-        low = float(rng.choice([0, 0, rng.uniform(0, 40)]))
-        high = low + float(rng.choice([0, rng.uniform(1, 120)], p=[0.15, 0.85]))
-        off = rng.random() < 0.2
-        kinds = ("NSPIN",) if off else ("REGUP", "REGDN", "RRS-PFR", "RRS-FFR", "ECRS", "NSPIN")
-        before = 0.0 if off else float(rng.choice([low, high, rng.uniform(low, high)]))
-        made.append(Generator(f"g{i}", rng.choice(buses), low, high, offer(f"g{i}", low, high), services(kinds, 60.0), "off" if off else "on", before,
-                              float(rng.choice([np.inf, 0, rng.uniform(0, 9)])), float(rng.choice([np.inf, 0, rng.uniform(0, 9)]))))  # fmt: skip
-    for i in range(rng.integers(0, 3)):
-        low, high = -float(rng.choice([0, 100, rng.uniform(0, 80)])), float(rng.choice([0, 100, rng.uniform(0, 80)]))
-        least, most = float(rng.choice([0, 30])), float(rng.choice([30, 60, 400]))
-        stored = float(rng.choice([least, most, rng.uniform(least, most)]))
-        made.append(Esr(f"e{i}", rng.choice(buses), low, high, offer(f"e{i}", low, high), stored, least, most,
-                        services(("REGUP", "REGDN", "RRS-PFR", "RRS-FFR", "ECRS", "NSPIN"), 90.0), charging=float(rng.choice([1, 0.85])),
-                        discharging=float(rng.choice([1, 0.9])), before=float(rng.uniform(low, high)), ramp_up=float(rng.choice([np.inf, 1])),
-                        ramp_down=float(rng.choice([np.inf, 1]))))  # fmt: skip
-    for i in range(rng.integers(0, 3)):
-        made.append(LoadResource(f"l{i}", rng.choice(buses), float(rng.choice([0, 50])), services(("RRS-UFR", "ECRS", "NSPIN", "REGUP"), 60.0)))
-    curves = {k: steps(rng.uniform(5, 60, 4), np.sort(rng.choice([0, 15, 15, 5000, 9052, rng.uniform(1, 900)], 4))[::-1], k)
-              for k in ("REGUP", "REGDN", "RRS", "ECRS", "NSPIN") if rng.random() < 0.7}  # fmt: skip
-    raw = rng.uniform(-1, 1, (rng.integers(0, 4), len(buses)))
-    top = rng.choice([0, 5, 50, rng.uniform(5, 90)], len(raw))
-    limits = Factors(tuple(f"c{i}" for i in range(2 * len(raw))), np.vstack([raw, -raw]), np.r_[top, top],
-                     rng.choice([2800, 3500, 5251.0], 2 * len(raw)))  # fmt: skip
-    penalties = Penalties(np.array([10.0, 50.0, np.inf]), np.array([300.0, 5001.0, float(rng.choice([5001, 11_050]))]), float(rng.choice([250, 0, 6000])))
-    load = rng.choice([0, 1], p=[0.1, 0.9]) * rng.uniform(0, 150, len(buses))
-    return Interval(fleet(made, buses), load, curves, limits, penalties, hours=float(rng.choice([1 / 12, 1 / 4, 1, 1 / 60])),
-                    regulation_share=float(rng.choice([0, 0.3, 1])))  # fmt: skip
 
 
 @settings(max_examples=25, deadline=None)

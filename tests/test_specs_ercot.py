@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import ercot_rare
 import numpy as np
 import pytest
+from ercot_rare import wide_market
 
 import opengames as og
 from opengames.models.ercot import (
@@ -159,6 +162,30 @@ def test_the_text_and_the_arrays_clear_alike(seed):
         low, high = arrays.intervals[product]
         assert low - 1e-6 <= text[product.lower()] <= high + 1e-6
     assert (text["worth"] - text["spent"]) * 5 / 60 == pytest.approx(-arrays.objective, rel=1e-7)  # money an hour, and in five minutes
+
+
+def lossless(seed: int) -> Interval:
+    """A rare interval in which storage loses nothing, as in the text, and there is a resource."""
+    found = wide_market(seed)
+    kept = [replace(r, charging=1.0, discharging=1.0) if isinstance(r, Esr) else r for r in found.fleet.resources]
+    return replace(found, fleet=fleet(kept, found.fleet.buses))
+
+
+@pytest.mark.parametrize("seed", [4, 9, 14, 28])
+def test_what_is_rare_clears_alike_in_the_text_and_in_the_arrays(seed):
+    interval = lossless(seed)
+    arrays = sced(interval)
+    text = ercot_rare.as_text(interval)
+    low, high = arrays.intervals["lambda"]
+    assert low - 1e-5 <= float(text.query("lambda")) <= high + 1e-5
+    for b, bus in enumerate(interval.fleet.buses, 1):
+        low, high = arrays.lmp_interval(bus)
+        cap = min(0.0, 5000 - float(text.query("lambda")))
+        assert low - 1e-5 <= float(text.query(f"lmp{b}")) - cap <= high + 1e-5
+    for product in ercot_rare.SERVICES:
+        if product in arrays.intervals:
+            low, high = arrays.intervals[product]
+            assert low - 1e-5 <= float(text.query(f"mcpc_{product}")) <= high + 1e-5
 
 
 PLAIN = """

@@ -2,6 +2,8 @@
 
   opengames recognise battery.game track --data wish=day.csv --data reading=meter.csv:soc
   opengames recognise battery.game track --data wish=day.csv --data reading=meter.csv --out soc.csv --picture soc.svg
+
+Evidence may have gaps: an empty cell, or a row that is not there, was not observed. A column may say its unit: `soc [kWh]`.
 """
 
 from __future__ import annotations

@@ -215,8 +215,13 @@ def test_every_way_of_asking_answers_commitment_at_bent_costs():
     price = sum(by_hand(load)[0] for load in (4, 30)) / 2
     exactly, by_qp = model.query("exactly"), model.query("by_qp")
     assert [float(exactly.value), float(by_qp.value)] == pytest.approx([price, price], abs=1e-7)
-    assert any("by the engine's bound, prices with them held" in line for line in exactly.because + by_qp.because)
-    drawn = model.query("drawn")
+    assert exactly.value == Fraction(12 + Fraction(55, 3)) / 2
+    assert any("bounds in rationals, prices with them held" in line for line in exactly.because)
+    assert any("by the engine's bound, prices with them held" in line for line in by_qp.because)
+
+
+def test_runs_of_commitment_at_bent_costs():
+    drawn = loads(COMMITMENT, "market.game").query("drawn")
     costs = [by_hand(load)[1] for load in (4, 30)]
     assert min(costs) < float(drawn.value) < max(costs)
 

@@ -50,7 +50,7 @@ def best_whole(clearing: Cleared, program: Exact, near: np.ndarray) -> tuple[Poi
     found = solve(rough)
     if found.status != SOLVED:
         raise clearing.explain(near.tolist())
-    which = np.flatnonzero(rough.integer).tolist()
+    which = np.flatnonzero(clearing.fractions.pieces.integer).tolist()
     search = _Search(clearing, program, replace(rough, integer=None), which)
     search.hold([Fraction(round(v)) for v in found.x[which].tolist()])
     search.run()

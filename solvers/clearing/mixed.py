@@ -19,7 +19,11 @@ from opengames.solvers.clearing.highs import Highs, crossed
 from opengames.solvers.clearing.program import Program
 from opengames.solvers.clearing.solution import BAR, Solution, without
 
-_EXACT: dict[str, Any] = {"mip_rel_gap": 1e-9, "mip_abs_gap": 1e-9, "mip_feasibility_tolerance": 1e-9, "small_matrix_value": 1e-12}
+_EXACT: dict[str, Any] = {
+    "mip_rel_gap": 1e-9, "mip_abs_gap": 1e-9, "mip_feasibility_tolerance": 1e-9, "small_matrix_value": 1e-12,
+    # looks for a first point where one is easily had, and takes five times as long as all else in small programs
+    "mip_heuristic_run_feasibility_jump": False,
+}  # fmt: skip
 _LOOSER = 1e-7
 ENGINE = "HiGHS"
 

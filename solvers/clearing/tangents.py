@@ -51,7 +51,8 @@ def solve_curved(program: Program, rounds: int = _ROUNDS) -> Solution:
     found = master.solve() if master.covered else None
     if found is None or found.status == UNBOUNDED:
         if growing(replace(program, integer=None)):
-            return without(_along_a_ray(program), *program.matrix.shape, ENGINE)
+            m, n = program.matrix.shape
+            return without(_along_a_ray(program), m, n, ENGINE)
         near = _near(program)
         master = _Master(program, near)
         master.touch(near)

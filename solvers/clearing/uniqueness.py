@@ -112,8 +112,9 @@ class Alike:
         codes = np.concatenate((rows, columns), axis=1)
         # on which side a price stands matters only to prices of 0 that may go on without end
         asked = rows[:, self.rows]
-        sided = ((asked > 0) & (asked < _WITH_PRICE)).any(axis=1)
-        return np.where((codes >= _WITH_PRICE) & ~sided[:, None], np.int8(_BOTH | _WITH_PRICE), codes)
+        sided = ((asked > 0) & (asked < _WITH_PRICE)).sum(axis=1) > 0
+        found: np.ndarray = np.where((codes >= _WITH_PRICE) & ~sided[:, None], np.int8(_BOTH | _WITH_PRICE), codes)
+        return found
 
     def _decided(self, codes: np.ndarray, matrix: np.ndarray | sparse.csr_array) -> tuple[int, int]:
         """The verdict, and as how many it counts."""
@@ -150,10 +151,13 @@ class Doubts:
 
     def since(self, first: int) -> tuple[int, int]:
         """Of the members from the `first` on: how many have prices that are not the only ones, and how many are left open."""
-        parts = [(max(first - start, 0), *arrays) for start, *arrays in self._kept if start + len(arrays[0]) > first]
+        parts = [
+            (data[max(first - start, 0) :], x[max(first - start, 0) :], y[max(first - start, 0) :])
+            for start, data, x, y in self._kept if start + len(data) > first
+        ]  # fmt: skip
         if not parts:
             return 0, self.met - first
-        data, x, y = (np.concatenate([part[k][part[0] :] for part in parts]) for k in (1, 2, 3))
+        data, x, y = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         found = self._alike.verdicts(data, x, y)
         return int((found == SEVERAL).sum()), int((found == OPEN).sum()) + self.met - first - len(found)
 
@@ -275,7 +279,8 @@ class _Directions:
         found = [self._far(one_sided, np.where(self.rows[one_sided] == _LOW, 1.0, -1.0))]
         for row in np.intersect1d(np.flatnonzero(self.rows == _BOTH), self.asked)[:_EQUATIONS]:
             found += [self._far(np.array([row]), np.array([side])) for side in (1.0, -1.0)]
-        return None if any(each is None for each in found) else np.unique(np.concatenate(found))
+        known = [each for each in found if each is not None]
+        return np.unique(np.concatenate(known)) if len(known) == len(found) else None
 
     def _far(self, some: np.ndarray, side: np.ndarray) -> np.ndarray | None:
         """Those of some rows whose prices go on without end to their side."""

@@ -23,7 +23,7 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from opengames.clearings import INFEASIBLE, UNBOUNDED
+from opengames.clearings import INFEASIBLE, UNBOUNDED, UNCERTAIN
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.grid.barrier import Barrier
 from opengames.models.grid.columns import Columns
@@ -34,7 +34,7 @@ from opengames.models.grid.shift_factors import Reference
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
 from opengames.solvers.clearing.program import Block, Program
-from opengames.solvers.clearing.solution import BAR, Solution
+from opengames.solvers.clearing.solution import AT_LOWER, BAR, BASIC, Basis, Solution
 
 #: A branch that carries this share of its limit in an hour cleared alone gets a row in that hour at once.
 _FULL = 0.98
@@ -135,23 +135,40 @@ class _Window:
         rounds = 0
         while True:
             rounds += 1
+            near = engine.roughly() if isinstance(engine, Barrier) else None
+            passed = None if near is None else self._passed(self._flows(near))
+            if near is not None and passed is not None and passed.any():
+                engine = self._with_rows(engine, passed, near, None)
+                continue
             found = engine.solve()
+            if found.status == UNCERTAIN and isinstance(engine, Highs):
+                found = Barrier(engine.program).solve()
             if not found.solved:
                 raise self._refusal(found)
             flows = self._flows(found.x)
             passed = self._passed(flows)
             if not passed.any():
                 return self._hours(*self._calm(found, engine.program, flows), rounds)
-            new = [_Row(int(h), int(b)) for h, b in zip(*np.nonzero(passed), strict=True)]
-            if self.overloading is None:
-                at_row = len(self.rows)
-                self._learn(new)
-                lower, upper = self._limits(new)
-                engine.add_rows(self._limit_matrix(at_row, engine.program.matrix.shape[1]), lower, upper)
-            else:  # the new rows have columns of their own, which go below and beside what is there
-                self._learn(new)
-                program = self._program()
-                engine = self._again(engine, program, found)
+            engine = self._with_rows(engine, passed, found.x, found)
+
+    def _with_rows(self, engine: Highs | Barrier, passed: np.ndarray, x: np.ndarray, found: Solution | None) -> Highs | Barrier:
+        """The engine with rows for branches that pass their limits (hours, branches), from where it stood."""
+        begin = len(self.rows)
+        self._learn([_Row(int(h), int(b)) for h, b in zip(*np.nonzero(passed), strict=True)])
+        if self.overloading is None:
+            lower, upper = self._limits(self.rows[begin:])
+            engine.add_rows(self._limit_matrix(begin, engine.program.matrix.shape[1]), lower, upper)
+            return engine
+        # the new rows have columns of their own, which go below and beside what is there
+        program = self._program()
+        more = len(program.cost) - len(engine.program.cost)
+        if isinstance(engine, Barrier):
+            return Barrier(program, np.concatenate((x, np.zeros(more))))
+        new, basis = Highs(program), None if found is None else found.basis
+        if basis is not None:
+            added = program.matrix.shape[0] - engine.program.matrix.shape[0]
+            new.start(Basis(np.append(basis.columns, np.full(more, AT_LOWER, np.int8)), np.append(basis.rows, np.full(added, BASIC, np.int8))))
+        return new
 
     def _flows(self, x: np.ndarray) -> np.ndarray:
         """MW in every branch (hours, branches)."""
@@ -215,19 +232,6 @@ class _Window:
             if at is not None:
                 at(hour + 1)
         return near
-
-    def _again(self, engine: Highs | Barrier, program: Program, found: Solution) -> Highs | Barrier:
-        """An engine for the program with more limits, from where the last one stood."""
-        more = len(program.cost) - len(engine.program.cost)
-        if isinstance(engine, Barrier):
-            return Barrier(program, np.concatenate((found.x, np.zeros(more))))
-        new, basis = Highs(program), found.basis
-        if basis is not None:
-            from opengames.solvers.clearing.solution import AT_LOWER, BASIC, Basis
-
-            added = program.matrix.shape[0] - engine.program.matrix.shape[0]
-            new.start(Basis(np.append(basis.columns, np.full(more, AT_LOWER, np.int8)), np.append(basis.rows, np.full(added, BASIC, np.int8))))
-        return new
 
     def _learn(self, rows: Sequence[_Row]) -> None:
         new = [r for r in rows if (r.hour, r.branch) not in self._known]

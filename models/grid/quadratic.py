@@ -4,7 +4,8 @@ Units' costs are such: `linear p + square p^2`. Each square is first cut into pi
 starts warm; its optimum says nearly which rows and bounds bind. With those held, the conditions of the optimum are a linear system
 in the prices of the rows that bind and the few columns without a square that lie between their bounds; Newton's steps on them end
 at the optimum itself. Where they do not, the pieces are cut finer around where the optimum lies, and again. Only a point whose
-residuals are within the bar is called solved; what never gets there goes to HiGHS' own quadratic method.
+residuals are within the bar is called solved; what does not get there goes to an interior point method (`barrier`), and in the end to
+HiGHS' own for squares.
 
 Source: for the steps, Hintermüller, Ito and Kunisch, The primal-dual active set strategy as a semismooth Newton method (2002).
 """
@@ -99,6 +100,10 @@ class Separable:
                 if near.status == SOLVED:
                     self._last = near
                     return near
+            near = self._inside(x)
+            if near is not None and near.status == SOLVED:
+                self._last = near
+                return near
             self._finer(x)
         self._breaks = self._even()
         last = self._crowded()
@@ -197,6 +202,16 @@ class Separable:
         residuals, objective = self._certificate.one(here, x, y, z)
         status = SOLVED if residuals.largest <= BAR else UNCERTAIN
         return Solution(status, x, y, z, objective, residuals, engine)
+
+    def _inside(self, x: np.ndarray) -> Solution | None:
+        """The optimum by an interior point method, from a point near it."""
+        from opengames.models.grid.barrier import barrier, exact
+
+        near = barrier(self.program, x)
+        if near is None:
+            return None
+        x, y, _ = exact(self.program, *near)
+        return self._judged(x, y, "interior point, then what binds")
 
     def _crowded(self) -> Solution | None:
         """The optimum where more binds than there is to decide, so that prices are many: an interior point tells what binds.

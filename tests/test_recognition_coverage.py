@@ -162,6 +162,21 @@ def test_the_only_channel_that_has_its_wires_need_not_be_named() -> None:
     assert model.recognise("r", y=True).chances("x") == {True: 1.0}
 
 
+def test_what_a_written_out_recognition_cannot_compute_is_told_with_its_place() -> None:
+    text = """
+        channel c() -> (x: real, y: 0..2) { x ~ normal(0, 1)  y = if x > 1 then 2 else if x > 0 then 1 else 0 }
+        recognition r(y: 0..2) -> (x: real) { x ~ normal(1 / y, 1) }
+        query q = coverage(r, 90%) by simulate[runs = 50]
+    """
+    model = og.loads(text, "broken.game")
+    assert float(model.recognise("r", y=2).mean("x")) == pytest.approx(0.5, abs=6 / 16)
+    for ask in (lambda: model.recognise("r", y=0), lambda: model.query("q")):
+        with pytest.raises(og.Refusal) as refused:
+            ask()
+        found = refused.value.diagnostics[0]
+        assert found.code == "division-by-zero" and found.span is not None and "r.x" in found.notes[0]
+
+
 def test_a_written_out_recognition_shares_no_noise_with_the_plays() -> None:
     """Were its draws called like those of the plays, the guess would be the truth itself in the first member of the first run."""
     from opengames.sampled import simulate

@@ -23,8 +23,6 @@ from opengames.spaces import points
 
 #: Bytes of members that are computed side by side, runs beyond coming in turn; and those that one run may take.
 BUDGET, MOST = 1 << 30, 1 << 33
-#: Draws from a recognition that is written out.
-DRAWS = 256
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,9 @@ def options_of(declared: Recognition) -> dict[str, Any]:
 
 def _made(program: Program, declared: Recognition) -> Filter:
     if declared.diagram is not None:
-        return Filter(declared, program, _written_out(program, declared), f"as written, {DRAWS} draws")
+        from opengames.solvers.recognition.written import DRAWS, written_out
+
+        return Filter(declared, program, written_out(program, declared), f"as written, {DRAWS} draws")
     assert declared.method is not None
     _check_options(declared)
     name, options = declared.method.name, options_of(declared)
@@ -120,38 +120,6 @@ def _check_options(declared: Recognition) -> None:
             wrong = "`ring` has no effect without `radius`"
         if wrong is not None:
             raise refuse("method-option", wrong, span=method.at)
-
-
-def _written_out(program: Program, declared: Recognition) -> Callable[..., Found]:
-    """A recognition given by a block: drawn from, for every set of evidence. Its draws are not called like those of any play."""
-    from opengames.diagram import Call
-    from opengames.plain import replace
-    from opengames.sampled import simulate
-    from opengames.solvers.recognition import dense
-    from opengames.solvers.recognition.exactly import theory_value
-
-    assert declared.diagram is not None
-    ins, outs = (tuple(p.name for p in ports) for ports in (declared.diagram.inputs, declared.diagram.outputs))
-    diagram = replace(declared.diagram, boxes=(Call(declared.name, declared.diagram, ins, outs),))
-
-    def run(seed: int, runs: np.ndarray, inputs: Arrays, evidence: Arrays, there: Arrays | None = None) -> Found:
-        if there is not None:
-            raise refuse(
-                "data-gap", f"`{declared.name}` is written out, and takes a value for every entry of its evidence", span=declared.at,
-                help="declare it `of` a channel `by` a method, which does without what was not observed",
-            )  # fmt: skip
-        every = []
-        for k, number in enumerate(runs):
-            at = {p.name: theory_value([a[k] for a in (inputs | evidence)[p.name]], p.space) for p in diagram.inputs}
-            every.append(simulate(program, diagram, runs=DRAWS, seed=seed, first=int(number) * DRAWS, inputs=at).columns)
-        beliefs: dict[str, Belief] = {}
-        for port in diagram.outputs:
-            for leaf in dense.leaves_of(port.space):
-                name = port.name + leaf.path
-                beliefs[name] = Members(leaf.space, np.stack([e[name].data for e in every]), None, len(leaf.sizes))
-        return Found(beliefs)
-
-    return run
 
 
 def _told(space: StateSpace, lag: int) -> str:

@@ -134,3 +134,31 @@ def test_data_choose_numbers_records_and_families(earning, wires, said):
     text = CHOSEN.format(earning=earning + FINE, wires=wires)
     assert float(og.loads(text).query("said")) == said
     assert float(og.loads(text.replace("of Play", "of Play by lp")).query("said")) == pytest.approx(said)
+
+
+def test_a_decided_truth_value_chooses_between_records():
+    text = """
+    type I = A | B | C
+    player op
+    param r: (a: real, b: real)[I] = table {
+        | I || a | b |
+        | A || 1 | 2 |
+        | B || 3 | 4 |
+        | C || 5 | 6 |
+    }
+    game Market(d: (a: real, b: real)) -> (p: real) {
+        decide on: bool, off: bool, z: [0, 1] by op
+            seeing d
+            earning q.a - 2 * q.b + (if off then d else r[A]).b - 3 * ind(off)
+            subject to { some: z <= 1 }
+        q = if on then r[C] else r[B]
+        p = q.a + 10 * q.b + 100 * ind(off)
+    }
+    game Play {
+        c ~ {true: 50%, false: 50%}
+        m ~ Market(if c then r[B] else r[C])
+    }
+    query said = E(m) of Play by lp
+    """
+    # B earns 3 - 8, C 5 - 12; d is worth 4 - 3 against 2 at B, and 6 - 3 at C
+    assert float(og.loads(text).query("said")) == pytest.approx((43 + 143) / 2)

@@ -183,9 +183,9 @@ class Reader:
                 if isinstance(space, Bool):
                     term = Prim("ind", (term,), at=at)
                 if isinstance(space, Family | Record | Enum):
-                    raise TypeError(f"{space!r} is no number")
+                    raise not_convex("what is decided chooses something that is no number", at)
                 return self.unknowns.atoms_in_lanes(term, frame, self.lanes, self.root)
-        raise TypeError("a record is no number")
+        raise not_convex("a record that is chosen, of which one side is not taken apart", at)
 
     def test(self, term: Term, scope: Scope, frame: Frame) -> np.ndarray:
         """A condition that only params decide, in every lane."""
@@ -339,6 +339,8 @@ class Reader:
             if a.width > 1:
                 same = same.reshape(-1, a.width).all(axis=1)
             return _bools(same if term.op == "==" else ~same, frame)
+        if isinstance(a, Rec) or isinstance(b, Rec):
+            a, b = _apart(a), _apart(b)
         if isinstance(a, Rec) and isinstance(b, Rec):
             pairs = zip(a.items, b.items, strict=True)
             each = [self._compared(Prim("==", term.args), [x, y]) for x, y in pairs]
@@ -366,13 +368,26 @@ class Reader:
             )
         test_value = self.read(term.test, scope, frame)
         on = lift(self.number(test_value, term.at), frame).form  # type: ignore[union-attr]
-        then, other = self._lifted(term.then, scope, frame), self._lifted(term.other, scope, frame)
-        return Num(av.plus(other, self.unknowns.product(on, av.minus(then, other), term.at)), frame)
+        return self._between(on, self.read(term.then, scope, frame), self.read(term.other, scope, frame), frame, term.at)
+
+    def _between(self, on: Affine, a: Value, b: Value, frame: Frame, at: Span | None) -> Value:
+        """`a` where the decided truth value `on` is 1, else `b`: `b + on (a - b)`; field by field of records."""
+        if isinstance(a, Rec) or isinstance(b, Rec):
+            a, b = _apart(a), _apart(b)
+        if isinstance(a, Rec) and isinstance(b, Rec):
+            pairs = zip(lift(a, frame).items, lift(b, frame).items, strict=True)  # type: ignore[union-attr]
+            return Rec(tuple(self._between(on, x, y, frame, at) for x, y in pairs), frame)
+        if a.width > 1 or b.width > 1:
+            raise not_convex("a whole family that is decided by a truth value", at, "choose its elements one by one, in a comprehension")
+        x, y = (lift(self.number(v, at), frame).form for v in (a, b))  # type: ignore[union-attr]
+        return Num(av.plus(y, self.unknowns.product(on, av.minus(x, y), at)), frame)
 
     def mixed(self, choices: list[tuple[Term, bool, Value]], frame: Frame, at: Span | None) -> Value:
         """The value whose test, a datum, is as wanted: the sum over all, each where it is chosen; field by field of records."""
         values = [v for _, _, v in choices]
         if any(isinstance(v, Rec) for v in values):
+            choices = [(t, w, _apart(v)) for t, w, v in choices]
+            values = [v for _, _, v in choices]
             if not all(isinstance(v, Rec) for v in values):
                 raise not_convex("a record that data choose, of which one is not taken apart", at)
             fields = zip(*(lift(v, frame).items for v in values if isinstance(v, Rec)), strict=True)  # type: ignore[union-attr]
@@ -388,9 +403,6 @@ class Reader:
             here = lift(self.number(value, at), frame).form  # type: ignore[union-attr]
             total = av.plus(total, self.unknowns.guarded(here, test, wanted, wide, self.lanes, at))
         return relabelled(Num(total, wide), frame, width)
-
-    def _lifted(self, term: Term, scope: Scope, frame: Frame) -> Affine:
-        return lift(self.number(self.read(term, scope, frame), term.at), frame).form  # type: ignore[union-attr]
 
     def _split(self, term: Term, parts: list[tuple[np.ndarray, Term]], scope: Scope, frame: Frame) -> Value:
         """Each set of lanes by its own term."""
@@ -436,8 +448,8 @@ class Reader:
         if len(used) > 8 and all(isinstance(c, Const) for c in term.cells):
             table = of_const(tuple(c.value for c in term.cells), self.root, self.kind, family=True)  # type: ignore[union-attr]
             return picked(table, place, frame)
-        rows = used.tolist() or [0]
-        return self._split(term, [(np.flatnonzero(place == k), term.cells[k]) for k in rows], scope, frame)
+        cells = used.tolist() or [0]
+        return self._split(term, [(np.flatnonzero(place == k), term.cells[k]) for k in cells], scope, frame)
 
     def position(
         self, keys: tuple[Term, ...], spaces: tuple[Space, ...], scope: Scope, frame: Frame, at: Span | None
@@ -536,6 +548,14 @@ class Reader:
 #: Elements or rows of which data may choose one that is decided.
 _CHOICES = 4_096
 _LINEAR = "a clearing is affine in what is decided, or concave and quadratic in what it earns"
+
+
+def _apart(value: Value) -> Value:
+    """A datum that is a record, field by field."""
+    if not (isinstance(value, Sym) and isinstance(value.space, Record)):
+        return value
+    fields = tuple(Sym(Get(value.term, k), space, value.frame) for k, (_, space) in enumerate(value.space.fields))
+    return Rec(fields, value.frame)
 
 
 def _bools(values: np.ndarray, frame: Frame) -> Code:

@@ -76,6 +76,14 @@ def test_one_program_alone_is_certified(seed, m, n, curve):
     assert residuals(here, x, y, z).largest <= 1e-9
 
 
+@pytest.mark.parametrize("curve", ["none", "squares"])
+def test_a_program_too_large_for_products_of_its_rows_is_solved_too(curve):
+    members, quadratic = members_of(3, 1, 180, 200, curve, scale=10.0)
+    here = program_of(members, quadratic, 0)
+    x, y, z = interior(here)
+    assert residuals(here, x, y, z).largest <= 1e-9
+
+
 def test_a_program_without_a_point_has_none():
     nothing = Program(np.ones(1), sparse.csr_array([[1.0]]), np.array([3.0]), np.array([3.0]), np.zeros(1), np.ones(1))
     assert interior(nothing) is None

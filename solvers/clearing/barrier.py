@@ -126,7 +126,7 @@ class _System:
             if p.pairs is not None:
                 normal = (self.gives @ p.pairs).reshape((len(self.gives), m, m))
             else:
-                normal = xp.matmul(p.matrix * self.gives[:, None, :], xp.swapaxes(p.matrix, 1, 2))
+                normal = xp.matmul(p.matrix * self.gives[:, None, :], xp.swapaxes(p.matrix, -1, -2))
         else:
             both = self.free[:, :, None] & self.free[:, None, :]
             block = xp.where(both, p.quadratic, 0.0) + xp.eye(len(p.quadratic)) * xp.where(held, 1.0, stiff)[:, None, :]

@@ -162,3 +162,46 @@ def test_a_decided_truth_value_chooses_between_records():
     """
     # B earns 3 - 8, C 5 - 12; d is worth 4 - 3 against 2 at B, and 6 - 3 at C
     assert float(og.loads(text).query("said")) == pytest.approx((43 + 143) / 2)
+
+
+MIXED = """
+type I = A | B | C
+player op
+game Market(load: real[I], start: (u: real, v: real), k: I) -> (p: real) {{
+    decide x: real[I] by op
+        seeing load, start, k
+        earning sum(x[i] for i in I)
+        subject to {{
+            {rule}
+        }}
+    {wires}
+    p = sum(x[i] for i in I)
+}}
+game Play {{
+    c ~ {{true: 50%, false: 50%}}
+    m ~ Market([if c then 5 else 6 for i in I], (u: 0, v: if c then 5 else 6), if c then A else B)
+}}
+query said = E(m) of Play
+"""
+EACH = "cap[i in I]: f[i].u <= f[i].v"
+UP_TO = "cap[i in I]: f[i].u <= f[i].v\n            last: x[C] <= 1"
+CARRIED = "for i in I carrying acc = start { f = acc  next acc = (u: acc.u + x[i], v: acc.v + load[i]) }"
+
+
+@pytest.mark.parametrize(
+    ("rule", "wires", "said"),
+    [
+        (EACH, "f = [(u: x[i], v: load[i]) for i in I]", (15 + 18) / 2),
+        (EACH, "for i in I { f = (u: x[i], v: load[i]) }", (15 + 18) / 2),
+        # the first round carries data alone: x[A] + x[B] is at most three loads, x[C] at most 1
+        (UP_TO, CARRIED, (16 + 19) / 2),
+    ],
+)
+def test_records_may_hold_data_beside_what_is_decided(rule, wires, said):
+    assert float(og.loads(MIXED.format(rule=rule, wires=wires)).query("said")) == said
+
+
+def test_a_label_that_data_decide_is_named_where_it_stands_beside_what_is_decided():
+    text = MIXED.format(rule="cap[i in I]: f[i].w == A implies f[i].u <= 2", wires="f = [(u: x[i], w: k) for i in I]")
+    with pytest.raises(og.Refusal, match="a label that data decide stands beside what is decided"):
+        og.loads(text).query("said")

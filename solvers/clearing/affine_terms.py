@@ -187,6 +187,15 @@ class Reader:
                 return self.unknowns.atoms_in_lanes(term, frame, self.lanes, self.root)
         raise not_convex("a record that is chosen, of which one side is not taken apart", at)
 
+    def settled(self, value: Value, at: Span | None = None) -> Value:
+        """A value that is decided in part, with its data as numbers, so that it can be laid side by side with others."""
+        value = _apart(value)
+        if isinstance(value, Rec):
+            return Rec(tuple(lift(self.settled(f, at), value.frame) for f in value.items), value.frame, value.width)
+        if isinstance(value, Sym) and isinstance(value.space, Enum):
+            raise not_convex("a label that data decide stands beside what is decided", at, "give it a wire of its own")
+        return self.number(value, at) if isinstance(value, Sym) else value
+
     def test(self, term: Term, scope: Scope, frame: Frame) -> np.ndarray:
         """A condition that only params decide, in every lane."""
         value = lift(self.read(term, scope, frame), frame)

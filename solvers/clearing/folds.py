@@ -59,7 +59,7 @@ def tabulate(reader: Reader, term: Tabulate, scope: Scope, frame: Frame) -> Valu
         if reader.depends(term, scope) < DECIDED:
             return reader.opaque(term, scope, frame, None)
         value = reader.number(value, term.at)
-    value = lift(value, new)
+    value = lift(reader.settled(value, term.at), new)
     return relabelled(value, frame, index_size(tuple(s for _, s in term.iters)) * value.width)
 
 

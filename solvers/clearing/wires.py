@@ -15,7 +15,7 @@ from opengames.diagnostics import Refusal
 from opengames.diagram import Arm, Box, Branch, Call, Compute, Decide, Diagram, Draw, Loop, binds
 from opengames.solvers.clearing.affine_terms import Reader, not_convex
 from opengames.solvers.clearing.folds import spread
-from opengames.solvers.clearing.frames import Code, Frame, Num, Sym, Value, joined, lift, relabelled
+from opengames.solvers.clearing.frames import Code, Frame, Num, Rec, Sym, Value, joined, lift, relabelled
 from opengames.solvers.clearing.scopes import DECIDED, KNOWN, Binding, Scope, refused
 from opengames.spaces import Family, Grid, Reals, Space, index_points, index_size
 from opengames.spans import Span
@@ -121,7 +121,7 @@ def _loop(reader: Reader, box: Loop, scope: Scope, frame: Frame) -> dict[str, Bi
                     space = None if found.space is None else Family(spaces, found.space)
                     return Sym(term(), space, frame)
                 found = reader.number(found)
-            found = lift(found, new)
+            found = lift(reader.settled(found), new)
             return relabelled(found, frame, index_size(spaces) * found.width)
 
         def term() -> Term:
@@ -162,13 +162,18 @@ def _carried(reader: Reader, box: Loop, scope: Scope, frame: Frame) -> dict[str,
         def value() -> Value:
             found = [names[wire].value for names in run()]
             if any(isinstance(v, Sym) and not _numeric(v.space) for v in found):
-                return Sym(term(), None, frame)
+                if max(names[wire].depends for names in run()) < DECIDED:
+                    return Sym(term(), None, frame)
+                found = [reader.settled(v) for v in found]
+            elif any(isinstance(v, Rec) for v in found):
+                found = [reader.settled(v) for v in found]
             numeric = any(isinstance(v, Num | Sym) for v in found)
             each = [lift(reader.number(v) if numeric else v, frame) for v in found]
             wide = Frame(frame.lanes * len(each), frame, np.repeat(np.arange(frame.lanes), len(each)))
             lanes = np.arange(frame.lanes) * len(each)
             whole = joined([(lanes + k, v) for k, v in enumerate(each)], wide)
-            assert whole is not None
+            if whole is None:
+                raise not_convex(f"`{wire}` differs in kind between the rounds", box.at)
             return relabelled(whole, frame, len(each) * whole.width)
 
         def term() -> Term:

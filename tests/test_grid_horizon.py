@@ -1,5 +1,6 @@
 """Batteries over the hours of a network: a program written apart with angles, PyPSA, derivatives, and arithmetic."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from test_grid_files import refused
 
+from opengames.cli import main
 from opengames.diagnostics import Refusal
-from opengames.models.grid.barrier import barrier
+from opengames.models.grid.barrier import barrier, exact
 from opengames.models.grid.horizon import clear_together
 from opengames.models.grid.hours import clear_hours
 from opengames.models.grid.network import Curve
@@ -278,6 +280,7 @@ def test_the_interior_point_comes_near_an_optimum(seed):
     found = barrier(program)
     assert found is not None
     assert residuals(program, *found).largest < 1e-6
+    assert residuals(program, *exact(program, *found)).largest <= BAR
 
 
 def test_pieces_and_squares_agree_over_a_day():
@@ -297,7 +300,7 @@ def test_pieces_and_squares_agree_over_a_day():
 
 
 @pytest.mark.slow
-def test_a_day_is_that_of_pypsa():
+def test_a_day_is_that_of_pypsa(tmp_path, capsys):
     pypsa = pytest.importorskip("pypsa", reason="pypsa is not installed")
     from opengames.models.grid.from_pypsa import from_pypsa, over_hours, pypsa_hours
 
@@ -332,6 +335,12 @@ def test_a_day_is_that_of_pypsa():
     ours = clear_together(grid, hours.load, hours.available, inflow=hours.inflow)
     assert ours.cost.sum() == pytest.approx(net.objective, rel=1e-8)
     assert len(ours.binding.nonzero()[0]) > 3
+    # the same from its file, at the command line
+    net.export_to_netcdf(tmp_path / "eight.nc")
+    assert main(["grid", str(tmp_path / "eight.nc"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["total_cost"] == pytest.approx(net.objective, rel=1e-8)
+    assert len(answer["hours"]) == 24
     # PyPSA's prices are those of a vertex too; most are unique
     theirs = net.buses_t.marginal_price.to_numpy()
     assert (np.abs(ours.lmp - theirs) < 1e-5).mean() > 0.9

@@ -23,6 +23,7 @@ from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
 from opengames.solvers.clearing.program import Program
 from opengames.solvers.clearing.solution import BAR, Solution
+from opengames.solvers.clearing.threads import on_one_thread
 
 #: Pieces of a square: at first of one width, then finer towards the optimum.
 _PIECES = 8
@@ -157,6 +158,7 @@ class Separable:
 
     # ------------------------------------------------------------------ Newton's steps
 
+    @on_one_thread
     def _newton(self, x: np.ndarray, y: np.ndarray, rough: bool = False) -> Solution:
         """From a point near the optimum to it: what binds is guessed, solved for, and corrected by the solution.
 
@@ -213,6 +215,7 @@ class Separable:
         x, y, _ = exact(self.program, *near)
         return self._judged(x, y, "interior point, then what binds")
 
+    @on_one_thread
     def _crowded(self) -> Solution | None:
         """The optimum where more binds than there is to decide, so that prices are many: an interior point tells what binds.
 

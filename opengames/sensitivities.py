@@ -8,6 +8,7 @@ nothing is lost to rounding. At a kink, where the two sides differ, there is no 
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -94,7 +95,7 @@ class Sensitivity:
                     continue
                 said.append(f"   {self.query}{of} by {by}: {_slope(self.slopes[i][j], self.units[i], self.per[j])}")
         if still:
-            said.append(f"   {'the others: 0' if len(said) > 1 else f'nothing changes with {self.param}: all {still} are 0' if still > 1 else f'0 by {self.by[0]}'}")
+            said.append(f"   {'the others: 0' if len(said) > 1 else f'nothing changes with {self.by[0] if len(self.by) == 1 else self.param}: all {still} are 0' if still > 1 else f'0 by {self.by[0]}'}")
         return said
 
     def __repr__(self) -> str:
@@ -172,15 +173,15 @@ def _answer(desk: Desk, question: Question) -> Answer:
 
 def wanted(program: Program, by: str) -> tuple[ParamDecl, list[Place]]:
     """A param and its numbers, all or the one that is named. Raises `Refusal`: `unknown-param`, `unknown-name`, `type-mismatch`, `over-budget`."""
-    name, bracket, _ = by.partition("[")
+    name = re.split(r"[.\[]", by, maxsplit=1)[0]
     decl = program.params.get(name.strip())
     if decl is None:
         raise refuse(
-            "unknown-param", f"there is no param `{name.strip()}`",
+            "unknown-param", f"there is no param `{name.strip() or by}`",
             help=f"one of: {', '.join(program.params)}" if program.params else "this text has no params",
         )  # fmt: skip
     places = list(_places(decl.space))
-    if bracket:
+    if by.strip() != decl.name:
         wanted = "".join(by[len(name) :].split())
         chosen = [p for p in places if "".join(p.name.split()) == wanted]
         if not chosen:

@@ -225,6 +225,121 @@ def test_answers_without_clearings_have_derivatives_too():
     assert model.with_params(p=1).sensitivity("both", by="p")["p"] == pytest.approx(2.0, rel=1e-6)
 
 
+BUILT_IN = """
+player op
+param a: real = 3
+param b: real = 2 * a
+param cap: real = 4
+param gen: (cost: real, square: real)[1..2] = [1: (cost: 10, square: 0.05), 2: (cost: 12, square: 0.1)]
+param load: real = 100
+type N = 1..2
+game Room {
+    decide x: [0, cap] by op
+        earning b * x
+        subject to { most: x <= 10 }
+    d = dual(most)
+}
+game Clear {
+    decide p: real[N] by op
+        earning -sum(gen[n].cost * p[n] + gen[n].square * p[n] ^ 2 for n in N)
+        subject to { balance: load == sum(p) }
+    price = dual(balance)
+}
+query times = b * a
+query worth   = E(b * x) of Room
+query price   = E(price) of Clear
+"""
+
+
+def test_params_in_types_in_other_params_and_in_squares_have_derivatives():
+    model = loads(BUILT_IN)
+    assert model.sensitivity("times", by="a")["a"] == pytest.approx(12.0)
+    assert model.sensitivity("worth", by="cap")["cap"] == pytest.approx(6.0)
+    assert model.sensitivity("worth", by="a")["a"] == pytest.approx(8.0)
+    # price = (load + 10 / 0.1 + 12 / 0.2) / (1 / 0.1 + 1 / 0.2); p of the first is 10 (price - 10)
+    by = model.sensitivity("price", by="gen")
+    first = 10 * (52 / 3 - 10)
+    assert by["gen[1].cost"] == pytest.approx(2 / 3) and by["gen[1].square"] == pytest.approx(2 * first * 2 / 3)
+    assert model.sensitivity("price", by="gen[2].cost")["gen[2].cost"] == pytest.approx(1 / 3)
+
+
+TIES = """
+player op
+param load: real = 50
+param cap: real = 50
+param deep: (a: real, b: (c: prob, d: real[1..2])) = (a: 1, b: (c: 50%, d: [1: 3, 2: 4]))
+param end: [0, 5] = 5
+param tiny: real = 0.000000000001
+param two: [2, 2] = 2
+param share: prob[1..2] = [1: 40%, 2: 60%]
+game Tied {
+    decide p: real, q: real, r: real by op
+        earning -(10 * p + 10 * q + 30 * r)
+        subject to {
+            balance: load == p + q + r
+            first:   0 <= p <= 20
+            second:  0 <= q <= cap - 20
+            third:   0 <= r
+        }
+    paid = 10 * p + 10 * q + 30 * r
+    price = dual(balance)
+    leaps = if end >= 5 then 1 else 0
+    drawn ~ {1: share[1], 2: share[2]}
+}
+game Whole {
+    decide on: bool, p: real, q: real by op
+        earning -(10 * ind(on) + 2 * p + 4 * q)
+        subject to {
+            balance: load / 10 == p + q
+            first:   0 <= p <= (if on then 100 else 0)
+            second:  0 <= q
+        }
+    paid = 10 * ind(on) + 2 * p + 4 * q
+    price = dual(balance)
+}
+query paid  = E(paid) of Tied
+query price = E(price) of Tied
+query whole = E(paid) of Whole
+query fields = deep.a * deep.b.c * deep.b.d[2]
+query leaps = E(leaps) of Tied
+query logs  = log(tiny)
+query twice = two * 2
+query mean  = E(drawn) of Tied
+"""
+
+
+def test_a_degenerate_optimum_has_a_derivative_where_both_sides_agree():
+    # 50 of 50 are used: a kink, where the price is the upper end; at 30 the two that cost the same tie, and the cost is smooth
+    model = loads(TIES)
+    assert model.with_params(load=30).sensitivity("paid", by="load")["load"] == pytest.approx(10.0)
+    assert model.with_params(load=20).sensitivity("price", by="load")["load"] == 0.0
+    with pytest.raises(Refusal, match="30 above, 10 below"):
+        model.sensitivity("paid", by="load")
+    with pytest.raises(Refusal, match="it jumps there"):
+        model.sensitivity("price", by="load")
+
+
+def test_whole_numbers_are_decided_anew_to_each_side():
+    model = loads(TIES)
+    assert model.with_params(load=40).sensitivity("whole", by="load")["load"] == pytest.approx(0.4)
+    assert model.with_params(load=60).sensitivity("whole", by="load")["load"] == pytest.approx(0.2)
+    with pytest.raises(Refusal, match="0.2 above, 0.4 below"):
+        model.sensitivity("whole", by="load")
+
+
+def test_numbers_in_records_in_records_at_ends_and_tiny_ones():
+    model = loads(TIES)
+    assert model.sensitivity("fields", by="deep.b.d[2]")["deep.b.d[2]"] == pytest.approx(0.5)
+    assert model.sensitivity("fields", by="deep").slopes == ((2.0, 4.0, 0.0, 0.5),)
+    assert model.sensitivity("logs", by="tiny")["tiny"] == pytest.approx(1e12, rel=1e-5)
+    for query, by, code, word in (
+        ("leaps", "end", "kink", "jumps"), ("twice", "two", "type-mismatch", "can only be 2"), ("mean", "share", "kink", "add up"),
+    ):  # fmt: skip
+        with pytest.raises(Refusal, match=word) as refused:
+            model.sensitivity(query, by=by)
+        assert refused.value.diagnostics[0].code == code
+
+
 @pytest.mark.parametrize(
     ("query", "by", "code", "word"),
     [

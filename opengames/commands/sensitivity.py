@@ -2,6 +2,7 @@
 
   opengames sensitivity dispatch.game cost --by load
   opengames sensitivity dispatch.game --by "load[North]" --json
+  opengames sensitivity dispatch.game --by "unit[Coal].cost"
 
 Without names, of every query that has a derivative by the param. Where an answer has a kink there is none, and that is said.
 
@@ -40,6 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
+    from opengames.commands.progress import progress
     from opengames.diagnostics import Refusal, refuse
     from opengames.dsl.render_json import to_data
     from opengames.sensitivities import wanted
@@ -53,7 +55,8 @@ def run(args: argparse.Namespace) -> int:
     found: list[dict[str, Any]] = []
     for name in names:
         try:
-            each = asked.sensitivity(name, by=args.by)
+            with progress(f"differentiating {name} by {args.by}"):
+                each = asked.sensitivity(name, by=args.by)
         except Refusal as refused:
             codes = [d.code for d in refused.diagnostics]
             status = max(status, FAILS if undecided(codes) or set(codes) <= _NONE else WRONG)

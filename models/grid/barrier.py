@@ -124,11 +124,11 @@ class Barrier:
         if near is not None:
             certificate = Certificate(here)
             for finish, engine in ((exact, "interior point, then what binds"), (_itself, "interior point"), (polish, "interior point, polished")):
-                point = finish(here, *near)
-                residuals, objective = certificate.one(here, *point)
+                x, y, z = finish(here, *near)
+                residuals, objective = certificate.one(here, x, y, z)
                 if residuals.largest <= BAR:
-                    self._near = point[0]
-                    return Solution(SOLVED, *point, objective, residuals, engine)
+                    self._near = x
+                    return Solution(SOLVED, x, y, z, objective, residuals, engine)
         from opengames.models.grid.quadratic import Separable
 
         # whether there is one at all is a linear question
@@ -294,8 +294,8 @@ def _settled(square: np.ndarray, rows: sparse.csr_array, owed: np.ndarray, missi
     return found
 
 
-def _itself(program: Program, *point: np.ndarray) -> tuple[np.ndarray, ...]:
-    return point
+def _itself(program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return x, y, z
 
 
 def _both(x: _Sides, s: _Sides, step: tuple[np.ndarray, ...]) -> tuple[float, float]:

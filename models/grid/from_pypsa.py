@@ -161,12 +161,13 @@ def _opened(path: str | Path) -> Any:
         ) from fault  # fmt: skip
     try:
         # it tells what it imports, which nobody asked
-        said = logging.getLogger("pypsa")
-        level, _ = said.level, said.setLevel(logging.WARNING)
+        teller = logging.getLogger("pypsa")
+        level = teller.level
+        teller.setLevel(logging.WARNING)
         try:
             return pypsa.Network(str(path))
         finally:
-            said.setLevel(level)
+            teller.setLevel(level)
     except Exception as fault:  # of many kinds: not netCDF, or not a network
         said = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
         raise refuse("bad-case", f"`{path}` is no network that PyPSA reads: {said}") from fault

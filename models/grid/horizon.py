@@ -129,16 +129,15 @@ class _Window:
     # ------------------------------------------------------------------ the way to the optimum
 
     def solve(self, at: Callable[[int], None] | None) -> Hours:
-        near = self._alone(at)
+        begin = self._alone(at)
         program = self._program()
-        engine: Highs | Barrier = Highs(program) if program.quadratic is None else Barrier(program, np.append(near, np.zeros(len(program.cost) - len(near))))
+        engine: Highs | Barrier = Highs(program) if program.quadratic is None else Barrier(program, np.append(begin, np.zeros(len(program.cost) - len(begin))))
         rounds = 0
         while True:
             rounds += 1
             near = engine.roughly() if isinstance(engine, Barrier) else None
-            passed = None if near is None else self._passed(self._flows(near))
-            if near is not None and passed is not None and passed.any():
-                engine = self._with_rows(engine, passed, near, None)
+            if near is not None and (missing := self._passed(self._flows(near))).any():
+                engine = self._with_rows(engine, missing, near, None)
                 continue
             found = engine.solve()
             if found.status == UNCERTAIN and isinstance(engine, Highs):

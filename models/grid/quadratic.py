@@ -101,10 +101,10 @@ class Separable:
                 if near.status == SOLVED:
                     self._last = near
                     return near
-            near = self._inside(x)
-            if near is not None and near.status == SOLVED:
-                self._last = near
-                return near
+            inner = self._inside(x)
+            if inner is not None and inner.status == SOLVED:
+                self._last = inner
+                return inner
             self._finer(x)
         self._breaks = self._even()
         last = self._crowded()

@@ -219,7 +219,8 @@ def step(xp: Any, p: Problem, state: State) -> State:
     )  # fmt: skip
     stopped = stopped | ~xp.isfinite(fresh.w).all(1) | (xp.maximum(a, b)[:, 0] < 1e-9)
     keep = stopped[:, None]
-    return State(*(xp.where(keep, old, new) for old, new in zip(state[:-1], fresh[:-1], strict=True)), stopped)
+    state, fresh = (part._replace(stopped=stopped[:, None]) for part in (state, fresh))
+    return State(*(xp.where(keep, old, new) for old, new in zip(state, fresh, strict=True)))._replace(stopped=stopped)
 
 
 def _most(xp: Any, values: Any) -> Any:

@@ -201,7 +201,8 @@ class Batch:
         for first in range(0, len(data), at_once):
             here = data[first : first + at_once]
             matrices = np.broadcast_to(program.matrix.toarray(), (len(here), *program.matrix.shape)).copy()
-            np.add.at(matrices, (slice(None), row, column), factor * here[:, which])
+            # unbuffered, so that numbers that add to one entry all count
+            np.add.at(matrices.transpose(1, 2, 0), (row, column), (factor * here[:, which]).T)
             cost, rows = np.broadcast_to(self._cost(here), (len(here), len(program.cost))), self._rows(here)
             lower = np.concatenate([np.broadcast_to(self._lower(here), cost.shape), program.row_lower + rows], axis=1)
             upper = np.concatenate([np.broadcast_to(self._upper(here), cost.shape), program.row_upper + rows], axis=1)

@@ -73,8 +73,8 @@ class InteriorPoint:
         """Points (members, n), prices of `rows`, and whether they are right, with no other rows."""
         n, k = self.matrix.shape[1], len(members.lower)
         if not n or not k:
-            right = ((members.lower[:, n + rows] <= _MISSED) & (members.upper[:, n + rows] >= -_MISSED)).all(1)
-            return np.zeros((k, n)), np.zeros((k, len(rows))), right
+            around = (members.lower[:, n + rows] <= _MISSED) & (members.upper[:, n + rows] >= -_MISSED)
+            return np.zeros((k, n)), np.zeros((k, len(rows))), np.asarray(around.all(axis=1))
         by_row, by_column = self.by_row[rows], self.by_column
         matrix = self.matrix[rows] * by_row[:, None] * by_column
         cost = np.broadcast_to(members.cost * by_column, (k, n))

@@ -122,7 +122,7 @@ def _direct_lines(net: Any, at: dict[int, int], notes: list[str]) -> DirectLines
     most = table.max_p_mw.to_numpy(float)
     names = _apart([f"DC {f}-{t}" for f, t in zip(table.from_bus, table.to_bus, strict=True)])
     if np.isnan(most).any():
-        notes.append(f"{int(np.isnan(most).sum())} direct-current lines have no `max_p_mw`: their flow is not limited")
+        notes.append(f"direct-current lines without `max_p_mw`, whose flow is not limited: {int(np.isnan(most).sum())}")
     costs, curves = net.poly_cost[net.poly_cost.et == "dcline"].set_index("element"), []
     for k, index in enumerate(table.index):
         row = costs.loc[index] if index in costs.index else None
@@ -141,7 +141,7 @@ def _storages(net: Any, at: dict[int, int], notes: list[str]) -> Storages:
     table = table[[int(b) in at for b in table.bus]]
     still = int(net.storage.in_service.sum()) - len(table)
     if still:
-        notes.append(f"{still} batteries that are not controllable, or do not say what they hold, count as load at their `p_mw`")
+        notes.append(f"batteries that are not controllable, or do not say what they hold, count as load at their `p_mw`: {still}")
     if not len(table):
         none = np.zeros(0)
         return Storages((), np.zeros(0, int), none, none, none, none)
@@ -151,7 +151,7 @@ def _storages(net: Any, at: dict[int, int], notes: list[str]) -> Storages:
     if not (np.isfinite(into) & np.isfinite(out)).all():
         lost = names[int(np.argmin(np.isfinite(into) & np.isfinite(out)))]
         raise refuse("data-gap", f"battery `{lost}` has no `max_p_mw` or no `min_p_mw`", help="say how fast it charges (positive) and discharges (negative)")
-    notes.append(f"{len(table)} controllable batteries lose nothing: pandapower's have no efficiencies")
+    notes.append(f"{len(table)} controllable {'battery loses' if len(table) == 1 else 'batteries lose'} nothing: pandapower's have no efficiencies")
     if ((net.poly_cost.et == "storage") | (net.pwl_cost.et == "storage")).any():
         notes.append("costs of controllable batteries are left out")
     held = np.clip(table.soc_percent.to_numpy(float) / 100 * energy, least, energy)

@@ -1,8 +1,8 @@
 """Clear the hours of a power network: what runs, what it costs, the price at every bus, and which branches make them differ.
 
 The network is a MATPOWER case (.m, .mat), a folder laid out as RTS-GMLC, or a file of pandapower (.json) or PyPSA (.nc). Without
-`--load` its own load is cleared once, of a PyPSA network with snapshots each of them; a file of loads has a row for each hour, and columns for areas, zones, buses, or `load` for
-all of it.
+`--load` its own load is cleared once, of a PyPSA network every snapshot; a file of loads has a row for each hour, and columns for areas,
+zones, buses, or `load` for all of it.
 
   opengames grid case118.m
   opengames grid case_ACTIVSg2000.m --load area_load.parquet --first 5376 --hours 24 --overloading 4500 --out day

@@ -84,11 +84,18 @@ class _Factor:
     def __init__(self, xp: Any, square: Any, lifted: float) -> None:
         self.xp = xp
         self.size = 1.0 / xp.sqrt(xp.maximum(xp.einsum("kii->ki", square), 1e-300))[:, :, None]
-        eye = xp.eye(square.shape[-1])
-        scaled = square * self.size * xp.swapaxes(self.size, 1, 2)
         # a member that has gone astray must not stop the others; it is not called right later
-        scaled = xp.where(xp.isfinite(scaled).all((1, 2))[:, None, None], scaled, eye) + lifted * eye
-        self.lower = xp.linalg.cholesky(scaled) if hasattr(square, "at") else _inverse_factor(scaled)
+        if hasattr(square, "at"):
+            eye = xp.eye(square.shape[-1])
+            scaled = square * self.size * xp.swapaxes(self.size, 1, 2)
+            scaled = xp.where(xp.isfinite(scaled).all((1, 2))[:, None, None], scaled, eye) + lifted * eye
+            self.lower = xp.linalg.cholesky(scaled)
+        else:
+            scaled = square * self.size
+            scaled *= xp.swapaxes(self.size, 1, 2)
+            scaled[~xp.isfinite(scaled.sum((1, 2)))] = xp.eye(square.shape[-1])
+            xp.einsum("kii->ki", scaled)[...] += lifted
+            self.lower = _inverse_factor(scaled)
 
     def solve(self, right: Any) -> Any:
         """right: (members, size, columns)."""
@@ -103,14 +110,21 @@ class _Factor:
 def _inverse_factor(square: Any) -> Any:
     """Inverses of the Cholesky factors, with NumPy, which has no triangular solve of many."""
     import numpy as np
+    from scipy.linalg.lapack import dtrtri
 
-    eye, more = np.eye(square.shape[-1]), 0.0
+    more = 0.0
     while True:
         try:
-            return np.linalg.inv(np.linalg.cholesky(square + more * eye))
+            found = np.linalg.cholesky(square)
         except np.linalg.LinAlgError:
             # not positive to rounding, for one member at least
             more = max(10.0 * more, 1e-14)
+            square = square + more * np.eye(square.shape[-1])
+            continue
+        # half of each is 0, which an inverse of any matrices would not know
+        for each in found:
+            each.T[...] = dtrtri(each.T, overwrite_c=1)[0]
+        return found
 
 
 class _System:
@@ -133,7 +147,11 @@ class _System:
             self.curved = _Factor(xp, block, 1e-15)
             across = xp.swapaxes(p.matrix, -1, -2) * xp.where(held, 0.0, 1.0)[:, :, None]
             normal = xp.matmul(xp.swapaxes(across, 1, 2), self.curved.solve(across))
-        self.normal = normal + xp.eye(m) * soft[:, None, :]
+        if hasattr(normal, "at"):
+            self.normal = normal + xp.eye(m) * soft[:, None, :]
+        else:
+            xp.einsum("kii->ki", normal)[...] += soft
+            self.normal = normal
         self.factor = _Factor(xp, self.normal, lifted)
 
     def columns(self, a: Any) -> Any:

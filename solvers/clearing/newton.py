@@ -52,7 +52,9 @@ class Newton:
                     alive[mine] = False
                     continue
                 some = members.some(on[mine])
-                point, prices, left = active.at(some)
+                with np.errstate(all="ignore"):
+                    # a set that is all but dependent leads far out, and is corrected
+                    point, prices, left = active.at(some)
                 after[mine], good, inside = corrected(active.codes, some, point, prices, left, self.matrix, turn >= _BOLD)
                 at = on[mine[good]]
                 x[at], y[at], unique[at] = point[good], prices[good], inside[good]

@@ -116,6 +116,35 @@ def test_a_bound_holds_whatever_prices_it_is_made_of(fleet, bent, seed):
     assert made <= least and branching.bound(exact, wrong) <= least
 
 
+def least_bent_cost(fleet, load):
+    """Every commitment, each at the price at which its units make the load."""
+    found = []
+    for on in product((0, 1), repeat=len(fleet)):
+        run = [(u, *unit) for (u, unit), here in zip(enumerate(fleet, 1), on, strict=True) if here]
+        if sum(unit[3] for unit in run) > load:
+            continue
+        low, high = 0.0, 100.0
+        for _ in range(100):
+            price = (low + high) / 2
+            made = [min(max((price - float(each)) * (u + 2) / 2, least), most) for u, _, each, least, most in run]
+            low, high = (price, high) if sum(made) < load else (low, price)
+        costs = sum(float(fixed) + float(each) * p + p * p / (u + 2) for (u, fixed, each, _, _), p in zip(run, made, strict=True))
+        found.append(costs + 100 * (float(load) - sum(made)))
+    return min(found)
+
+
+@pytest.mark.parametrize("load", [20 - Fraction(13, 10**7), 10 - Fraction(1, 10**8)])
+def test_where_a_unit_is_on_but_for_a_hair_the_commitment_is_proved_too(load):
+    # without whole numbers a unit is on by 1 - 1e-7: whole in floats, and not in fractions
+    fleet = [(Fraction(10), Fraction(1), 2, 10), (Fraction(5), Fraction(2), 3, 10), (Fraction(1), Fraction(3), 1, 10)]
+    program, _, cleared = clearing_of(market(fleet, bent=True))
+    data = data_of(program, cleared, {"load": load})
+    exact = exactly(cleared, data)
+    found = named(cleared, exact)
+    assert sum(found["p"]) + found["shed"] == load
+    assert float(_earned(cleared, data, exact[: cleared.moves])) == pytest.approx(least_bent_cost(fleet, load), abs=1e-9)
+
+
 def test_no_point_is_proved_and_a_point_is_never_denied():
     text = market([(Fraction(1), Fraction(2), 3, 10)])
     _, exact, rough = simple(text, {"load": 8})

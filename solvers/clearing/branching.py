@@ -73,6 +73,7 @@ class _Search:
         self.clearing, self.program, self.rough, self.which = clearing, program, rough, which
         self.best: Point | None = None
         self.value = Fraction(0)
+        self.held: tuple[Fraction, ...] = ()
         self.bounds = 0
         self._most = max(1, min(_NODES, _WORK // max(1, sum(rough.matrix.shape))))
 
@@ -99,9 +100,12 @@ class _Search:
             x: Sequence[Any] = found.x.tolist()
             k = max(range(len(self.which)), key=lambda i: abs(x[self.which[i]] - round(x[self.which[i]])))
             if abs(x[self.which[k]] - round(x[self.which[k]])) <= _WHOLE:
+                if node.lower == node.upper == self.held:
+                    continue
                 point = proved_by(exact, found)
                 if point is None:
-                    raise self._open()
+                    waiting += self._around(node, x)
+                    continue
                 if cost(self.program, point[0]) >= self.value:
                     continue
                 x = point[0]
@@ -110,6 +114,16 @@ class _Search:
                     continue
                 k = next(i for i, j in enumerate(self.which) if x[j] != round(x[j]))
             waiting += _split(node, k, x[self.which[k]])
+
+    def _around(self, node: _Node, x: Sequence[Any]) -> list[_Node]:
+        """The programs with and without the whole value next to the point, of the free column that is the least whole: what is whole in
+        floats may be a hair off in fractions, and is not where it is held. Raises `Refusal` (`not-yet`) where none is free."""
+        free = [i for i, (low, high) in enumerate(zip(node.lower, node.upper, strict=True)) if low != high]
+        if not free:
+            raise self._open()
+        k = max(free, key=lambda i: abs(x[self.which[i]] - round(x[self.which[i]])))
+        value = round(x[self.which[k]])
+        return _split(node, k, value + Fraction(1, 2) if value <= node.lower[k] else value - Fraction(1, 2))
 
     def _open(self) -> Refusal:
         return not_yet(self.clearing, "a bound on what other whole numbers earn holds in floats only")
@@ -123,7 +137,7 @@ class _Search:
         point = proved_by(exact, found, prices)
         if point is None:
             raise not_yet(self.clearing, "what is left when the best whole numbers are held is an optimum in floats only")
-        self.best, self.value = point, cost(self.program, point[0])
+        self.best, self.value, self.held = point, cost(self.program, point[0]), tuple(values)
 
     def _at(self, node: _Node) -> tuple[Exact, Program]:
         lower, upper = list(self.program.lower), list(self.program.upper)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
-from opengames.clearings import INFEASIBLE, SOLVED
+from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED
+from opengames.solvers.clearing import interior as interiors
 from opengames.solvers.clearing.batch import Batch
 from opengames.solvers.clearing.certificate import Certificate, largest_of_each, residuals
 from opengames.solvers.clearing.highs import solve
@@ -200,3 +203,74 @@ def test_conditions_of_members_with_a_matrix_each_are_those_of_one_alone(seed, c
         gradient = here.cost + (0 if quadratic is None else quadratic @ x[i])
         same, _ = Certificate(here).largest(here.cost[None], gradient[None], members.lower[i : i + 1], members.upper[i : i + 1], x[i : i + 1], y[i : i + 1])
         assert found[i] == pytest.approx(same[0])
+
+
+def awkward(seed):
+    """A small program of whole numbers with whatever an engine may not like, as it moves, and data of some members: rows that depend on each other
+    or are empty, empty and free columns, bounds that meet, no point, no end, quadratic terms of any rank, entries of the matrix that move."""
+    rng = np.random.default_rng(seed)
+    m, n, k = int(rng.integers(0, 7)), int(rng.integers(1, 7)), int(rng.choice([1, 2, 6]))
+    matrix = rng.integers(-3, 4, (m, n)) * (rng.random((m, n)) < rng.choice([0.3, 1.0])) * 1.0
+    if m > 1:
+        matrix[-1] = matrix[0] * rng.choice([0, 1, -2])
+    matrix[:, rng.integers(n)] *= rng.integers(0, 2)
+    scale = rng.choice([1.0, 1e3, 1e6])
+    x = rng.integers(0, 5, n) * 1.0
+    lower, upper = x - rng.integers(0, 3, n), x + rng.integers(0, 3, n)
+    lower[rng.random(n) < 0.2], upper[rng.random(n) < 0.2] = -np.inf, np.inf
+    below, above = matrix @ x - rng.integers(0, 2, m), matrix @ x + rng.integers(0, 2, m)
+    below[rng.random(m) < 0.4], above[rng.random(m) < 0.4] = -np.inf, np.inf
+    half = rng.integers(-1, 2, (n, 2))
+    curved = [None, np.diag(rng.integers(0, 2, n)), half @ half.T][rng.integers(3)]
+    program = Program(
+        rng.integers(-5, 6, n) * 1.0, sparse.csr_array(matrix), below * scale, above * scale, lower * scale, upper * scale,
+        None if curved is None else sparse.csc_array(curved / scale),
+    )  # fmt: skip
+    none = sparse.csr_array((n, m + n + 1))
+    costs = sparse.csr_array(np.hstack([np.zeros((n, m)), np.eye(n), np.zeros((n, 1))]))
+    rows = sparse.csr_array(np.hstack([np.eye(m), np.zeros((m, n + 1))]))
+    moving = Moving(program, costs, rows, none, none, np.zeros(m + n + 1))
+    data = np.hstack([rng.integers(-1, 2, (k, m)) * scale, rng.integers(-2, 3, (k, n)), rng.integers(-1, 2, (k, 1))]) * 1.0
+    data[0] = 0.0
+    if m and rng.random() < 0.4:
+        at = np.array([0]), np.array([rng.integers(n)]), np.array([m + n]), np.array([1.0])
+        moving = Moving(program, costs, rows, none, none, np.zeros(m + n + 1), at)
+    return moving, data
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 100_000), st.booleans())
+@pytest.mark.filterwarnings("error")
+def test_whatever_comes_is_answered_and_certified_or_left_to_highs(seed, pointwise):
+    """pointwise: everything by the interior point, as where it is compiled, with NumPy in its place."""
+    moving, data = awkward(seed)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(interiors, "_run_compiled", interiors._run)
+        many = Batch(moving).solve(data, compiled=pointwise)
+    for i, each in enumerate(data):
+        here = moving.at(each)
+        alone = solve(here)
+        if alone.status == SOLVED:
+            assert many.status[i] == SOLVED
+            assert many.objective[i] == pytest.approx(alone.objective, rel=1e-7, abs=1e-7 * abs(here.cost).max() * (1 + abs(alone.x).max()))
+        elif many.status[i] != SOLVED and alone.status in (INFEASIBLE, UNBOUNDED):
+            assert many.status[i] == alone.status
+        if many.status[i] == SOLVED:
+            # HiGHS is not always right about what has an optimum; the conditions of one are
+            assert residuals(here, many.x[i], many.y[i], many.z[i]).largest <= 1e-9
+            assert alone.status != UNBOUNDED
+
+
+def test_an_optimum_that_highs_calls_without_end_is_found():
+    # x1 costs x1^2 / 2e6 - x1, least at 1e6; x2 costs 4 and cannot be less than 4e6
+    size = 1e6
+    here = Program(
+        np.array([-1.0, 4.0, -5.0]), sparse.csr_array(np.array([[2.0, 3.0, -1.0], [0.0, -2.0, 0.0]])), np.array([13.0, -9.0]) * size,
+        np.array([np.inf, -8.0 * size]), np.array([0.0, -np.inf, 0.0]), np.array([np.inf, 4.0 * size, 0.0]),
+        sparse.csc_array(np.diag([1.0, 1.0, 0.0]) / size),
+    )  # fmt: skip
+    found = solve(here)
+    assert found.solved
+    np.testing.assert_allclose(found.x, [size, 4.0 * size, 0.0])
+    # without the curvature of x1 there is none
+    assert solve(replace(here, quadratic=sparse.csc_array(np.diag([0.0, 1.0, 0.0]) / size))).status == UNBOUNDED

@@ -112,6 +112,8 @@ def _inverse_factor(square: Any) -> Any:
     import numpy as np
     from scipy.linalg.lapack import dtrtri
 
+    if not square.size:
+        return square
     more = 0.0
     while True:
         try:

@@ -4,7 +4,7 @@ Karush, Kuhn and Tucker: the point keeps every row and bound; the cost of each c
 `cost + quadratic x = matrix' y + z`; a price is positive only at a lower bound, negative only at an upper one. For a convex
 program they are enough: what meets them is a least cost, and its prices are derivatives of it.
 
-`measure` takes one point or many side by side, so that the same words judge every engine.
+`measure` takes one point or many side by side, so that the same words judge every engine. A point that is not finite meets nothing.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Certificate:
         self.quadratic = program.quadratic
         self.quadratic_sizes = None if program.quadratic is None else abs(program.quadratic)
 
+    @np.errstate(all="ignore")
     def measure(self, cost: Any, lower: Any, upper: Any, offset: Any, x: Any, y: Any, z: Any | None = None) -> dict[str, Any]:
         """Residuals of members side by side.
 
@@ -90,6 +91,7 @@ class Certificate:
         rows = x @ self.dense.T if self.dense is not None else _times(self.matrix, x)
         return _worst(cost, lower, upper, x, rows, y, z), z
 
+    @np.errstate(all="ignore")
     def quickly(self, program: Program, x: np.ndarray, y: np.ndarray, z: np.ndarray, bar: float) -> tuple[bool, float]:
         """Whether one point certainly meets the conditions within the bar, and its cost. No only means: not certainly.
 

@@ -132,7 +132,8 @@ class Highs:
             self.engine.clearSolver()
             again = self._run()
             found = again if again.status != UNCERTAIN or again.residuals.largest < found.residuals.largest else found
-        if found.status == UNCERTAIN:
+        # beside flat curvature HiGHS may call without end what has an optimum; a certified point says otherwise
+        if found.status == UNCERTAIN or (found.status == UNBOUNDED and program.quadratic is not None):
             from opengames.solvers.clearing.interior import interior
 
             inside = interior(program)
@@ -184,6 +185,8 @@ class Highs:
     def _polished(self, near: Solution, engine: str) -> Solution:
         from opengames.solvers.clearing.polish import polish
 
+        if not (np.isfinite(near.x).all() and np.isfinite(near.y).all()):
+            return near
         x, y, z = polish(self.program, near.x, near.y, near.z)
         return self._judged(x, y, z, engine)
 

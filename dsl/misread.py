@@ -5,6 +5,8 @@ Each looks at a `Mistake` and gives a diagnostic, or `None` where it has nothing
 
 from __future__ import annotations
 
+import re
+
 from opengames.diagnostics import Diagnostic, Edit
 from opengames.dsl.mistakes import Mistake
 from opengames.dsl.tokens import CLOSES, Tok
@@ -24,6 +26,27 @@ def quantity(m: Mistake, tail: list[Tok]) -> Diagnostic | None:
         label="a number and a word after it on one line are one quantity",
         help=f"begin a new line before `{word.text}`",
         edit=Edit(m.span(number.end, word.start), "\n"),
+    )
+
+
+_UNIT_BEFORE = re.compile(r"([^\s/,;:|=()\[\]{}]+)/([^\s/,;:|=()\[\]{}*]+)$")
+_UNIT_AFTER = re.compile(r"/([^\s/,;:|=()\[\]{}*]+)")
+
+
+def two_slashes(m: Mistake) -> Diagnostic | None:
+    """`real $/MWh/MW`: a unit with a second slash."""
+    before = _UNIT_BEFORE.search(m.text, m.begin, m.start)
+    after = _UNIT_AFTER.match(m.text, m.start, m.limit)
+    if m.token != "/" or m.gap or before is None or after is None:
+        return None
+    unit = f"{before[1]}/({before[2]}*{after[1]})"
+    return Diagnostic(
+        "unexpected-token",
+        "a unit has at most one `/`",
+        span=m.here,
+        label="the second one",
+        help=f"put what it divides by in brackets: `{unit}`",
+        edit=Edit(m.span(before.start(), after.end()), unit),
     )
 
 

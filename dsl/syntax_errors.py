@@ -19,6 +19,7 @@ from opengames.dsl.misread import (
     quantity,
     seen,
     short,
+    two_slashes,
     type_as_value,
     unnamed_rule,
 )
@@ -499,6 +500,7 @@ _RULES: tuple[Rule, ...] = (
     foreign_word,
     _stray,
     _table,
+    two_slashes,
     foreign_sign,
     _double_equals,
     _arrow,

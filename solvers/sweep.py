@@ -27,6 +27,8 @@ from opengames.tree import Player
 ELEMENTS = 50_000_000
 #: Points of each real quantity with which what can be reached is looked for.
 COARSE = 5
+#: Moves worth no less than the best one but for rounding are as good, and the first of them is planned.
+_ALIKE = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,8 +177,9 @@ class Sweep:
                 total = np.where(weights > 0, weights * np.where(weights > 0, total, 0.0), 0.0).sum(axis=0)
             else:
                 total = np.where(weights, total, -np.inf)
-                best = np.argmax(total, axis=0)
-                total = np.max(total, axis=0)
+                most = np.max(total, axis=0)
+                best = np.argmax(total >= most - _ALIKE * (1.0 + np.abs(most)), axis=0)
+                total = most
                 self.tables.append(Table(kind, self._seen_axes(kind, before), self._own(best, kind, before)))
         return total
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from opengames.diagnostics import Refusal
 from opengames.diagram import Carry, Diagram, Draw, Loop, Port, Rule
 from opengames.program import ParamDecl
+from opengames.session import loads
 from opengames.solvers import planning
 from opengames.solvers.claims import equilibrium, value
 from opengames.solvers.planning import dynamic_programming
@@ -239,6 +240,36 @@ def test_a_decider_that_does_not_see_the_state_is_declined_by_name():
 def test_what_is_no_loop_or_has_two_deciders_is_declined():
     assert "no carrying loop" in planning.accepts(b.dilemma())
     assert "more than one player" in planning.accepts(b.repeated(3))
+
+
+def test_moves_that_are_as_good_but_for_rounding_make_one_plan():
+    # from the second hour on the price is 95 $/MWh, so any ask below sells, and energy that is kept is worth as much later
+    model = loads("""
+    use std.energy: MW, MWh, h
+    player operator, owner
+    type Ask = {10, 30, 45, 60, 94, 120 $/MWh}
+    game Clear(load: real MW) -> (price: real $/MWh) {
+        decide low: real MW, high: real MW by operator
+            seeing  load
+            earning -(20 $/MWh * low + 95 $/MWh * high)
+            subject to { balance: load == low + high
+                         cheap_one: 0 MW <= low <= 100 MW
+                         dear_one: 0 MW <= high }
+        price = dual(balance)
+    }
+    game Believed {
+        for t in 1..4 carrying soc = 80 MWh {
+            decide ask: Ask by owner seeing t, soc earning profit
+            price ~ Clear(if t <= 1 then 80 MW else 110 MW)
+            out = if ask <= price then min(40 MW, soc / 1 h) else 0 MW
+            margin = price * out * 1 h
+            next soc = soc - out * 1 h
+        }
+        profit = sum(margin[t] for t in 1..4)
+    }
+    query plan = best_response(Believed, owner) by dynamic_programming
+    """)
+    assert "owner.ask = if t <= 1 then 30 $/MWh else 10 $/MWh\n" in model.query("plan").to_game()
 
 
 @settings(max_examples=25, deadline=None)

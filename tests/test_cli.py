@@ -130,6 +130,7 @@ def test_a_missing_param_is_reported_once_for_all_claims(folder, capsys):
     Path("open.game").write_text("param p: real\nverify a: p > 0\nverify b: p > 1\n", encoding="utf-8")
     status, out, err = told(capsys, "verify", "open.game")
     assert status == 2 and out.count("no verdict") == 2 and err.count("error[param-needs-value]") == 1
+    assert out.splitlines() == ["no verdict a", "no verdict b", "   for the reason above"]
     assert told(capsys, "verify", "open.game", "--set", "p=2")[0] == 0
 
 

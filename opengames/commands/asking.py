@@ -90,7 +90,10 @@ def ask(asking: Asking, args: argparse.Namespace) -> int:
             if not args.json:
                 print(asking.refused(question.name, args))
                 sys.stdout.flush()
-                if refused.diagnostics != told:
+                if refused.diagnostics == told:
+                    print("   for the reason above")
+                    sys.stdout.flush()
+                else:
                     report(refused.diagnostics, sources, args)
                 told = refused.diagnostics
             continue

@@ -1,6 +1,7 @@
 """Hours of networks from series, and the command that clears them."""
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -229,6 +230,15 @@ def test_a_network_becomes_a_text_that_checks(here, capsys):
     assert main(["check", "tiny.game"]) == 0
     assert main(["convert", "tiny.m", "-", "--to", "game"]) == 0
     assert capsys.readouterr().out.endswith(Path("tiny.game").read_text())
+
+
+def test_all_that_is_written_into_a_text_is_counted(here, capsys):
+    text = Path("tiny.m").read_text()
+    buses = re.findall(r"mpc\.bus = \[\s*(\d+)\s[^;]*;\s*(\d+)\s", text)[0]
+    text += f"mpc.dcline = [{' '.join(buses)} 1 0 0 0 0 1 1 0 5 0 0 0 0 0 0];\nmpc.storage = [{buses[0]} 0 0 4 8 2 2 1 1 9 0 0 0 0 0 0 1];\n"
+    Path("more.m").write_text(text)
+    assert main(["convert", "more.m", "more.game"]) == 0
+    assert "wrote more.game: 2 buses, 2 branches, 3 units, 1 direct-current line, 1 battery" in capsys.readouterr().out
 
 
 def test_progress_is_shown_to_whoever_looks(here, monkeypatch):

@@ -89,6 +89,7 @@ def _is_grid(file: str) -> bool:
 
 
 def _grid(args: argparse.Namespace, form: str) -> int:
+    from opengames.commands.grid_results import sizes_of
     from opengames.diagnostics import refuse
     from opengames.models.grid.read import read_network
     from opengames.models.grid.to_game import to_game
@@ -97,7 +98,10 @@ def _grid(args: argparse.Namespace, form: str) -> int:
         raise refuse("bad-option", f"a power network is written as a text, not as {form}", help="name the target `NAME.game`")
     network = read_network(args.file)
     text = to_game(network)
-    sizes = {"buses": len(network.buses), "branches": len(network.branches), "units": len(network.units)}
+    sizes = {
+        "buses": len(network.buses), "branches": len(network.branches), "units": len(network.units), "direct_lines": len(network.direct),
+        "storages": len(network.storages),
+    }  # fmt: skip
     if args.target == "-":
         if args.json:
             print_json("convert", format=form, **sizes, notes=list(network.notes), text=text)
@@ -108,7 +112,7 @@ def _grid(args: argparse.Namespace, form: str) -> int:
     if args.json:
         print_json("convert", file=args.target, format=form, **sizes, notes=list(network.notes))
         return FINE
-    print(f"wrote {say(args.target, '1', args)}: {', '.join(f'{count:,} {name}' for name, count in sizes.items())}")
+    print(f"wrote {say(args.target, '1', args)}: {sizes_of(network)}")
     for note in network.notes:
         print(f"  {note}")
     return FINE

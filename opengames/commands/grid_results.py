@@ -23,16 +23,21 @@ _MANY = 100
 _TINY = 1e-6
 
 
-def show(network: Network, hours: Hours, names: list[str], args: argparse.Namespace) -> None:
-    """Print what the network is, a line for each hour, what binds, and what batteries did."""
-    import numpy as np
-
+def sizes_of(network: Network) -> str:
+    """How many of each a network has."""
     sizes = f"{len(network.buses):,} buses, {len(network.branches):,} branches, {len(network.units):,} units"
     if len(network.direct):
         sizes += f", {_count(len(network.direct), 'direct-current line', 'direct-current lines')}"
     if len(network.storages):
         sizes += f", {_count(len(network.storages), 'battery', 'batteries')}"
-    print(f"{say(network.name, '1', args)}: {sizes}")
+    return sizes
+
+
+def show(network: Network, hours: Hours, names: list[str], args: argparse.Namespace) -> None:
+    """Print what the network is, a line for each hour, what binds, and what batteries did."""
+    import numpy as np
+
+    print(f"{say(network.name, '1', args)}: {sizes_of(network)}")
     for note in network.notes:
         print(f"  {note}")
     if len(network.storages):

@@ -7,13 +7,17 @@ import math
 import re
 from fractions import Fraction
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import sparse
 
 from opengames.cli import main
 from opengames.diagnostics import Refusal
 from opengames.session import loads
+from opengames.solvers.clearing.gradients import Sensitivity as Near
+from opengames.solvers.clearing.program import Moving, Program
 
 STACK = """
 use std.energy: MW, MWh, GW
@@ -376,3 +380,13 @@ def test_the_command_prints_units_and_json(tmp_path, capsys):
     assert found["sensitivities"][1]["diagnostics"][0]["code"] == "kink"
     assert main(["sensitivity", str(path), "--by", "lode"]) == 2
     assert re.search("unknown-param", capsys.readouterr().err)
+
+
+def test_of_bounds_that_all_but_meet_the_one_that_binds_moves_the_point():
+    # least -x within [1, 1 + 1e-9 + d]
+    program = Program(
+        np.array([-1.0]), sparse.csr_array((0, 1)), np.zeros(0), np.zeros(0), np.array([1.0]), np.array([1.0 + 1e-9]),
+    )  # fmt: skip
+    none, one = sparse.csr_array((1, 1)), sparse.csr_array(np.ones((1, 1)))
+    here = Near(Moving(program, none, sparse.csr_array((0, 1)), none, one, np.zeros(1)), np.zeros(1))
+    assert here.along(np.ones(1)).x[0] == 1.0 and here.objective[0] == -1.0 and here.back(x=np.ones(1))[0] == 1.0

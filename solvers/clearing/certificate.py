@@ -81,6 +81,7 @@ class Certificate:
             found[name] = np.where(np.isnan(found[name]), np.inf, found[name])
         return found
 
+    @np.errstate(all="ignore")
     def largest(self, cost: Any, gradient: Any, lower: Any, upper: Any, x: Any, y: Any) -> tuple[Any, Any]:
         """The largest relative residual of members, or more than that, and what is left of the costs for z, (members,) and
         (members, n). Quick: sizes are those of values and costs alone, smaller than those of `measure`.
@@ -131,6 +132,7 @@ class Certificate:
         return Residuals(**named, absolute=(a, b, c, d)), float(found["objective"][0])
 
 
+@np.errstate(all="ignore")
 def largest_of_each(cost: Any, quadratic: Any, matrices: Any, lower: Any, upper: Any, x: Any, y: Any) -> tuple[Any, Any]:
     """As `Certificate.largest`, for members with a dense matrix each, (members, m, n). quadratic: (n, n) or none."""
     gradient = cost if quadratic is None else cost + x @ quadratic

@@ -56,6 +56,8 @@ class Sensitivity:
             lower[whole] = upper[whole] = values[whole]
         size, equal = _MET * (1.0 + abs(values)), lower == upper
         self._low, self._high = values - lower <= size, upper - values <= size
+        # of bounds that all but meet, the one that the price stands on
+        self._low &= ~(self._high & ~equal & (prices < 0))
         met = self._low | self._high
         weak = met & ~equal & (abs(prices) <= _MET * (1.0 + abs(prices).max(initial=0.0)))
         self.free, self.held = np.flatnonzero(~met[:n]), np.flatnonzero(met[:n])

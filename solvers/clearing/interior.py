@@ -1,5 +1,7 @@
 """Many members at once by an interior point method: what goes in and out of the steps of `barrier`.
 
+A member that goes astray may overflow on the way; it is not called right.
+
 Columns and rows are brought to one scale, only rows that bind somewhere take part (the equations, those that were missed before, and then those
 that the members' points miss, until none is missed), and the finished points and prices come back in their own scale. The steps run
 with NumPy, or compiled by JAX on its device, with shapes rounded up so that few programs are compiled.
@@ -39,6 +41,7 @@ class InteriorPoint:
         self.by_row, self.by_column = _scales(abs(matrix), self.quadratic)
         self._pairs: dict[bytes, np.ndarray | None] = {}
 
+    @np.errstate(all="ignore")
     def solve(self, members: Members, compiled: bool = False) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """x (members, n) and y (members, m), NaN and 0 where nothing was found, and whether prices are unique (members,)."""
         (m, n), k = self.matrix.shape, len(members.lower)
@@ -102,6 +105,7 @@ class InteriorPoint:
         return self._pairs[key]
 
 
+@np.errstate(all="ignore")
 def moving_matrices(
     matrices: np.ndarray, quadratic: np.ndarray | None, members: Members, compiled: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -119,6 +123,7 @@ def moving_matrices(
     return x, np.where(found.right[:, None], found.y * by_row * price, 0.0)
 
 
+@np.errstate(all="ignore")
 def interior(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """The optimum of one program, a point (n,) and prices (m,), (n,); none where it is not reached (there may be none), or too large."""
     m, n = program.matrix.shape

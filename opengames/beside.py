@@ -43,7 +43,8 @@ class Aside:
     def __init__(self, program: Program, param: str) -> None:
         self.program, self.param = program, param
         self.tangents: list[Any] = []
-        self.here: Desk = _Made(program, self._clear, {})
+        self._made: dict[tuple[str, str | None], Diagram] = {}
+        self.here: Desk = _Made(program, self._clear, self._made)
 
     def settle(self) -> None:
         """See `Besides`: optima are not learnt any more, and clearings answer beside those that they know."""
@@ -57,7 +58,7 @@ class Aside:
     def at(self, value: Any) -> Desk:
         """See `Besides`; what clearings know is shared."""
         decl = replace(self.program.params[self.param], value=value)
-        return _Made(replace(self.program, params={**self.program.params, self.param: decl}), self._clear, self.here.made)
+        return _Made(replace(self.program, params={**self.program.params, self.param: decl}), self._clear, self._made)
 
     def _clear(self, diagram: Diagram, box: Any, params: Any) -> Any:
         from opengames.solvers.clearing.clearing import Cleared

@@ -32,6 +32,8 @@ class Newton:
         self.matrix, self.quadratic = matrix, quadratic
         self.sets: OrderedDict[bytes, ActiveSet | None] = OrderedDict()
 
+    # a set that is all but dependent leads far out, and is corrected
+    @np.errstate(all="ignore")
     def solve(self, members: Members) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """x (members, n) and y (members, m), NaN where nothing was found, and whether prices are unique (members,)."""
         (m, n), k = self.matrix.shape, len(members.lower)
@@ -52,9 +54,7 @@ class Newton:
                     alive[mine] = False
                     continue
                 some = members.some(on[mine])
-                with np.errstate(all="ignore"):
-                    # a set that is all but dependent leads far out, and is corrected
-                    point, prices, left = active.at(some)
+                point, prices, left = active.at(some)
                 after[mine], good, inside = corrected(active.codes, some, point, prices, left, self.matrix, turn >= _BOLD)
                 at = on[mine[good]]
                 x[at], y[at], unique[at] = point[good], prices[good], inside[good]

@@ -194,6 +194,9 @@ def _of_plays(work: Work, term: Term) -> str:
         return wire_questions.of_runs(work, diagram, term)
     if chance != 1:
         work.because.append(f"it holds with chance {show(chance)}")
+        if play := [f"{name} = {show(v, space)}" for name, v, space in wire_questions.failing(work, diagram, term)]:
+            work.counterexample = "\n".join(play)
+            work.because.append(f"it fails where {', '.join(play)}")
     return _found(work, chance == 1)
 
 

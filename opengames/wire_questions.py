@@ -13,15 +13,20 @@ from opengames.cases import Undecided
 from opengames.clearings import clearings
 from opengames.desk import Work, estimate_name, simulated
 from opengames.diagnostics import Refusal, refuse
-from opengames.diagram import Decide, Diagram, binds, bodies, needs, walk, wires
+from opengames.diagram import Decide, Diagram, Draw, binds, bodies, needs, walk, wires
 from opengames.plain import replace
 from opengames.results import distribution_lines, is_long
 from opengames.rounding import formulas, rounds
 from opengames.spaces import BOOL, Family, Record, Space
-from opengames.terms import Ask, Const, Term, Var, free
+from opengames.terms import Ask, Const, Pack, Prim, Term, Var, free
 
 #: Words that solve the clearings of a game and nothing else, as they are said in answers.
 PROGRAMS = {"lp": "linear programming", "qp": "quadratic programming"}
+
+#: Wires that are told of a play in which a claim fails, at most.
+_NAMED = 8
+#: Histories at once that looking for it may take: what tells a play apart keeps histories apart that the claim merges.
+_STATES = 20_000
 
 
 def distribution(work: Work, ask: Ask) -> Any:
@@ -84,6 +89,33 @@ def exactly(work: Work, ask: Ask, diagram: Diagram) -> Any:
     work.methods["exact"] = None
     work.rounded |= rounds([*ask.args, *_behind(ask, diagram)], work.program.funs)
     return found
+
+
+def failing(work: Work, diagram: Diagram, term: Term) -> tuple[tuple[str, Any, Space], ...]:
+    """The likeliest play in which a claim about wires fails: what it names and what was drawn on the way, in order, with values and
+    spaces. Empty where the exact reading does not tell."""
+    behind = set(free(term))
+    drawn = set()
+    for box in reversed(diagram.boxes):
+        made = {port.name for port in binds(box)}
+        if behind & made:
+            behind |= needs(box)
+            drawn |= made if isinstance(box, Draw) else set()
+    named = [(name, space) for name, space in wires(diagram).items() if name in drawn | free(term) and name.isidentifier()]
+    if not named or len(named) > _NAMED:
+        return ()
+    together = Pack(tuple(Var(name) for name, _ in named))
+    if work.question.by is not None and work.question.by.name != "exact":
+        return ()
+    from opengames.exact import answer
+
+    asked = Ask("distribution", (together, Prim("not", (term,))), at=work.question.at)
+    try:
+        pairs = answer(work.program, diagram, asked, work.desk.params, budget=_STATES)
+    except Refusal:  # of more plays than are looked at for a case that only explains
+        return ()
+    values, _ = max(pairs, key=lambda pair: pair[1])
+    return tuple((name, value, space) for (name, space), value in zip(named, values, strict=True))
 
 
 def _by_programs(work: Work, ask: Ask, diagram: Diagram, word: str) -> Any:

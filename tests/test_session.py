@@ -153,8 +153,26 @@ def test_what_cannot_be_decided_says_why():
     assert asked.verdict == "unknown" and "ask `by z3`" in asked.because[0]
 
 
+def test_a_claim_about_plays_shows_the_likeliest_play_in_which_it_fails():
+    model = og.loads("""
+    game Day {
+        wind  ~ {10: 1/2, 20: 1/3, 40: 1/6}
+        noise ~ {1: 1/4, 2: 3/4}
+        spare = wind - 15
+        other ~ bernoulli(1/3)
+    }
+    verify enough: spare >= 0 and noise <= 1 of Day
+    verify wet: wind <= 20 of Day
+    verify often: P(wind <= 20) >= 1 / 2 of Day
+    """)
+    enough, wet, often = model.verify()
+    assert enough.counterexample == "wind = 10\nnoise = 2\nspare = -5"
+    assert wet.because == ("it holds with chance 5/6", "it fails where wind = 40") and wet.to_game() == "wind = 40"
+    assert often.counterexample is None
+
+
 def test_a_claim_about_plays_says_how_often_it_holds(bit):
-    assert bit.verify("never_rich")["never_rich"].because == ("it holds with chance 0.5",)
+    assert bit.verify("never_rich")["never_rich"].because == ("it holds with chance 0.5", "it fails where side = Head, value = 2 $")
 
 
 # ----------------------------------------------------------------------------- queries

@@ -274,3 +274,15 @@ def test_an_optimum_that_highs_calls_without_end_is_found():
     np.testing.assert_allclose(found.x, [size, 4.0 * size, 0.0])
     # without the curvature of x1 there is none
     assert solve(replace(here, quadratic=sparse.csc_array(np.diag([0.0, 1.0, 0.0]) / size))).status == UNBOUNDED
+
+
+def test_prices_that_grow_against_each_other_are_not_believed():
+    # 3 x5 <= 6e6 beside x5 >= 2e6: what one costs the other gives back, and costs vanish beside 1e302
+    size, none = 1e6, np.inf
+    matrix = np.array([[1.0, 0, 3, 3, -3, 0, 0], [0, 0, 0, 0, 3, 0, 0], [-1, 0, -3, -3, 3, 0, 0]])
+    here = Members(
+        matrix, np.array([[-4.0, 3, -2, -2, 4, 5, 5]]) * size, np.array([[-none, -2, -2, 0, 2, 1, -1, 3, -none, -none]]) * size,
+        np.array([[none, 2, 1, 2, 4, 2, -1, 3, 6, none]]) * size,
+    )  # fmt: skip
+    x, y = interiors.moving_matrices(matrix[None], np.diag([2.0, 2, 0, 1, 0, 2, 1]), here)
+    assert np.isnan(x).all() or abs(y).max() <= 1e9

@@ -83,7 +83,9 @@ class _Factor:
 
     def __init__(self, xp: Any, square: Any, lifted: float) -> None:
         self.xp = xp
-        self.size = 1.0 / xp.sqrt(xp.maximum(xp.einsum("kii->ki", square), 1e-300))[:, :, None]
+        diagonal = xp.einsum("kii->ki", square)[:, :, None]
+        # what nothing depends on stays as it is
+        self.size = xp.where(diagonal > 1e-250, 1.0 / xp.sqrt(xp.maximum(diagonal, 1e-250)), 0.0)
         # a member that has gone astray must not stop the others; it is not called right later
         if hasattr(square, "at"):
             eye = xp.eye(square.shape[-1])

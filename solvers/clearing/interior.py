@@ -29,6 +29,7 @@ _PAIRS = 4_000_000
 _ROWS = 8
 _PASSES = 4
 _LARGEST = 1_500
+_HIGHEST = 1e10
 
 
 class InteriorPoint:
@@ -92,7 +93,7 @@ class InteriorPoint:
             curved = np.diagonal(curved).copy() if np.array_equal(curved, np.diag(np.diagonal(curved))) else curved
         problem = Problem(matrix, self._paired(rows, matrix), curved, cost / price, lower / size, upper / size)
         found = _run_compiled(problem) if compiled else _run(problem)
-        return found.x * by_column * size, found.y * by_row * price, found.right
+        return found.x * by_column * size, found.y * by_row * price, found.right & _in_reach(found)
 
     def _paired(self, rows: np.ndarray, matrix: np.ndarray) -> np.ndarray | None:
         m, n = matrix.shape
@@ -119,8 +120,8 @@ def moving_matrices(
     curved = None if quadratic is None else quadratic * (size / price)
     problem = Problem(matrices * by_row[:, :, None], None, curved, cost / price, lower / size, upper / size)
     found = _run_compiled(problem) if compiled else _run(problem)
-    x = np.where(found.right[:, None], found.x * size, np.nan)
-    return x, np.where(found.right[:, None], found.y * by_row * price, 0.0)
+    right = (found.right & _in_reach(found))[:, None]
+    return np.where(right, found.x * size, np.nan), np.where(right, found.y * by_row * price, 0.0)
 
 
 @np.errstate(all="ignore")
@@ -163,6 +164,12 @@ def _scales(sizes: np.ndarray, quadratic: np.ndarray | None) -> tuple[np.ndarray
 def _typical(values: np.ndarray) -> float:
     some = values[np.isfinite(values) & (values > 0)]
     return float(np.median(some)) if len(some) else 1.0
+
+
+def _in_reach(found: barrier.Finished) -> np.ndarray:
+    """Members whose prices, in their own scale, are not so large that costs vanish beside them, (members,): where bounds that meet
+    depend on each other, prices may grow against each other without end, and each looks right for its size."""
+    return np.asarray((abs(found.y) <= _HIGHEST).all(axis=1))
 
 
 def _run(problem: Problem) -> barrier.Finished:

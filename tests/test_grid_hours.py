@@ -11,6 +11,7 @@ from grid_refusals import network, triangle
 from test_grid_files import CASE
 
 from opengames.cli import main
+from opengames.commands import grid_results
 from opengames.diagnostics import Refusal
 from opengames.models.grid.horizon import clear_together
 from opengames.models.grid.hours import (
@@ -213,6 +214,8 @@ def test_limits_are_scaled_or_left_out(here, capsys):
 @pytest.mark.parametrize(("words", "code"), [
     (["grid", "absent.m"], "no-such-file"),
     (["grid", "tiny.m", "--limits", "x"], "bad-option"),
+    (["grid", "tiny.m", "--limits", "80"], "bad-option"),
+    (["grid", "tiny.m", "--limits", "0.8"], "bad-option"),
     (["grid", "tiny.m", "--load", "load.csv", "--first", "9"], "bad-option"),
     (["grid", "tiny.m", "--load", "load.csv", "--hours", "9"], "bad-option"),
     (["grid", "tiny.m", "--load", "absent.csv"], "data-no-such-file"),
@@ -230,6 +233,11 @@ def test_a_network_becomes_a_text_that_checks(here, capsys):
     assert main(["check", "tiny.game"]) == 0
     assert main(["convert", "tiny.m", "-", "--to", "game"]) == 0
     assert capsys.readouterr().out.endswith(Path("tiny.game").read_text())
+
+
+def test_one_worth_is_no_range():
+    assert grid_results._between(19.477, 19.484) == "19.48"
+    assert grid_results._between(-1.0, 19.484) == "-1.00 to 19.48"
 
 
 def test_all_that_is_written_into_a_text_is_counted(here, capsys):

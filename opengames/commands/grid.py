@@ -146,11 +146,13 @@ def _limited(network: Network, limits: str | None) -> Network:
         factor = np.inf
     else:
         try:
-            factor = float(limits.removesuffix("%")) / (100 if limits.endswith("%") else 1)
+            factor = float(limits.removesuffix("%")) / 100
         except ValueError:
             factor = -1.0
         if not factor > 0:
-            raise refuse("bad-option", f"`--limits {limits}` is neither `none` nor a share above 0", help="for example `--limits 80%`")
+            raise refuse("bad-option", f"`--limits {limits}` is neither `none` nor a percentage above 0", help="for example `--limits 80%`")
+        if not limits.endswith("%"):  # 80 and 0.8 would both be read as what the other means
+            raise refuse("bad-option", f"`--limits {limits}` is a bare number, and has to be a percentage", help=f"write `--limits {limits if factor > 0.02 else f'{100 * float(limits):g}'}%`")
     return replace(network, branches=replace(network.branches, limit=network.branches.limit * factor))
 
 

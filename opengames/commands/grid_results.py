@@ -208,7 +208,7 @@ def _batteries(hours: Hours) -> Iterator[str]:
         return
     sums = sorted(_sums(hours), key=lambda b: -b["earned"])
     for b in sums[:_BATTERIES]:
-        yield f"`{b['name']}`: charged {b['charged']:,.1f} MWh, discharged {b['discharged']:,.1f} MWh, earned {b['earned']:,.2f} $ at its LMP; a MWh in it is worth {b['least_value']:,.2f} to {b['most_value']:,.2f} $"
+        yield f"`{b['name']}`: charged {b['charged']:,.1f} MWh, discharged {b['discharged']:,.1f} MWh, earned {b['earned']:,.2f} $ at its LMP; a MWh in it is worth {_between(b['least_value'], b['most_value'])} $"
     if len(sums) > _BATTERIES:
         rest = sums[_BATTERIES:]
         yield f"and {len(rest)} more: charged {sum(b['charged'] for b in rest):,.1f} MWh, discharged {sum(b['discharged'] for b in rest):,.1f} MWh, earned {sum(b['earned'] for b in rest):,.2f} $"
@@ -245,6 +245,11 @@ def _table(path: Path, columns: dict[str, Any]) -> Path:
 
         parquet.write_table(table, path)
     return path
+
+
+def _between(least: float, most: float) -> str:
+    ends = f"{least:,.2f}", f"{most:,.2f}"
+    return ends[0] if ends[0] == ends[1] else " to ".join(ends)
 
 
 def _count(number: int, one: str, many: str) -> str:

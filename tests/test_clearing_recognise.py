@@ -660,3 +660,20 @@ def test_a_param_at_the_round_of_a_loop_is_named_as_a_witness():
     with pytest.raises(Refusal) as refused:
         loads(text).query("q")
     assert "witness: load[t] = 50" in refused.value.diagnostics[0].notes
+
+
+def test_a_rule_with_two_sides_is_one_way_out():
+    model = loads("""
+    player op
+    param width: real = -1
+    game Market {
+        decide x: real by op earning x
+            subject to { within: 0 <= x <= width }
+        price = dual(within)
+    }
+    query q = E(x) of Market
+    """)
+    with pytest.raises(Refusal) as raised:
+        model.query("q")
+    (found,) = raised.value.diagnostics
+    assert found.notes == ("without `within` (-1) the others can",)

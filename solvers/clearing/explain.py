@@ -78,11 +78,11 @@ def _infeasible(clearing: Cleared, data: np.ndarray) -> Refusal:
     names = _grouped([(box.rules[k].name, text) for k, text in rules])
     names += [f"the type of `{label(program.columns, j)}`" for j in found.columns]
     where: dict[str, Any] = {box.rules[k].name: box.rules[k].at for k, _ in rules}
-    cures = [
-        f"`{cure.label}`{_limit(clearing, pieces, program, cure.row)}"
-        for cure in found.cures
-        if cure.row >= 0 and pieces.rule[cure.row] >= 0 and program.row_lower[cure.row] != program.row_upper[cure.row]
-    ]
+    limits: dict[str, str] = {}  # once for both sides of a rule such as `0 <= x <= a`
+    for cure in found.cures:
+        if cure.row >= 0 and pieces.rule[cure.row] >= 0 and program.row_lower[cure.row] != program.row_upper[cure.row]:
+            limits[cure.label] = limits.get(cure.label) or _limit(clearing, pieces, program, cure.row)
+    cures = [f"`{name}`{limit}" for name, limit in limits.items()]
     notes = list(_witness(clearing, data, _taking_part(clearing, pieces, found.rows, found.columns)))
     if cures:
         notes.append(f"without {' or '.join(cures[:_TOLD])} the others can")

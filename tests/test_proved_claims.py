@@ -290,9 +290,9 @@ def test_a_claim_that_becomes_too_large_is_unknown_and_says_so():
     text = """type I = 1..400
     fun f(a: real[I]) -> real = sum(a[i] * sum(a[j] * sum(a[k] for k in I if k > i + j) for j in I) for i in I)
     verify it: forall a in real[I]: f(a) * 0 == 0 by z3[seconds = 5]"""
-    start = time.perf_counter()
+    start = time.process_time()
     found = og.loads(text).verify("it")[0]
-    assert found.verdict == "unknown" and time.perf_counter() - start < 9
+    assert found.verdict == "unknown" and time.process_time() - start < 9
     assert "expressions" in found.because[0] or "time was over" in found.because[0]
 
 

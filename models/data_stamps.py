@@ -30,7 +30,7 @@ def placed(decl: ParamDecl, rows: Rows, count: int, values: Sequence[str]) -> li
     space = decl.space
     if not isinstance(space, Family) or len(space.index) != 1 or count < 3:
         return None
-    clocks = {c: stamps for c, cells in rows.columns.items() if c not in values and (stamps := _stamps(cells[:count])) is not None}
+    clocks = {c: stamps for c, cells in rows.columns.items() if c not in values and (stamps := times(cells[:count])) is not None}
     if len(clocks) != 1:
         return None
     ((column, as_they_come),) = clocks.items()
@@ -57,7 +57,7 @@ def placed(decl: ParamDecl, rows: Rows, count: int, values: Sequence[str]) -> li
     )  # fmt: skip
 
 
-def _stamps(cells: Sequence[Any]) -> list[datetime] | None:
+def times(cells: Sequence[Any]) -> list[datetime] | None:
     """The times that cells say, all in one way (with their offset, or all without); `None` if they are no times."""
     found: list[datetime] = []
     for cell in cells:
@@ -73,4 +73,4 @@ def _stamps(cells: Sequence[Any]) -> list[datetime] | None:
     return found if len({s.tzinfo is None for s in found}) == 1 else None
 
 
-__all__ = ["placed"]
+__all__ = ["placed", "times"]

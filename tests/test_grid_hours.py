@@ -113,6 +113,32 @@ def test_a_file_without_a_load_is_refused_with_its_columns(tmp_path):
     assert "`lode`" in said
 
 
+@pytest.mark.parametrize(
+    ("stamps", "said"),
+    [
+        (["2026-07-01 04:00", "2026-07-01 06:00", "2026-07-01 07:00"], "2026-07-01 06:00:00 follows 2026-07-01 04:00:00"),
+        (["2026-07-01 04:00", "2026-07-01 05:00", "2026-07-01 05:00"], "2026-07-01 05:00:00 comes twice"),
+        (["2026-07-01 04:00", "2026-07-01 05:00", "2026-07-01 03:00"], "2026-07-01 03:00:00 follows a later one"),
+        (["2026-07-01 04:00", "2026-07-01 04:15", "2026-07-01 04:30"], "2026-07-01 04:15:00 follows 2026-07-01 04:00:00"),
+    ],
+)  # fmt: skip
+def test_stamps_that_are_not_hours_one_after_another_are_refused(stamps, said, tmp_path):
+    path = tmp_path / "load.csv"
+    path.write_text("time,load\n" + "".join(f"{s},100\n" for s in stamps))
+    found, text = refused(lambda: read_series(path))
+    assert found == "data-gap" and said in text and "expected 2026-07-01 0" in text
+
+
+def test_stamps_of_hours_days_and_changing_clocks_pass(tmp_path):
+    path = tmp_path / "load.csv"
+    for stamps in (
+        ["2026-07-01T22:00", "2026-07-01T23:00", "2026-07-02T00:00"], ["2026-03-08 01:00", "2026-03-08 03:00", "2026-03-08 04:00"],
+        ["2026-11-01 00:00", "2026-11-01 01:00", "2026-11-01 01:00"], ["2026-07-01", "2026-07-01", "2026-07-01"],
+    ):
+        path.write_text("time,load\n" + "".join(f"{s},100\n" for s in stamps))
+        assert read_series(path)["load"].tolist() == [100.0] * 3
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_a_gap_in_a_series_is_refused_by_row(form, tmp_path):
     path = tmp_path / f"x.{form}"

@@ -5,15 +5,21 @@ from __future__ import annotations
 import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from difflib import get_close_matches
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from opengames.diagnostics import Refusal, refuse
+from opengames.models.data_stamps import times
 
 #: What stands in cells that have nothing to say.
 GAPS = frozenset(("", "na", "nan", "null", "none", "n/a"))
+
+_HOUR = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
@@ -118,7 +124,8 @@ def read_sheet(path: str | Path) -> Sheet:
 
 
 def read_series(path: str | Path) -> dict[str, np.ndarray]:
-    """Columns of numbers of a CSV or Parquet file, one row for each hour; columns of other kinds are left out.
+    """Columns of numbers of a CSV or Parquet file, one row for each hour; columns of other kinds are left out, but where one of them says
+    when a row is, the rows must be the hours one after another.
 
     Raises `Refusal` (`data-no-such-file`, `data-unreadable`, `data-gap`, `data-bad-cell`).
     """
@@ -126,6 +133,7 @@ def read_series(path: str | Path) -> dict[str, np.ndarray]:
     if path.suffix.lower() in (".parquet", ".pq"):
         found = {}
         for name, cells in _parquet(path).items():
+            _hourly(path, name, cells)
             if any(isinstance(c, (int, float)) for c in cells):
                 column = np.array([np.nan if c is None else c for c in cells], float)
                 found[name] = column
@@ -133,6 +141,7 @@ def read_series(path: str | Path) -> dict[str, np.ndarray]:
         sheet = read_sheet(path)
         found = {}
         for name, texts in sheet.columns.items():
+            _hourly(path, name, texts)
             if any(_is_number(c) for c in texts):
                 found[name] = sheet.numbers(name, np.nan)
     for name, column in found.items():
@@ -143,6 +152,24 @@ def read_series(path: str | Path) -> dict[str, np.ndarray]:
                 notes=(f"the first is in row {gaps[0] + 1}", "nothing is guessed for a missing value"),
             )  # fmt: skip
     return found
+
+
+def _hourly(path: Path, name: str, cells: Sequence[Any]) -> None:
+    """Refuse (`data-gap`) a column of times that are not one hour apart; of local times the days on which clocks change are let pass."""
+    stamps = times(cells) or []
+    if all(s.hour == s.minute == 0 for s in stamps):
+        return  # days, whose hours stand elsewhere
+    for i, (before, after) in enumerate(pairwise(stamps)):
+        step = after - before
+        changes = after.tzinfo is None and after.isoweekday() == 7 and after.month in (3, 4, 10, 11)
+        if step == _HOUR or (changes and step in (timedelta(0), 2 * _HOUR)):
+            continue
+        what = "comes twice" if not step else "follows a later one" if step < timedelta(0) else f"follows {before.isoformat(' ')}"
+        raise refuse(
+            "data-gap", f"the hours of `{path}` are not one after another: in column `{name}` {after.isoformat(' ')} {what}",
+            notes=(f"in row {i + 2}; expected {(before + _HOUR).isoformat(' ')}", "rows are hours, and nothing is guessed for a missing one"),
+            help="give one row for each hour, in order",
+        )  # fmt: skip
 
 
 def _is_number(cell: str) -> bool:

@@ -63,7 +63,8 @@ class Sensitivity:
     """Derivatives of the answer to a query by the numbers of a param, each in the unit of the answer per unit of the param.
 
     of: names of the numbers of the answer, `""` alone where it is one number; by: those of the param. slopes: (of, by) floats. value: the
-    answer itself. units: of each number of the answer; per: of each number of the param.
+    answer itself. units: of each number of the answer; per: of each number of the param. kinks: of the numbers of the param by which
+    there is no derivative, while there is by others; their slopes are nan.
     """
 
     query: str
@@ -74,21 +75,30 @@ class Sensitivity:
     slopes: tuple[tuple[float, ...], ...]
     units: tuple[str, ...]
     per: tuple[str, ...]
+    kinks: tuple[tuple[str, Refusal], ...] = ()
 
     def __getitem__(self, by: str) -> Any:
         """The derivative by a number of the param, `load[North]` or `North`: a float, or a mapping from names of the answer's numbers.
 
-        Raises `Refusal` (`unknown-name`) for another."""
+        Raises `Refusal`: `unknown-name` for another, `kink` for one without a derivative."""
         names = {name: i for i, name in enumerate(self.by)} | {name.removeprefix(self.param)[1:-1]: i for i, name in enumerate(self.by)}
         if by not in names:
             raise refuse("unknown-name", f"`{self.query}` was not differentiated by `{by}`", help=f"one of: {', '.join(self.by[:12])}")
+        none = dict(self.kinks).get(self.by[names[by]])
+        if none is not None:
+            raise none
         column = [row[names[by]] for row in self.slopes]
         return column[0] if self.of == ("",) else dict(zip(self.of, column, strict=True))
 
     def lines(self) -> list[str]:
         """A line for each pair whose derivative is not 0, and what the others come to."""
         said, still = [f"{self.query} = {self.value.shown}"], 0
+        kinks = dict(self.kinks)
         for j, by in enumerate(self.by):
+            if by in kinks:
+                first = kinks[by].diagnostics[0]
+                said.append(f"   no derivative by {by}: {'; '.join(first.notes[:2]) or first.headline}")
+                continue
             for i, of in enumerate(self.of):
                 if self.slopes[i][j] == 0.0:
                     still += 1
@@ -107,7 +117,8 @@ class Sensitivity:
     def to_dict(self) -> dict[str, Any]:
         return {
             "kind": "sensitivity", "name": self.query, "param": self.param, "value": self.value.to_dict()["value"], "of": list(self.of),
-            "by": list(self.by), "slopes": [list(row) for row in self.slopes], "units": list(self.units), "per": list(self.per),
+            "by": list(self.by), "slopes": [[None if v != v else v for v in row] for row in self.slopes], "units": list(self.units), "per": list(self.per),
+            "kinks": [name for name, _ in self.kinks],
         }  # fmt: skip
 
 
@@ -120,7 +131,7 @@ def sensitivity(model: Model, question: Question, by: str) -> Sensitivity:
     """Derivatives of the answer to a query by a param, `load`, or by one of its numbers, `load[North]`.
 
     Raises `Refusal`: `unknown-param`, `type-mismatch` for a param that is no number or is built into a type, and for an answer that
-    is none; `kink` where there is no derivative; `over-budget` for more than `MOST` numbers; and what the query refuses.
+    is none; `kink` where there is no derivative by any of the numbers asked for; `over-budget` for more than `MOST` numbers; and what the query refuses.
     """
     program = model.program
     decl, places = wanted(program, by)
@@ -136,14 +147,22 @@ def sensitivity(model: Model, question: Question, by: str) -> Sensitivity:
         answer = replace(answer, value=answer.value[0][0], space=answer.over, over=None)
     besides.settle()
     sides = _Sides(besides, question, decl, outs, middle)
-    columns = []
+    columns, kinks = [], []
     for done, place in enumerate(places):
         tell(done, len(places))
-        columns.append(sides.slopes(place))
+        try:
+            columns.append(sides.slopes(place))
+        except Refusal as refused:
+            if any(d.code != "kink" for d in refused.diagnostics):
+                raise
+            columns.append([float("nan")] * len(outs))
+            kinks.append((f"{decl.name}{place.name}", refused))
+    if len(kinks) == len(places):
+        raise kinks[0][1]
     return Sensitivity(
         question.name, decl.name, answer, tuple(o.name for o in outs), tuple(f"{decl.name}{p.name}" for p in places),
         tuple(tuple(column[i] for column in columns) for i in range(len(outs))),
-        tuple(o.shown.unit for o in outs), tuple(p.shown.unit for p in places),
+        tuple(o.shown.unit for o in outs), tuple(p.shown.unit for p in places), tuple(kinks),
     )  # fmt: skip
 
 

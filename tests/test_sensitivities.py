@@ -111,9 +111,21 @@ def test_a_bend_behind_a_clearing_is_refused_and_one_beside_it_is_not(stack):
 def test_a_kink_of_the_clearing_names_its_rules(stack):
     tight = stack.with_params(load="[North: 60 MW, South: 50 MW]")
     with pytest.raises(Refusal) as refused:
-        tight.sensitivity("cost", by="load")
+        tight.sensitivity("cost", by="load[South]")
     (said,) = refused.value.diagnostics
     assert said.code == "kink" and "45 $/h per MW above, 20 $/h per MW below" in said.notes[0] and "line" in said.notes[1] and said.span is not None
+
+
+def test_a_kink_at_one_number_leaves_the_others(stack):
+    # the south takes exactly what the line brings: a megawatt more costs 45 there, and one less saves 20
+    edge = stack.with_params(load="[North: 40 MW, South: 50 MW]")
+    found = edge.sensitivity("cost", by="load")
+    assert found["North"] == pytest.approx(20.0)
+    assert [name for name, _ in found.kinks] == ["load[South]"] and math.isnan(found.slopes[0][1])
+    assert "no derivative by load[South]: " in str(found) and found.to_dict()["slopes"][0][1] is None
+    with pytest.raises(Refusal) as refused:
+        found["South"]
+    assert refused.value.diagnostics[0].code == "kink"
 
 
 def test_a_chance_that_does_not_change_has_slope_zero(stack):

@@ -66,6 +66,7 @@ def run(args: argparse.Namespace) -> int:
                 report(refused.diagnostics, sources, args)
             continue
         found.append(each.to_dict())
+        status = max(status, FAILS if each.kinks else FINE)
         if not args.json:
             first, *rest = each.lines()
             print(first.replace(name, say(name, "1", args), 1), *rest, sep="\n")

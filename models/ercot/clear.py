@@ -19,7 +19,7 @@ from opengames.models.ercot.interval import Spots
 from opengames.models.ercot.limits import Limits
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
-from opengames.solvers.clearing.program import Block, Program
+from opengames.solvers.clearing.program import Block, Program, with_rows
 from opengames.solvers.clearing.solution import BAR, BASIC, Basis, Solution
 
 #: Presolve takes longer on thousands of steps of demand curves than the simplex method without it, and exact edge weights (of which Devex
@@ -235,11 +235,7 @@ class _Engine:
             self.highs.add_rows(matrix, nowhere, bound)
             self.program = self.highs.program
         else:
-            here = self.program
-            self.program = replace(
-                here, cost=cost, upper=upper, matrix=sparse.vstack([here.matrix, matrix]).tocsr(),
-                row_lower=np.r_[here.row_lower, nowhere], row_upper=np.r_[here.row_upper, bound],
-            )  # fmt: skip
+            self.program = with_rows(replace(self.program, cost=cost, upper=upper), matrix, nowhere, bound)
         return factors
 
     def widen(self, spare: np.ndarray, more: int) -> np.ndarray:

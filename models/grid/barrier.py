@@ -25,7 +25,7 @@ from opengames.clearings import INFEASIBLE, SOLVED
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
 from opengames.solvers.clearing.polish import polish
-from opengames.solvers.clearing.program import Program
+from opengames.solvers.clearing.program import Program, with_rows
 from opengames.solvers.clearing.solution import BAR, Solution, without
 from opengames.solvers.clearing.threads import on_one_thread
 
@@ -102,11 +102,7 @@ class Barrier:
 
     def add_rows(self, matrix: sparse.csr_array, lower: np.ndarray, upper: np.ndarray) -> None:
         """Rows below the others."""
-        here = self.program
-        self.program = replace(
-            here, matrix=sparse.vstack([here.matrix, matrix]).tocsr(), row_lower=np.concatenate([here.row_lower, lower]),
-            row_upper=np.concatenate([here.row_upper, upper]),
-        )  # fmt: skip
+        self.program = with_rows(self.program, matrix, lower, upper)
 
     def roughly(self) -> np.ndarray | None:
         """A point near the optimum, none where the method does not come near one."""

@@ -23,13 +23,13 @@ from functools import partial
 import numpy as np
 from scipy import sparse
 
-from opengames.clearings import INFEASIBLE, UNBOUNDED, UNCERTAIN
+from opengames.clearings import INFEASIBLE, UNCERTAIN
 from opengames.diagnostics import Refusal, refuse
 from opengames.models.grid.barrier import Barrier
 from opengames.models.grid.columns import Columns
 from opengames.models.grid.hours import Hours, Interrupted
 from opengames.models.grid.network import Network
-from opengames.models.grid.opf import OVER, OptimalFlow, without_costs
+from opengames.models.grid.opf import OVER, OptimalFlow, unconfirmed, without_costs
 from opengames.models.grid.shift_factors import Reference
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
@@ -412,15 +412,9 @@ class _Window:
     # ------------------------------------------------------------------ where there is none
 
     def _refusal(self, found: Solution) -> Refusal:
-        name = self.network.name
-        if found.status == UNBOUNDED:
-            return refuse("unbounded", f"clearing `{name}` has no least cost: some unit is paid without end to run")
         if found.status != INFEASIBLE:
-            return refuse(
-                "uncertain-optimum", f"no dispatch of {len(self.loads)} hours of `{name}` was found whose optimality could be confirmed",
-                notes=(f"largest residual: {found.residuals.largest:.1e}", f"engine: {found.engine}"),
-                help="clear fewer hours together (`--horizon`), or leave batteries out (`--no-storage`)",
-            )  # fmt: skip
+            together = "clear fewer hours together (`--horizon`), or leave batteries out (`--no-storage`)"
+            return unconfirmed(found, self.network, f"{len(self.loads)} hours of ", together)
         return self._impossible()
 
     def _impossible(self) -> Refusal:

@@ -348,13 +348,8 @@ class OptimalFlow:
 
     def _refusal(self, found: Solution, load: np.ndarray, at_hand: np.ndarray) -> Refusal:
         name, units = self.network.name, self.network.units
-        if found.status == UNBOUNDED:
-            return refuse("unbounded", f"clearing `{name}` has no least cost: some unit is paid without end to run")
         if found.status != INFEASIBLE:
-            return refuse(
-                "uncertain-optimum", f"no dispatch of `{name}` was found whose optimality could be confirmed",
-                notes=(f"largest residual: {found.residuals.largest:.1e}", f"engine: {found.engine}"),
-            )  # fmt: skip
+            return unconfirmed(found, self.network)
         asked, least, most = load.sum(), np.minimum(units.least, at_hand).sum(), at_hand.sum()
         if asked > most + 1e-9 * (1 + abs(most)) or asked < least - 1e-9 * (1 + abs(least)):
             few = asked > most
@@ -425,6 +420,16 @@ def upper_end(program: Program, found: Solution, megawatt: np.ndarray, priced: n
     return replace(found, y=y, z=z, residuals=residuals) if residuals.largest <= max(BAR, found.residuals.largest) else found
 
 
+def unconfirmed(found: Solution, network: Network, hours: str = "", help: str = "") -> Refusal:
+    """Why there is no dispatch where its limits can hold together. hours: how many are cleared together, `24 hours of `."""
+    if found.status == UNBOUNDED:
+        return refuse("unbounded", f"clearing `{network.name}` has no least cost: some unit is paid without end to run")
+    return refuse(
+        "uncertain-optimum", f"no dispatch of {hours}`{network.name}` was found whose optimality could be confirmed",
+        notes=(f"largest residual: {found.residuals.largest:.1e}", f"engine: {found.engine}"), help=help,
+    )  # fmt: skip
+
+
 def without_costs(network: Network) -> Network:
     """The network with outputs and flows that cost nothing."""
     units, lines = (tuple(replace(c, price=0 * c.price, linear=0.0, square=0.0, fixed=0.0) for c in curves) for curves in (network.units.curves, network.direct.curves))
@@ -442,4 +447,4 @@ def clear(network: Network, load: np.ndarray | None = None, reference: Reference
     return OptimalFlow(network, reference).solve(load)
 
 
-__all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear", "upper_end", "without_costs"]
+__all__ = ["Dispatch", "OptimalFlow", "Part", "angle_program", "clear", "unconfirmed", "upper_end", "without_costs"]

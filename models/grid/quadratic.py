@@ -21,7 +21,7 @@ from scipy import sparse
 from opengames.clearings import SOLVED, UNCERTAIN
 from opengames.solvers.clearing.certificate import Certificate
 from opengames.solvers.clearing.highs import Highs
-from opengames.solvers.clearing.program import Program
+from opengames.solvers.clearing.program import Program, with_rows
 from opengames.solvers.clearing.solution import BAR, Solution
 from opengames.solvers.clearing.threads import on_one_thread
 
@@ -71,11 +71,7 @@ class Separable:
 
     def add_rows(self, matrix: sparse.csr_array, lower: np.ndarray, upper: np.ndarray) -> None:
         """Rows below the others."""
-        here = self.program
-        self.program = replace(
-            here, matrix=sparse.vstack([here.matrix, matrix]).tocsr(), row_lower=np.concatenate([here.row_lower, lower]),
-            row_upper=np.concatenate([here.row_upper, upper]),
-        )  # fmt: skip
+        self.program = with_rows(self.program, matrix, lower, upper)
         self._certificate = Certificate(self.program)
         if self._last is not None:
             none = np.zeros(matrix.shape[0])

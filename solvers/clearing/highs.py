@@ -23,7 +23,7 @@ from scipy import sparse
 
 from opengames.clearings import INFEASIBLE, SOLVED, UNBOUNDED, UNCERTAIN
 from opengames.solvers.clearing.certificate import Certificate
-from opengames.solvers.clearing.program import Program
+from opengames.solvers.clearing.program import Program, with_rows
 from opengames.solvers.clearing.solution import (
     AT_LOWER,
     AT_UPPER,
@@ -88,13 +88,7 @@ class Highs:
     def add_rows(self, matrix: sparse.csr_array, lower: np.ndarray, upper: np.ndarray) -> None:
         """Rows below the others; the last basis stays, the new rows basic in it. They have no label."""
         matrix = sparse.csr_array(matrix)
-        here = self.program
-        self.program = replace(
-            here,
-            matrix=sparse.vstack([here.matrix, matrix]).tocsr(),
-            row_lower=np.concatenate([here.row_lower, lower]),
-            row_upper=np.concatenate([here.row_upper, upper]),
-        )
+        self.program = with_rows(self.program, matrix, lower, upper)
         self._certificate, self._last = None, None
         self.engine.addRows(
             matrix.shape[0], np.asarray(lower, float), np.asarray(upper, float), matrix.nnz,

@@ -39,7 +39,7 @@ class InteriorPoint:
         self.matrix = matrix
         self.quadratic = quadratic if quadratic is not None and quadratic.any() else None
         self.met = np.zeros(len(matrix), bool)
-        self.by_row, self.by_column = _scales(abs(matrix), self.quadratic)
+        self.by_row, self.by_column = _scales(abs(matrix))
         self._pairs: dict[bytes, np.ndarray | None] = {}
 
     @np.errstate(all="ignore")
@@ -102,7 +102,7 @@ class InteriorPoint:
         key = rows.tobytes()
         if key not in self._pairs:
             self._pairs.clear()
-            self._pairs[key] = pairs(matrix)
+            self._pairs[key] = _pairs(matrix)
         return self._pairs[key]
 
 
@@ -112,7 +112,7 @@ def moving_matrices(
 ) -> tuple[np.ndarray, np.ndarray]:
     """x and y as from `InteriorPoint.solve`, for members with a matrix each, (members, m, n); all rows take part."""
     k, m, n = matrices.shape
-    by_row = np.stack([_scales(abs(each), None)[0] for each in matrices]) if k and m else np.ones((k, m))
+    by_row = np.stack([_scales(abs(each))[0] for each in matrices]) if k and m else np.ones((k, m))
     bounds = np.concatenate([np.ones((k, n)), by_row], axis=1)
     lower, upper = members.lower * bounds, members.upper * bounds
     cost = np.broadcast_to(members.cost, (k, n))
@@ -140,15 +140,14 @@ def interior(program: Program) -> tuple[np.ndarray, np.ndarray, np.ndarray] | No
     return x[0], y[0], gradient - matrix.T @ y[0]
 
 
-def pairs(matrix: np.ndarray) -> np.ndarray:
+def _pairs(matrix: np.ndarray) -> np.ndarray:
     """Products of the rows of a matrix (m, n), (n, m * m): with them its normal matrices are one product for all members."""
     m, n = matrix.shape
     return np.ascontiguousarray((matrix[:, None, :] * matrix[None]).reshape(m * m, n).T)
 
 
-def _scales(sizes: np.ndarray, quadratic: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-    """Factors of rows (m,) and columns (n,) that bring the largest entries near 1 (Ruiz), columns left alone beside curvature that
-    is not diagonal."""
+def _scales(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Factors of rows (m,) and columns (n,) that bring the largest entries near 1 (Ruiz)."""
     m, n = sizes.shape
     by_row, by_column = np.ones(m), np.ones(n)
     if not sizes.size:
@@ -184,7 +183,7 @@ def _run_compiled(problem: Problem) -> barrier.Finished:
     matrix = np.pad(problem.matrix, ((0, more_rows), (0, 0)) if problem.matrix.ndim == 2 else ((0, more), (0, more_rows), (0, 0)))
     # members that fill up repeat the last one; rows that fill up bind nothing
     padded = problem._replace(
-        matrix=matrix, pairs=None if problem.pairs is None else pairs(matrix), cost=np.pad(problem.cost, ((0, more), (0, 0)), mode="edge"),
+        matrix=matrix, pairs=None if problem.pairs is None else _pairs(matrix), cost=np.pad(problem.cost, ((0, more), (0, 0)), mode="edge"),
         lower=_filled(problem.lower, more, more_rows, -np.inf), upper=_filled(problem.upper, more, more_rows, np.inf),
     )  # fmt: skip
     found = barrier.Finished(*(np.array(part)[:k] for part in _compiled()(padded)))
@@ -227,4 +226,4 @@ def _unique(matrix: np.ndarray, members: Members, x: np.ndarray) -> np.ndarray:
     return found
 
 
-__all__ = ["InteriorPoint", "interior", "moving_matrices", "pairs"]
+__all__ = ["InteriorPoint", "interior", "moving_matrices"]

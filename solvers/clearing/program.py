@@ -128,6 +128,14 @@ class Moving:
         )
 
 
+def with_rows(program: Program, matrix: sparse.csr_array, lower: np.ndarray, upper: np.ndarray) -> Program:
+    """The program with rows below the others, which have no label."""
+    return replace(
+        program, matrix=sparse.vstack([program.matrix, matrix]).tocsr(), row_lower=np.concatenate([program.row_lower, lower]),
+        row_upper=np.concatenate([program.row_upper, upper]),
+    )  # fmt: skip
+
+
 def still(program: Program) -> Moving:
     """A program without data that moves."""
     m, n = program.matrix.shape
@@ -137,4 +145,4 @@ def still(program: Program) -> Moving:
     )  # fmt: skip
 
 
-__all__ = ["Block", "Moving", "Program", "label", "still"]
+__all__ = ["Block", "Moving", "Program", "label", "still", "with_rows"]

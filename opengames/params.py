@@ -97,7 +97,9 @@ def expressions(
     if wrong:
         raise no_value(wrong, places, texts)
     if checked.program is None:
-        raise Refusal(*checked.diagnostics)
+        # what is wrong without the expressions is told where it stands in the author's text
+        alone = check(text, name, guesses)
+        raise Refusal(*(checked if alone.program is not None else alone).diagnostics)
     return guesses | {n: checked.program.params[n].value for n in texts}
 
 

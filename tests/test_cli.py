@@ -431,3 +431,13 @@ def test_a_long_explanation_is_cut_and_counted_unless_all_of_it_is_wanted(folder
 @pytest.mark.parametrize("argv", [("new", "mine"), ("new", "--list"), ("explain", "too-deep"), ("explain",), ("check", "sound.game")])
 def test_every_json_object_says_whether_all_is_well(folder, capsys, argv):
     assert json.loads(told(capsys, *argv, "--json")[1])["ok"] is True
+
+
+def test_a_mistake_in_the_text_is_shown_on_its_own_line_whatever_values_are_given(tmp_path, capsys):
+    path = tmp_path / "coin.game"
+    path.write_text("param chance: prob\nchannel coin() -> (a: bool) {\n    a ~ bernoulli(chance)\n}\nquery seen = P(b) of coin\n")
+    shown = []
+    for given in ([], ["--set", "chance=0.25 + 0.25"]):
+        assert main(["query", str(path), *given]) == 2
+        shown.append(capsys.readouterr().err)
+    assert shown[0] == shown[1] and "5 | query seen = P(b) of coin\n" in shown[0]
